@@ -1,0 +1,1 @@
+"""The numpy reference: what it computes is what every device must compute, bit for bit."""

@@ -1,0 +1,199 @@
+"""The reference kernels: one numpy function an operator, over a batch of independent inferences.
+
+Each takes its parameters and the inputs as int8 arrays of shape (n, elements), and gives the output
+as int8 (n, elements). n is how many inferences run at once; it is no dimension of the model.
+Source of the rules: TensorFlow Lite Micro's reference kernels (DESIGN.md, "Arithmetic").
+"""
+
+from __future__ import annotations
+
+from functools import singledispatch
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain import arithmetic as fixed
+from tinytrain.operators.activation import INTEGER_BITS, Softmax
+from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
+from tinytrain.operators.dense import FullyConnected
+from tinytrain.operators.elementwise import LEFT_SHIFT, Add
+from tinytrain.operators.kernel import Parameters
+from tinytrain.operators.layout import Copy
+from tinytrain.operators.pooling import AveragePool2D, MaxPool2D, Pooling
+from tinytrain.operators.reduction import Mean
+
+Int8 = npt.NDArray[np.int8]
+Int = npt.NDArray[np.int64]
+
+
+@singledispatch
+def evaluate(parameters: Parameters, *_inputs: Int8) -> Int8:
+    """Runs the kernel that belongs to the type of `parameters`."""
+    raise TypeError(f"no reference kernel for {type(parameters).__name__}")
+
+
+def _clamp(x: Int, low: int, high: int) -> Int8:
+    return np.clip(x, low, high).astype(np.int8).reshape(len(x), -1)
+
+
+def _matmul(x: Int8, zero_point: int, weights: Int8) -> Int:
+    """(x - zero_point) @ weights.T exactly, for x (..., k) and weights (channels, k).
+
+    Floating point is exact as long as no partial sum leaves the mantissa, so the fast matrix
+    product of float32 or float64 serves where the bound on the sums allows.
+    """
+    reach = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * 255
+    dtype = np.float32 if reach < 1 << 24 else np.float64
+    product = (x.astype(dtype) - dtype(zero_point)) @ weights.T.astype(dtype)
+    return product.astype(np.int64)
+
+
+def _requantize(acc: Int, p: Convolution | FullyConnected) -> Int8:
+    scaled = fixed.multiply_by_quantized_multiplier(acc, p.multiplier, p.shift)
+    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
+
+
+def _patches(
+    x: npt.NDArray[np.int8],
+    p: Convolution | Pooling,
+    kernel: tuple[int, int],
+    dilation: tuple[int, int],
+    fill: int,
+) -> Int8:
+    """Windows of x (n, H, W, C) as (n, outputs_h, outputs_w, kernel_h, kernel_w, C).
+
+    Positions outside the input hold `fill`.
+    """
+    n, height, width, channels = x.shape
+    bottom = (p.output_height - 1) * p.stride_height + (kernel[0] - 1) * dilation[0] + 1
+    right = (p.output_width - 1) * p.stride_width + (kernel[1] - 1) * dilation[1] + 1
+    padded = np.full(
+        (n, max(bottom, p.pad_top + height), max(right, p.pad_left + width), channels),
+        fill,
+        np.int8,
+    )
+    padded[:, p.pad_top : p.pad_top + height, p.pad_left : p.pad_left + width] = x
+    s = padded.strides
+    return np.lib.stride_tricks.as_strided(
+        padded,
+        (n, p.output_height, p.output_width, kernel[0], kernel[1], channels),
+        (
+            s[0],
+            s[1] * p.stride_height,
+            s[2] * p.stride_width,
+            s[1] * dilation[0],
+            s[2] * dilation[1],
+            s[3],
+        ),
+        writeable=False,
+    )
+
+
+def _convolution_patches(p: Convolution, x: Int8) -> Int8:
+    """Windows of a convolution's input; padding holds the zero point, which counts as zero."""
+    image = x.reshape(-1, p.input_height, p.input_width, p.input_channels)
+    return _patches(
+        image,
+        p,
+        (p.kernel_height, p.kernel_width),
+        (p.dilation_height, p.dilation_width),
+        p.input_zero_point,
+    )
+
+
+@evaluate.register
+def conv_2d(p: Conv2D, x: Int8) -> Int8:
+    patches = _convolution_patches(p, x)
+    columns = patches.reshape(*patches.shape[:3], -1)
+    acc = _matmul(columns, p.input_zero_point, p.weights.reshape(p.output_channels, -1))
+    return _requantize(acc + p.bias, p)
+
+
+@evaluate.register
+def depthwise_conv_2d(p: DepthwiseConv2D, x: Int8) -> Int8:
+    patches = _convolution_patches(p, x)
+    multiplier = p.output_channels // p.input_channels
+    acc: Int = np.zeros((*patches.shape[:3], p.output_channels), np.int64)
+    for row in range(p.kernel_height):
+        for column in range(p.kernel_width):
+            tap = patches[:, :, :, row, column].astype(np.int64) - p.input_zero_point
+            acc += np.repeat(tap, multiplier, axis=3) * p.weights[0, row, column]
+    return _requantize(acc + p.bias, p)
+
+
+@evaluate.register
+def fully_connected(p: FullyConnected, x: Int8) -> Int8:
+    vectors = x.reshape(len(x), p.rows, p.input_depth)
+    return _requantize(_matmul(vectors, p.input_zero_point, p.weights) + p.bias, p)
+
+
+def _pooling_patches(p: Pooling, x: Int8, fill: int) -> Int8:
+    image = x.reshape(-1, p.input_height, p.input_width, p.channels)
+    return _patches(image, p, (p.filter_height, p.filter_width), (1, 1), fill)
+
+
+@evaluate.register
+def max_pool_2d(p: MaxPool2D, x: Int8) -> Int8:
+    highest = _pooling_patches(p, x, -128).max(axis=(3, 4))
+    return _clamp(highest.astype(np.int64), p.activation_min, p.activation_max)
+
+
+@evaluate.register
+def average_pool_2d(p: AveragePool2D, x: Int8) -> Int8:
+    """Sums over the valid positions, divided by their number, ties away from zero."""
+    total = _pooling_patches(p, x, 0).sum(axis=(3, 4), dtype=np.int64)
+    ones = np.ones((1, p.input_height * p.input_width * p.channels), np.int8)
+    count = _pooling_patches(p, ones, 0).sum(axis=(3, 4), dtype=np.int64)
+    magnitude = (np.abs(total) + count // 2) // count
+    return _clamp(np.sign(total) * magnitude, p.activation_min, p.activation_max)
+
+
+@evaluate.register
+def add(p: Add, a: Int8, b: Int8) -> Int8:
+    def raised(x: Int8, zero_point: int, multiplier: int, shift: int) -> Int:
+        offset = (x.astype(np.int64) - zero_point) << LEFT_SHIFT
+        return fixed.multiply_by_quantized_multiplier(offset, multiplier, shift)
+
+    total = raised(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift) + raised(
+        b, p.input2_zero_point, p.input2_multiplier, p.input2_shift
+    )
+    scaled = fixed.multiply_by_quantized_multiplier(total, p.output_multiplier, p.output_shift)
+    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
+
+
+@evaluate.register
+def mean(p: Mean, x: Int8) -> Int8:
+    total = x.reshape(len(x), p.outer, p.reduced, p.inner).sum(axis=2, dtype=np.int64)
+    centred = total - p.input_zero_point * p.reduced
+    scaled = fixed.multiply_by_quantized_multiplier(centred, p.multiplier, p.shift)
+    return _clamp(scaled + p.output_zero_point, -128, 127)
+
+
+SUM_BITS = 12
+"""Integer bits of the sum of exponentials."""
+
+
+@evaluate.register
+def softmax(p: Softmax, x: Int8) -> Int8:
+    rows = x.reshape(len(x), p.rows, p.depth).astype(np.int64)
+    difference = rows - rows.max(axis=2, keepdims=True)
+    kept = difference >= p.difference_min
+    scaled = fixed.saturating_rounding_doubling_high_mul(
+        fixed.wrap32(np.where(kept, difference, 0) << p.shift), p.multiplier
+    )
+    exponential = fixed.exp_on_negative_values(scaled, INTEGER_BITS)
+    total = np.where(kept, fixed.rounding_divide_by_pot(exponential, SUM_BITS), 0).sum(
+        axis=2, keepdims=True
+    )
+    headroom = fixed.count_leading_zeros(total)
+    reciprocal = fixed.one_over_one_plus_x((total << headroom) - (1 << 31))
+    probability = fixed.rounding_divide_by_pot(
+        fixed.saturating_rounding_doubling_high_mul(reciprocal, exponential),
+        SUM_BITS - headroom + 31 - 8,
+    )
+    return _clamp(np.where(kept, probability - 128, -128), -128, 127)
+
+
+@evaluate.register
+def copy(_: Copy, x: Int8) -> Int8:
+    return x

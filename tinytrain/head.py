@@ -1,0 +1,226 @@
+"""The learning head of a model: which operator it replaces, and its integer constants.
+
+Letters: C classes, D features; sx, sw[c] the scales of features and of weight row c.
+The rules of learning stand in DESIGN.md ("The learning head"); emulator/head.py carries them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import floor, log2
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.errors import InputError
+from tinytrain.graph import Graph
+from tinytrain.operators.dense import FullyConnected
+from tinytrain.operators.kernel import Kernel, Parameters, multipliers
+
+LOGIT_FRACTION_BITS = 10
+MASTER_FRACTION_BITS = 8
+PROBABILITY_BITS = 15
+MASTER_LIMIT = 127 << MASTER_FRACTION_BITS
+BIAS_LIMIT = 1 << 30
+GRADIENT_LIMIT = (1 << 15) - 1
+MAX_CLASSES = 1024
+MAX_FEATURES = 4096
+AUTO_MAX_CLASSES = 256
+"""More rows than this are no classifier to `auto`: an autoencoder's last layer has hundreds."""
+
+EXP2_INDEX_BITS = 8
+EXP2_TABLE: tuple[int, ...] = tuple(
+    round((1 << PROBABILITY_BITS) * 2.0 ** (-index / (1 << EXP2_INDEX_BITS)))
+    for index in range(1 << EXP2_INDEX_BITS)
+)
+"""2^-f in Q15 for f = 0, 1/256, ..., 255/256."""
+
+
+@dataclass(frozen=True)
+class HeadOptions:
+    """How the head learns; chosen per task."""
+
+    eta: float = 1.0
+    """Step size relative to the features' energy: learning rate = eta / E|x|^2. 0 < eta <= 16."""
+    tau: float = 0.1
+    """Steps whose probability of the true class is at least 1 - tau are skipped. 0 to 1."""
+    rows: int = 2
+    """Rows written a step: the true one and the rows - 1 of largest error. At least 1."""
+    energy: float | None = None
+    """Mean of |x|^2 over samples, x the quantized features less their zero point; None: assumed."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadConstants(Parameters):
+    """The twin of the C struct tt_head_constants."""
+
+    structure: ClassVar[str] = "tt_head_constants"
+    function: ClassVar[str] = ""
+    classes: int
+    features: int
+    rows: int
+    tau: int
+    feature_zero_point: int
+    gradient_shift: int
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    logit_multiplier: npt.NDArray[np.int32]
+    logit_shift: npt.NDArray[np.int8]
+    gradient_multiplier: npt.NDArray[np.int32]
+    gradient_multiplier_shift: npt.NDArray[np.int8]
+    bias_multiplier: npt.NDArray[np.int32]
+    bias_multiplier_shift: npt.NDArray[np.int8]
+
+
+@dataclass(frozen=True, eq=False)
+class Head:
+    """A model's learning head."""
+
+    operator: int
+    """The FULLY_CONNECTED that it replaces."""
+    feature_tensor: int
+    constants: HeadConstants
+    options: HeadOptions
+    feature_scale: float
+    """sx"""
+    weight_scale: npt.NDArray[np.float64]
+    """sw, (C,)"""
+    energy: float
+    """Mean |x|^2 in quantized units that the step size rests on."""
+
+
+def find_head(graph: Graph, kernels: Sequence[Kernel], choice: str) -> int | None:
+    """The index of the FULLY_CONNECTED that learns, or None.
+
+    `choice`: "none"; "auto", the last FULLY_CONNECTED where only SOFTMAX and RESHAPE follow and it
+    has at most AUTO_MAX_CLASSES rows; or the name or index of its output tensor.
+    """
+    if choice == "none":
+        return None
+    if choice == "auto":
+        return _last_classifier(kernels)
+    for kernel in kernels:
+        tensor = kernel.outputs[0]
+        if choice in (str(tensor), graph.tensors[tensor].name):
+            problem = _unfit(kernel)
+            if problem:
+                raise InputError(f"{graph.name}: --head {choice}: {problem}")
+            return kernel.index
+    fit = [graph.describe(k.outputs[0]) for k in kernels if _unfit(k) is None]
+    raise InputError(
+        f"{graph.name}: --head {choice}: no operator writes a tensor of that name or index; "
+        f"auto, none and these can learn: {', '.join(fit) or 'no tensor'}"
+    )
+
+
+def _last_classifier(kernels: Sequence[Kernel]) -> int | None:
+    for kernel in reversed(kernels):
+        if kernel.kind == "FULLY_CONNECTED":
+            fits = _unfit(kernel) is None and kernel.parameters.output_depth <= AUTO_MAX_CLASSES  # type: ignore[attr-defined]
+            return kernel.index if fits else None
+        if kernel.kind not in ("SOFTMAX", "RESHAPE"):
+            return None
+    return None
+
+
+def _unfit(kernel: Kernel) -> str | None:
+    """Why an operator cannot be the head, or None."""
+    p = kernel.parameters
+    if not isinstance(p, FullyConnected):
+        return f"operator {kernel.index} is {kernel.kind}; only FULLY_CONNECTED can learn"
+    if p.rows != 1:
+        return f"operator {kernel.index} has {p.rows} rows of input; one is supported"
+    if (p.activation_min, p.activation_max) != (-128, 127):
+        return f"operator {kernel.index} has a fused activation; a head gives logits"
+    if not 2 <= p.output_depth <= MAX_CLASSES or p.input_depth > MAX_FEATURES:
+        return (
+            f"operator {kernel.index} has {p.output_depth} classes and {p.input_depth} features; "
+            f"2 to {MAX_CLASSES} and at most {MAX_FEATURES} are supported"
+        )
+    return None
+
+
+def build_head(
+    graph: Graph, kernels: Sequence[Kernel], operator: int, options: HeadOptions
+) -> Head:
+    """The integer constants of the head at `operator`. Raises InputError where they do not fit."""
+    kernel = kernels[operator]
+    layer = kernel.parameters
+    assert isinstance(layer, FullyConnected)
+    feature_tensor = kernel.inputs[0]
+    weight_tensor = graph.tensors[graph.operators[operator].inputs[1]]
+    features, weights = graph.tensors[feature_tensor].quantization, weight_tensor.quantization
+    assert features is not None and weights is not None
+    sx = float(features.scale[0])
+    sw = np.broadcast_to(weights.scale.astype(np.float64), (layer.output_depth,)).copy()
+    energy = options.energy if options.energy is not None else assumed_energy(layer.input_depth)
+    _check_options(graph, options, energy)
+    constants = _constants(graph, layer, options, sx, sw, energy)
+    return Head(operator, feature_tensor, constants, options, sx, sw, energy)
+
+
+def assumed_energy(features: int) -> float:
+    """Mean |x|^2 where no samples tell: every feature at a quarter of its range."""
+    return features * 64.0**2
+
+
+def _check_options(graph: Graph, options: HeadOptions, energy: float) -> None:
+    if not 0 < options.eta <= 16:
+        raise InputError(f"{graph.name}: eta {options.eta}; more than 0, at most 16")
+    if not 0 <= options.tau <= 1:
+        raise InputError(f"{graph.name}: tau {options.tau}; 0 to 1")
+    if options.rows < 1:
+        raise InputError(f"{graph.name}: rows {options.rows}; at least 1")
+    if not energy > 0:
+        raise InputError(
+            f"{graph.name}: the features of the given samples are all zero (energy {energy}); "
+            "give samples that the model reacts to"
+        )
+
+
+def _constants(
+    graph: Graph,
+    layer: FullyConnected,
+    options: HeadOptions,
+    sx: float,
+    sw: npt.NDArray[np.float64],
+    energy: float,
+) -> HeadConstants:
+    rate = options.eta / (energy * sx * sx)
+    one = 1 << PROBABILITY_BITS
+    logit = sw * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
+    gradient = (1 << MASTER_FRACTION_BITS) * rate * sx / sw / one
+    bias = (1 << MASTER_FRACTION_BITS) * rate / (sx * sw) / one
+    fraction = min(30, floor(log2(GRADIENT_LIMIT / (float(gradient.max()) * one))))
+    reach = layer.input_depth * 127 * 255 + (BIAS_LIMIT >> MASTER_FRACTION_BITS)
+    widest = int(np.abs(layer.bias.astype(np.int64)).max()) << MASTER_FRACTION_BITS
+    for wrong, what in (
+        (fraction < 1, f"the learning step is too large: lower eta (now {options.eta})"),
+        (float(bias.max()) * one >= BIAS_LIMIT, "the step of the bias leaves 31 bits: lower eta"),
+        (float(logit.max()) * reach >= BIAS_LIMIT, "the logits of the head can leave 31 bits"),
+        (widest > BIAS_LIMIT, "the bias of the head leaves 23 bits"),
+    ):
+        if wrong:
+            raise InputError(f"{graph.name}: {what}; or convert with --head none")
+    logit_multiplier, logit_shift = multipliers([float(real) for real in logit])
+    factors = [float(real) * (1 << fraction) for real in gradient]
+    gradient_multiplier, gradient_multiplier_shift = multipliers(factors)
+    bias_multiplier, bias_multiplier_shift = multipliers([float(real) for real in bias])
+    return HeadConstants(
+        classes=layer.output_depth,
+        features=layer.input_depth,
+        rows=min(options.rows, layer.output_depth),
+        tau=round(options.tau * one),
+        feature_zero_point=layer.input_zero_point,
+        gradient_shift=fraction,
+        weights=layer.weights,
+        bias=layer.bias,
+        logit_multiplier=logit_multiplier,
+        logit_shift=logit_shift,
+        gradient_multiplier=gradient_multiplier,
+        gradient_multiplier_shift=gradient_multiplier_shift,
+        bias_multiplier=bias_multiplier,
+        bias_multiplier_shift=bias_multiplier_shift,
+    )

@@ -1,0 +1,51 @@
+"""A model ready for use: the graph, its kernels, its memory plan and its learning head."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tinytrain.graph import Graph, Tensor
+from tinytrain.head import Head
+from tinytrain.operators.kernel import Kernel
+from tinytrain.plan.memory import MemoryPlan
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    name: str
+    """The C prefix."""
+    source_sha256: str
+    graph: Graph
+    kernels: tuple[Kernel, ...]
+    memory: MemoryPlan
+    head: Head | None
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        return tuple(self.graph.tensors[index] for index in self.graph.inputs)
+
+    @property
+    def outputs(self) -> tuple[Tensor, ...]:
+        return tuple(self.graph.tensors[index] for index in self.graph.outputs)
+
+    @property
+    def input_bytes(self) -> int:
+        return sum(tensor.bytes for tensor in self.inputs)
+
+    @property
+    def output_bytes(self) -> int:
+        return sum(tensor.bytes for tensor in self.outputs)
+
+    @property
+    def head_operator(self) -> int:
+        """The operator that the head replaces; the number of operators without a head."""
+        return len(self.kernels) if self.head is None else self.head.operator
+
+    @property
+    def macs(self) -> int:
+        return sum(kernel.macs for kernel in self.kernels)
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights and biases."""
+        return sum(kernel.weight_bytes for kernel in self.kernels)

@@ -1,0 +1,173 @@
+"""CONV_2D and DEPTHWISE_CONV_2D, int8, NHWC.
+
+Letters: H, W height and width, I input channels, O output channels, K kernel extents. Weights are
+O,KH,KW,I for CONV_2D and 1,KH,KW,O for DEPTHWISE_CONV_2D, as in .tflite files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.graph import Quantization
+from tinytrain.operators.kernel import (
+    Kernel,
+    Parameters,
+    Reading,
+    activation_range,
+    check_shifts,
+    multipliers,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(Parameters):
+    structure: ClassVar[str] = "tt_convolution"
+    input_height: int
+    input_width: int
+    input_channels: int
+    output_height: int
+    output_width: int
+    output_channels: int
+    kernel_height: int
+    kernel_width: int
+    stride_height: int
+    stride_width: int
+    dilation_height: int
+    dilation_width: int
+    pad_top: int
+    pad_left: int
+    input_zero_point: int
+    output_zero_point: int
+    activation_min: int
+    activation_max: int
+    weights: npt.NDArray[np.int8]
+    bias: npt.NDArray[np.int32]
+    multiplier: npt.NDArray[np.int32]
+    shift: npt.NDArray[np.int8]
+
+
+class Conv2D(Convolution):
+    function: ClassVar[str] = "tt_conv_2d"
+
+
+class DepthwiseConv2D(Convolution):
+    """Output channel o reads input channel o / (output_channels / input_channels)."""
+
+    function: ClassVar[str] = "tt_depthwise_conv_2d"
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window along one axis: how many outputs there are, and the padding in front."""
+
+    outputs: int
+    before: int
+
+
+def window(size: int, kernel: int, stride: int, dilation: int, padding: str) -> Window:
+    """TensorFlow's rules: SAME gives ceil(size / stride) outputs, with half of the padding in
+    front, rounded down; VALID pads nothing. Zero or fewer outputs: the kernel does not fit.
+    """
+    reach = (kernel - 1) * dilation + 1
+    if padding == "SAME":
+        outputs = -(-size // stride)
+        return Window(outputs, max((outputs - 1) * stride + reach - size, 0) // 2)
+    return Window((size - reach) // stride + 1, 0)
+
+
+MAX_STRIDE = 1 << 12
+
+
+def windows(reading: Reading, shape: tuple[int, ...], kernel: tuple[int, int]) -> dict[str, int]:
+    """Strides, dilations, padding and output extents of a 2-D operator on input `shape` (NHWC)."""
+    padding = reading.choice("padding", ("SAME", "VALID"))
+    attributes = reading.operator.attributes
+    found: dict[str, int] = {}
+    for axis, size, extent, edge in (
+        ("height", shape[1], kernel[0], "top"),
+        ("width", shape[2], kernel[1], "left"),
+    ):
+        stride = reading.integer(f"stride_{axis}", 1, MAX_STRIDE)
+        dilation = 1
+        if f"dilation_{axis}" in attributes:
+            dilation = reading.integer(f"dilation_{axis}", 1, MAX_STRIDE)
+            found[f"dilation_{axis}"] = dilation
+        slide = window(size, extent, stride, dilation, padding)
+        if slide.outputs < 1:
+            raise reading.fail(f"its window of {extent} does not fit an input {axis} of {size}")
+        found[f"stride_{axis}"] = stride
+        found[f"output_{axis}"] = slide.outputs
+        found[f"pad_{edge}"] = slide.before
+    return found
+
+
+def lower_conv_2d(reading: Reading) -> Kernel:
+    weights, _ = reading.weights(1, 4, channel_axis=0)
+    x = reading.input_index(0)
+    if weights.shape[3] != reading.rank(x, 4)[3]:
+        raise reading.fail(
+            f"weights for {weights.shape[3]} channels on an input of {reading.rank(x, 4)[3]} "
+            "(grouped convolution is not supported)"
+        )
+    return _lower(reading, Conv2D, channel_axis=0)
+
+
+def lower_depthwise_conv_2d(reading: Reading) -> Kernel:
+    weights, _ = reading.weights(1, 4, channel_axis=3)
+    channels = reading.rank(reading.input_index(0), 4)[3]
+    if weights.shape[0] != 1 or weights.shape[3] % channels != 0:
+        raise reading.fail(f"weights of shape {weights.shape} on {channels} input channels")
+    return _lower(reading, DepthwiseConv2D, channel_axis=3)
+
+
+def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kernel:
+    reading.count((2, 3))
+    x, _, input_ = reading.activation()
+    y, _, output = reading.output()
+    shape = reading.rank(x, 4)
+    weights, weight_scale = reading.weights(1, 4, channel_axis)
+    channels = weights.shape[channel_axis]
+    slide = windows(reading, shape, (weights.shape[1], weights.shape[2]))
+    reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], channels))
+    bias = reading.bias(2, channels)
+    reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias)
+    multiplier, shift = _requantization(reading, input_, weight_scale, output, channels)
+    low, high = activation_range(reading, output)
+    parameters = kind(
+        input_height=shape[1],
+        input_width=shape[2],
+        input_channels=shape[3],
+        output_channels=channels,
+        kernel_height=weights.shape[1],
+        kernel_width=weights.shape[2],
+        **slide,
+        input_zero_point=int(input_.zero_point[0]),
+        output_zero_point=int(output.zero_point[0]),
+        activation_min=low,
+        activation_max=high,
+        weights=weights,
+        bias=bias,
+        multiplier=multiplier,
+        shift=shift,
+    )
+    macs = slide["output_height"] * slide["output_width"] * weights.size
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)
+
+
+def _requantization(
+    reading: Reading,
+    input_: Quantization,
+    weight_scale: npt.NDArray[np.float32],
+    output: Quantization,
+    channels: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Per-channel input_scale * weight_scale / output_scale, computed in double."""
+    scale = np.broadcast_to(weight_scale.astype(np.float64), (channels,))
+    reals = float(input_.scale[0]) * scale / float(output.scale[0])
+    multiplier, shift = multipliers([float(real) for real in reals])
+    check_shifts(reading, shift)
+    return multiplier, shift

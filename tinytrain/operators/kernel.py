@@ -1,0 +1,227 @@
+"""`Kernel`, an operator ready to run, and `Reading`, the checked view on one being lowered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.arithmetic import quantize_multiplier
+from tinytrain.errors import InputError
+from tinytrain.graph import Attribute, Graph, Operator, Quantization, Tensor
+
+
+class UnsupportedError(InputError):
+    """An operator that cannot be lowered; the message says what was found and what is allowed."""
+
+
+class Parameters:
+    """Base of the frozen dataclasses that twin the C structs.
+
+    Fields are Python integers (C: int32_t) or numpy arrays (C: pointers to const), in the names and
+    order of the struct.
+    """
+
+    structure: ClassVar[str]
+    """The C struct's name, such as tt_convolution."""
+    function: ClassVar[str]
+    """The C kernel's name, such as tt_conv_2d."""
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """One operator ready to run."""
+
+    index: int
+    """Its place in the graph."""
+    kind: str
+    parameters: Parameters
+    inputs: tuple[int, ...]
+    """Activations read, as graph tensor indices, in the order of the C arguments."""
+    outputs: tuple[int, ...]
+    macs: int = 0
+    """Multiply-accumulates of one inference."""
+    in_place: bool = False
+    """Whether the output may lie exactly where an input of its size lies."""
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of its weights and biases."""
+        arrays = (getattr(self.parameters, name, None) for name in ("weights", "bias"))
+        return sum(array.nbytes for array in arrays if array is not None)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """An operator of a graph, read with checks. Every complaint names the tensor or attribute."""
+
+    graph: Graph
+    index: int
+
+    @property
+    def operator(self) -> Operator:
+        return self.graph.operators[self.index]
+
+    def fail(self, message: str) -> UnsupportedError:
+        return UnsupportedError(f"operator {self.index} ({self.operator.kind}): {message}")
+
+    def attribute(self, name: str) -> Attribute:
+        return self.operator.attributes[name]
+
+    def integer(self, name: str, low: int, high: int) -> int:
+        """An integer attribute within [low, high]."""
+        value = self.operator.attributes[name]
+        if not isinstance(value, int) or not low <= value <= high:
+            raise self.fail(f"{name} is {value}; {low} to {high} is supported")
+        return value
+
+    def choice(self, name: str, allowed: Sequence[str]) -> str:
+        value = str(self.operator.attributes[name])
+        if value not in allowed:
+            raise self.fail(f"{name} is {value}; supported are {', '.join(allowed)}")
+        return value
+
+    def count(self, inputs: tuple[int, int], outputs: int = 1) -> None:
+        """Checks how many inputs (lowest, highest) and outputs there are."""
+        low, high = inputs
+        given = len(self.operator.inputs)
+        if not low <= given <= high or len(self.operator.outputs) != outputs:
+            raise self.fail(
+                f"{given} inputs and {len(self.operator.outputs)} outputs; "
+                f"{low} to {high} and {outputs} are supported"
+            )
+
+    def name(self, tensor: int) -> str:
+        return f"tensor {self.graph.describe(tensor)}"
+
+    def input_index(self, position: int) -> int:
+        if position >= len(self.operator.inputs) or self.operator.inputs[position] == -1:
+            raise self.fail(f"input {position} is missing")
+        return self.operator.inputs[position]
+
+    def activation(self, position: int = 0) -> tuple[int, Tensor, Quantization]:
+        """An int8 input that is not a constant, with its per-tensor quantization."""
+        index = self.input_index(position)
+        if self.graph.tensors[index].data is not None:
+            raise self.fail(f"input {self.name(index)} is a constant; an activation is supported")
+        return index, self.graph.tensors[index], self._int8(index)
+
+    def output(self, position: int = 0) -> tuple[int, Tensor, Quantization]:
+        index = self.operator.outputs[position]
+        return index, self.graph.tensors[index], self._int8(index)
+
+    def _int8(self, index: int) -> Quantization:
+        tensor = self.graph.tensors[index]
+        if tensor.dtype != "int8":
+            raise self.fail(
+                f"{self.name(index)} is {tensor.dtype}; int8 is supported "
+                "(quantize the model to full int8, inputs and outputs included)"
+            )
+        if tensor.quantization is None or not tensor.quantization.per_tensor:
+            raise self.fail(f"{self.name(index)} needs one scale and zero point")
+        return tensor.quantization
+
+    def rank(self, index: int, rank: int) -> tuple[int, ...]:
+        """The tensor's shape, which must have `rank` dimensions and, from rank 2 on, batch 1."""
+        shape = self.graph.tensors[index].shape
+        if len(shape) != rank or (rank > 1 and shape[0] != 1):
+            raise self.fail(
+                f"{self.name(index)} has shape {shape}; rank {rank} with batch 1 is supported"
+            )
+        return shape
+
+    def constant(self, position: int, dtype: str) -> tuple[int, npt.NDArray[np.generic]]:
+        """A constant input of type `dtype`."""
+        index = self.input_index(position)
+        tensor = self.graph.tensors[index]
+        if tensor.data is None or tensor.dtype != dtype:
+            raise self.fail(
+                f"{self.name(index)} is {'a constant' if tensor.data is not None else 'computed'} "
+                f"{tensor.dtype}; a constant {dtype} is supported"
+            )
+        return index, tensor.data
+
+    def weights(
+        self, position: int, rank: int, channel_axis: int
+    ) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
+        """Constant symmetric int8 weights, and a scale for each channel or one for all."""
+        index, data = self.constant(position, "int8")
+        quantization = self.graph.tensors[index].quantization
+        if quantization is None or bool(np.any(quantization.zero_point != 0)):
+            raise self.fail(f"weights {self.name(index)} need scales and zero points of 0")
+        if data.ndim != rank:
+            raise self.fail(f"weights {self.name(index)} have shape {data.shape}; rank {rank}")
+        if not quantization.per_tensor and quantization.axis != channel_axis:
+            raise self.fail(
+                f"weights {self.name(index)} have scales along axis {quantization.axis}; "
+                f"axis {channel_axis} is supported"
+            )
+        return data.astype(np.int8), quantization.scale
+
+    def bias(self, position: int, channels: int) -> npt.NDArray[np.int32]:
+        """The int32 bias, zeros where it is left out."""
+        inputs = self.operator.inputs
+        if position >= len(inputs) or inputs[position] == -1:
+            return np.zeros(channels, np.int32)
+        index, data = self.constant(position, "int32")
+        if data.shape != (channels,):
+            raise self.fail(f"bias {self.name(index)} has shape {data.shape}, not ({channels},)")
+        return data.astype(np.int32)
+
+    def expect_shape(self, index: int, shape: tuple[int, ...]) -> None:
+        found = self.graph.tensors[index].shape
+        if found != shape:
+            raise self.fail(f"output {self.name(index)} has shape {found}, expected {shape}")
+
+    def check_accumulator(self, weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> None:
+        """Refuses weights [channels, ...] whose sums could leave int32 for some input."""
+        reach = np.abs(weights.astype(np.int64)).reshape(len(bias), -1).sum(axis=1) * 255
+        worst = int((reach + np.abs(bias.astype(np.int64))).max())
+        if worst >= 1 << 31:
+            raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")
+
+
+def activation_range(reading: Reading, output: Quantization) -> tuple[int, int]:
+    """The fused activation's clamp on quantized outputs.
+
+    TensorFlow Lite's CalculateActivationRangeQuantized: the bounds are rounded in float32, half
+    away from zero.
+    """
+    allowed = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+    kind = reading.choice("activation", allowed)
+    bounds = {
+        "NONE": (None, None),
+        "RELU": (0.0, None),
+        "RELU6": (0.0, 6.0),
+        "RELU_N1_TO_1": (-1.0, 1.0),
+    }
+    low, high = bounds[kind]
+    return (
+        -128 if low is None else max(-128, quantize_real(low, output)),
+        127 if high is None else min(127, quantize_real(high, output)),
+    )
+
+
+def quantize_real(real: float, quantization: Quantization) -> int:
+    """zero_point + round(real / scale), the division in float32, half away from zero."""
+    ratio = float(np.float32(real) / np.float32(quantization.scale[0]))
+    magnitude = int(np.floor(abs(ratio) + 0.5))
+    return int(quantization.zero_point[0]) + (magnitude if ratio >= 0 else -magnitude)
+
+
+def multipliers(reals: Sequence[float]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """`quantize_multiplier` of each, as the arrays that kernels take."""
+    pairs = [quantize_multiplier(real) for real in reals]
+    return (
+        np.array([multiplier for multiplier, _ in pairs], np.int32),
+        np.array([shift for _, shift in pairs], np.int8),
+    )
+
+
+def check_shifts(reading: Reading, shifts: npt.NDArray[np.int8] | int) -> None:
+    """Refuses a ratio of scales so large that its shift leaves the primitives' range."""
+    if int(np.max(shifts)) > 30:
+        raise reading.fail("the ratio of its scales is above 2^30; check the quantization")

@@ -1,0 +1,1 @@
+"""What a model costs: memory over time, and multiply-accumulates."""
