@@ -1,0 +1,1 @@
+"""Front ends, one module a format in, and writers, one package a format out."""

@@ -1,0 +1,1 @@
+"""The writer of C projects: a model as const arrays and direct kernel calls, with the runtime."""

@@ -1,0 +1,65 @@
+"""C text for numbers, arrays and parameter structs."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.operators.kernel import Parameters
+
+C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t"}
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantArray:
+    """An array in flash."""
+
+    name: str
+    data: npt.NDArray[np.generic]
+
+    @property
+    def declaration(self) -> str:
+        return f"static const {C_TYPES[self.data.dtype.name]} {self.name}[{self.data.size}]"
+
+    @property
+    def values(self) -> str:
+        return wrapped(_literal(value) for value in self.data.reshape(-1).tolist())
+
+
+@dataclass(frozen=True)
+class ConstantStruct:
+    """A parameters struct in flash, with designated initializers."""
+
+    name: str
+    type: str
+    members: tuple[tuple[str, str], ...]
+
+
+def wrapped(items: Iterable[str]) -> str:
+    """Items separated by commas, in lines of at most 100 columns."""
+    return "\n".join(
+        textwrap.wrap(", ".join(items), 96, initial_indent="    ", subsequent_indent="    ")
+    )
+
+
+def _literal(value: int) -> str:
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies."""
+    return "INT32_MIN" if value == -(1 << 31) else str(value)
+
+
+def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArray], ConstantStruct]:
+    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`."""
+    arrays: list[ConstantArray] = []
+    members: list[tuple[str, str]] = []
+    for field in fields(parameters):  # type: ignore[arg-type]
+        value = getattr(parameters, field.name)
+        if isinstance(value, np.ndarray):
+            arrays.append(ConstantArray(f"{prefix}_{field.name}", value))
+            members.append((field.name, arrays[-1].name))
+        else:
+            members.append((field.name, _literal(value)))
+    return arrays, ConstantStruct(prefix, parameters.structure, tuple(members))
