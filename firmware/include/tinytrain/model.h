@@ -1,0 +1,47 @@
+/* What a generated model tells the runtime about itself. Everything here is const and lives in
+ * flash; the runtime owns no memory. */
+#ifndef TINYTRAIN_MODEL_H
+#define TINYTRAIN_MODEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tinytrain/head.h"
+
+/* A stretch of the arena: a tensor of `bytes` bytes that starts `offset` bytes into the arena. */
+typedef struct tt_slot {
+    uint32_t offset;
+    uint32_t bytes;
+} tt_slot;
+
+/* A constant array in flash: weights, biases, multipliers. For reading back and checking. */
+typedef struct tt_constant {
+    const void *data;
+    uint32_t bytes;
+} tt_constant;
+
+typedef struct tt_model {
+    const char *name;
+    /* First 32 bits of the SHA-256 of the source file, so that a client knows which model it
+     * talks to. */
+    uint32_t source_hash;
+    /* Bytes of working memory; the caller's arena must be at least this large and aligned to 4. */
+    uint32_t arena_bytes;
+    uint16_t inputs;
+    uint16_t outputs;
+    uint16_t operators;
+    uint16_t constants;
+    /* The operator that the learning head replaces (run [0, head_operator) yields the features),
+     * or `operators` where the model has no head. */
+    uint16_t head_operator;
+    const tt_slot *input;           /* [inputs] */
+    const tt_slot *output;          /* [outputs] */
+    const tt_slot *operator_output; /* [operators], each operator's first output */
+    const tt_constant *constant;    /* [constants] */
+    tt_slot features;               /* the head's input */
+    const tt_head_constants *head;  /* NULL without a head */
+    /* Runs operators first, first + 1, ..., end - 1 on the arena. */
+    void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
+} tt_model;
+
+#endif

@@ -1,0 +1,98 @@
+# Builds a model with the tinytrain runtime. A converted project holds this file as its Makefile.
+#
+#   make TARGET=cortex-m4            # build/cortex-m4/device and build/cortex-m4/selftest
+#   make TARGET=cortex-m4 selftest   # runs the golden samples (under QEMU; on this machine: host)
+#   make TARGET=cortex-m4 size
+#   make clean
+#
+# TARGET    host (default), cortex-m0, cortex-m4, cortex-m33 or cortex-m55
+# SANITIZE  1: with address and undefined-behaviour sanitizers (host only; default there), 0: without
+# OPTIMIZE  the compiler's optimization, -O2
+# BUILD     where to build, build/TARGET
+# MODEL     the folder with the generated model.h, *.c and golden.c, model
+# RUNTIME   the folder with the runtime's sources, runtime
+
+TARGET   ?= host
+BUILD    ?= build/$(TARGET)
+MODEL    ?= model
+RUNTIME  ?= runtime
+OPTIMIZE ?= -O2
+
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+TARGETS := $(sort $(patsubst $(RUNTIME)/port/%/target.mk,%,$(wildcard $(RUNTIME)/port/*/target.mk)))
+ifeq ($(filter $(TARGET),$(TARGETS)),)
+$(error TARGET=$(TARGET) is unknown; it can be: $(TARGETS))
+endif
+include $(RUNTIME)/port/$(TARGET)/target.mk
+
+ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+ifeq ($(shell command -v $(firstword $(TOOL)) 2>/dev/null),)
+$(error $(firstword $(TOOL)) is missing; on Debian or Ubuntu: apt-get install $(PACKAGES))
+endif
+endif
+
+FLAGS := $(CPU) $(OPTIMIZE) -g -std=c99 -Wall -Wextra -Wconversion -Werror \
+         -ffunction-sections -fdata-sections \
+         -I$(RUNTIME)/include -I$(RUNTIME)/app -I$(RUNTIME)/port -I$(RUNTIME)/port/$(TARGET) \
+         -I$(RUNTIME)/$(PORT) -I$(MODEL)
+LINK  := $(CPU) $(OPTIMIZE) -Wl,--gc-sections $(LDFLAGS)
+ifeq ($(SANITIZE),1)
+FLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
+LINK  += -fsanitize=address,undefined
+endif
+
+COMMON_SOURCES := $(filter-out $(MODEL)/golden.c,$(wildcard $(MODEL)/*.c)) \
+                  $(wildcard $(RUNTIME)/src/*.c $(RUNTIME)/src/*/*.c $(RUNTIME)/$(PORT)/*.c)
+objects         = $(patsubst %.c,$(BUILD)/object/%.o,$(subst ../,,$(patsubst /%,%,$(1))))
+COMMON         := $(call objects,$(COMMON_SOURCES))
+DEVICE         := $(COMMON) $(call objects,$(RUNTIME)/app/device.c $(RUNTIME)/app/serve.c)
+SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
+
+.PHONY: all selftest size clean FORCE
+
+all: $(BUILD)/device $(BUILD)/selftest
+
+$(BUILD)/device: $(DEVICE) $(BUILD)/launch
+	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(DEVICE)
+
+$(BUILD)/selftest: $(SELFTEST) $(BUILD)/launch
+	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(SELFTEST)
+
+# The command that runs a program of this target, which is to follow; empty on the host.
+$(BUILD)/launch: FORCE
+	@mkdir -p $(@D)
+	@echo '$(strip $(LAUNCH))' | cmp -s - $@ || echo '$(strip $(LAUNCH))' > $@
+
+# Objects are built anew when the flags change, or the name of the folder: the compiler's lists of
+# headers hold it, and would be passed over under another.
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(BUILD): $(TOOL) $(FLAGS)' | cmp -s - $@ || echo '$(BUILD): $(TOOL) $(FLAGS)' > $@
+
+define compile
+$(call objects,$(1)): $(1) $(BUILD)/flags
+	@mkdir -p $$(@D)
+	$$(TOOL) $$(FLAGS) -MMD -MP -c -o $$@ $$<
+endef
+ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c \
+               $(addprefix $(RUNTIME)/app/,device.c serve.c selftest.c)
+$(foreach source,$(ALL_SOURCES),$(eval $(call compile,$(source))))
+
+selftest: $(BUILD)/selftest
+ifneq ($(EMULATOR),)
+	@command -v $(EMULATOR) >/dev/null || { echo '$(EMULATOR) is missing;' \
+	    'on Debian or Ubuntu: apt-get install $(EMULATOR_PACKAGES)' >&2; exit 1; }
+endif
+	@# Through a pipe: QEMU opens its output anew, which would write over a file's end.
+	@output=$$($(LAUNCH) $(BUILD)/selftest); status=$$?; echo "$$output"; exit $$status
+
+size: $(BUILD)/device
+	$(SIZE) $<
+
+clean:
+	rm -rf $(BUILD)
+
+-include $(patsubst %.o,%.d,$(call objects,$(ALL_SOURCES)))

@@ -1,0 +1,79 @@
+/* AVERAGE_POOL_2D and MAX_POOL_2D, portable. */
+#include <stddef.h>
+
+#include "tinytrain/arithmetic.h"
+#include "tinytrain/kernels.h"
+
+/* The input rows and columns under one output pixel: [top, bottom) x [left, right). */
+typedef struct area {
+    int32_t top;
+    int32_t bottom;
+    int32_t left;
+    int32_t right;
+} area;
+
+static area area_at(const tt_pooling *p, int32_t y, int32_t x)
+{
+    area a;
+    int32_t top = y * p->stride_height - p->pad_top;
+    int32_t left = x * p->stride_width - p->pad_left;
+    a.top = tt_max(top, 0);
+    a.bottom = tt_min(top + p->filter_height, p->input_height);
+    a.left = tt_max(left, 0);
+    a.right = tt_min(left + p->filter_width, p->input_width);
+    return a;
+}
+
+static int8_t pixel(const tt_pooling *p, const int8_t *input, int32_t y, int32_t x, int32_t channel)
+{
+    return input[(ptrdiff_t)(y * p->input_width + x) * p->channels + channel];
+}
+
+static int32_t average(const tt_pooling *p, const int8_t *input, area a, int32_t channel)
+{
+    int32_t sum = 0;
+    int32_t count = (a.bottom - a.top) * (a.right - a.left);
+    for (int32_t y = a.top; y < a.bottom; y++) {
+        for (int32_t x = a.left; x < a.right; x++) {
+            sum += pixel(p, input, y, x, channel);
+        }
+    }
+    /* C division truncates toward zero, so this rounds half away from zero. */
+    return (sum + (sum > 0 ? count / 2 : -(count / 2))) / count;
+}
+
+static int32_t highest(const tt_pooling *p, const int8_t *input, area a, int32_t channel)
+{
+    int32_t found = INT8_MIN;
+    for (int32_t y = a.top; y < a.bottom; y++) {
+        for (int32_t x = a.left; x < a.right; x++) {
+            found = tt_max(found, pixel(p, input, y, x, channel));
+        }
+    }
+    return found;
+}
+
+typedef int32_t reduction(const tt_pooling *p, const int8_t *input, area a, int32_t channel);
+
+static void pool(const tt_pooling *p, const int8_t *input, int8_t *output, reduction *reduce)
+{
+    for (int32_t y = 0; y < p->output_height; y++) {
+        for (int32_t x = 0; x < p->output_width; x++) {
+            area a = area_at(p, y, x);
+            for (int32_t channel = 0; channel < p->channels; channel++) {
+                int32_t value = reduce(p, input, a, channel);
+                *output++ = (int8_t)tt_clamp(value, p->activation_min, p->activation_max);
+            }
+        }
+    }
+}
+
+void tt_average_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output)
+{
+    pool(p, input, output, average);
+}
+
+void tt_max_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output)
+{
+    pool(p, input, output, highest);
+}

@@ -1,0 +1,51 @@
+/* SOFTMAX, portable. */
+#include "tinytrain/arithmetic.h"
+#include "tinytrain/kernels.h"
+
+/* Integer bits of the scaled differences, and of the sum of exponentials. */
+#define DIFFERENCE_BITS 5
+#define SUM_BITS 12
+
+static int32_t exponential(const tt_normalization *p, int32_t difference)
+{
+    int32_t scaled = tt_saturating_rounding_doubling_high_mul(
+        tt_shift_left_wrapping(difference, p->shift), p->multiplier);
+    return tt_exp_on_negative_values(scaled, DIFFERENCE_BITS);
+}
+
+static void softmax_row(const tt_normalization *p, const int8_t *input, int8_t *output)
+{
+    int32_t highest = INT8_MIN;
+    int32_t sum = 0;
+    for (int32_t i = 0; i < p->depth; i++) {
+        highest = tt_max(highest, input[i]);
+    }
+    for (int32_t i = 0; i < p->depth; i++) {
+        if (input[i] - highest >= p->difference_min) {
+            sum += tt_rounding_divide_by_pot(exponential(p, input[i] - highest), SUM_BITS);
+        }
+    }
+    int32_t headroom = tt_count_leading_zeros((uint32_t)sum);
+    /* The sum with its leading one shifted out: the fraction of 1.fraction, in Q0.31. */
+    uint32_t fraction = ((uint32_t)sum << headroom) - 0x80000000u;
+    int32_t reciprocal = tt_one_over_one_plus_x((int32_t)fraction);
+    for (int32_t i = 0; i < p->depth; i++) {
+        int32_t probability = 0;
+        if (input[i] - highest >= p->difference_min) {
+            probability =
+                tt_rounding_divide_by_pot(tt_saturating_rounding_doubling_high_mul(
+                                              reciprocal, exponential(p, input[i] - highest)),
+                                          SUM_BITS - headroom + 31 - 8);
+        }
+        output[i] = (int8_t)tt_clamp(probability - 128, INT8_MIN, INT8_MAX);
+    }
+}
+
+void tt_softmax(const tt_normalization *p, const int8_t *input, int8_t *output)
+{
+    for (int32_t row = 0; row < p->rows; row++) {
+        softmax_row(p, input, output);
+        input += p->depth;
+        output += p->depth;
+    }
+}
