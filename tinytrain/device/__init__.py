@@ -1,0 +1,1 @@
+"""One interface, `Device`, over every body a model can run in."""

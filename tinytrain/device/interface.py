@@ -1,0 +1,116 @@
+"""What every device can do, whatever its body: emulator, host process, QEMU or a board.
+
+Letters: B samples, N bytes of a sample's inputs, O bytes of its outputs, C classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+"""Any array that holds one sample's inputs, or B of them: its bytes in C order are what counts."""
+
+
+@dataclass(frozen=True)
+class Info:
+    """The model that a device runs. Sizes in bytes."""
+
+    name: str
+    source_hash: int
+    """First 32 bits of the SHA-256 of the source file."""
+    input_bytes: int
+    output_bytes: int
+    arena_bytes: int
+    operators: int
+    constants: int
+    head_operator: int
+    """The operator that the head replaces; `operators` without a head."""
+    classes: int
+    """0 without a head, and so `features` and `rows`."""
+    features: int
+    rows: int
+    largest_payload: int
+    has_counter: bool
+    """Whether `measure` works."""
+
+
+@dataclass(frozen=True)
+class LearnStep:
+    """What one learning step reports."""
+
+    crc: int
+    """CRC-32 of all steps since the last reset."""
+    predicted: int
+    """The class given before learning."""
+    rows_written: int
+    """0 for a skipped step."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The cost of one call."""
+
+    instructions: int
+    stack_bytes: int
+    """At its deepest, from the call on."""
+
+
+class Device(Protocol):
+    """A model that infers and learns. Methods raise DeviceError; InputError for a wrong sample."""
+
+    def info(self) -> Info:
+        """The model that the device runs."""
+
+    def infer(self, x: Array) -> NDArray[np.int8]:
+        """The outputs' bytes [O] of one sample, by the model as it was converted."""
+
+    def infer_many(self, x: Array) -> NDArray[np.int8]:
+        """`infer` of B samples: [B, O]."""
+
+    def trace(self, x: Array) -> NDArray[np.uint32]:
+        """CRC-32 of each operator's first output for one sample: [operators]."""
+
+    def trace_many(self, x: Array) -> NDArray[np.uint32]:
+        """`trace` of B samples: [B, operators]."""
+
+    def run(self, x: Array, end: int) -> None:
+        """Loads one sample and runs operators 0 to end - 1, for `read` to look at."""
+
+    def read(self, space: int, index: int, offset: int, length: int) -> bytes:
+        """Bytes of a protocol.Space: of the arena, a constant, or a protocol.Region of the head."""
+
+    def classify(self, x: Array) -> tuple[int, NDArray[np.int32]]:
+        """The class of one sample by the head as it has learned so far, and its logits [C]."""
+
+    def classify_many(self, x: Array) -> NDArray[np.int64]:
+        """The classes of B samples: [B]."""
+
+    def learn(self, x: Array, label: int) -> LearnStep:
+        """One learning step."""
+
+    def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
+        """B learning steps, in order."""
+
+    def reset(self) -> None:
+        """Back to the factory head; the trace starts anew."""
+
+    def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
+        """The cost of a protocol.Measure. LEARN_STEP changes the head."""
+
+    def close(self) -> None:
+        """Ends the device; nothing else may be called after it."""
+
+    def __enter__(self) -> "Device":
+        """The device itself."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Closes it."""
