@@ -1,0 +1,1 @@
+"""Host training: tasks, data sets, a Keras network, pruning, quantization and evaluation."""

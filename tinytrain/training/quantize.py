@@ -1,0 +1,93 @@
+"""Quantize: a Keras network to a full int8 .tflite with TensorFlow's converter, quietly."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tinytrain.errors import InputError
+from tinytrain.training.data import DataSet
+from tinytrain.training.fit import split_of
+from tinytrain.training.network import Model, as_network_input, load_tensorflow
+from tinytrain.training.tasks import Task
+
+
+def quantize(model: Model, windows: NDArray[np.int8]) -> bytes:
+    """The bytes of a .tflite: int8 in and out, weights per channel, batch of 1.
+
+    `windows` (n, T, C) int8 are training windows that set the activation ranges. The whole int8
+    range is shown to the input, so that its scale is 1/128 and its zero point 0: the int8 windows
+    of the data set are the network's input as they are.
+    """
+    if windows.dtype != np.int8 or windows.shape[1:] != model.input_shape[1:] or not len(windows):
+        raise InputError(
+            f"calibration windows are {windows.dtype} {windows.shape}; "
+            f"needed are int8 (n, {', '.join(map(str, model.input_shape[1:]))}), n at least 1"
+        )
+    tensorflow = load_tensorflow()
+    samples = as_network_input(_with_full_range(windows))
+
+    def representative() -> Iterator[list[NDArray[np.float32]]]:
+        for sample in samples:
+            yield [sample[None]]
+
+    signature = tensorflow.TensorSpec((1, *model.input_shape[1:]), tensorflow.float32, "window")
+    forward = tensorflow.function(lambda window: model(window, training=False))
+    with _quiet_standard_error(), warnings.catch_warnings():
+        # The converter misses statistics for an int8 input, which calibration is about to find.
+        warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
+        concrete = forward.get_concrete_function(signature)
+        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
+        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+        converter.representative_dataset = representative
+        converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.inference_input_type = tensorflow.int8
+        converter.inference_output_type = tensorflow.int8
+        return bytes(converter.convert())
+
+
+def calibration_windows(task: Task, dataset: DataSet, seed: int) -> NDArray[np.int8]:
+    """The task's number of windows (n, T, C) of training people, chosen by `seed`, for `quantize`.
+
+    All of them where there are fewer.
+    """
+    train = split_of(task, dataset, seed).train
+    chosen = np.random.default_rng(seed).permutation(train)[: task.calibration_windows]
+    windows: NDArray[np.int8] = dataset.x[np.sort(chosen)]
+    return windows
+
+
+def _with_full_range(windows: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The windows, with a value at -128 and one at 127 where they do not reach that far."""
+    full: NDArray[np.int8] = windows.copy()
+    if full.min() > -128:
+        full.flat[full.argmin()] = -128
+    if full.max() < 127:
+        full.flat[full.argmax()] = 127
+    return full
+
+
+@contextmanager
+def _quiet_standard_error() -> Iterator[None]:
+    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails."""
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
