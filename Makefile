@@ -1,0 +1,89 @@
+# tinytrain: everything a developer or a first-time user types.
+#
+#   make demo                              # the whole way on the watch data, into demo/
+#   make test                              # installs what is missing, runs all tests
+#   make firmware TARGET=cortex-m4 MODEL=demo/project
+#   make qemu     TARGET=cortex-m4 MODEL=demo/project
+#   make size     TARGET=cortex-m4 MODEL=demo/project
+#   make bench lint setup clean
+#
+# PYTHON  the Python to make the virtual environment with, python3 (3.10 or later)
+# VENV    where it goes, .venv
+# TARGET  host, cortex-m0, cortex-m4 (default), cortex-m33 or cortex-m55
+# MODEL   a converted project, demo/project
+
+PYTHON ?= python3
+VENV   ?= .venv
+TARGET ?= cortex-m4
+MODEL  ?= demo/project
+DEMO   ?= demo
+
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+# Debian's and Ubuntu's packages: program that shows they are there, then names.
+TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm-none-eabi \
+             qemu-system-arm:qemu-system-arm cppcheck:cppcheck
+
+.DEFAULT_GOAL := help
+.PHONY: help setup toolchain demo test lint firmware qemu size bench clean
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+setup: toolchain $(READY)
+
+# Installs missing programs where apt-get is at hand and we may use it; else says what is missing.
+toolchain:
+	@missing=''; \
+	for pair in $(TOOLCHAIN); do \
+	    command -v "$${pair%%:*}" >/dev/null || missing="$$missing $$(echo "$${pair#*:}" | tr , ' ')"; \
+	done; \
+	$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || missing="$$missing python3-venv"; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	root=''; if [ "$$(id -u)" != 0 ]; then root='sudo -n'; fi; \
+	if command -v apt-get >/dev/null && $$root true 2>/dev/null; then \
+	    echo "installing$$missing"; \
+	    $$root apt-get update -qq && \
+	    DEBIAN_FRONTEND=noninteractive $$root apt-get install -y -qq --no-install-recommends $$missing \
+	        >/dev/null && exit 0; \
+	fi; \
+	echo "missing:$$missing" >&2; \
+	echo "install them (on Debian or Ubuntu: sudo apt-get install$$missing);" \
+	     "without them only the host target works" >&2
+
+$(READY): pyproject.toml | toolchain
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,serial,dev]'
+	@touch $@
+
+demo: setup
+	$(BIN)/tinytrain run watch --out $(DEMO)
+
+test: setup
+	$(BIN)/pytest
+
+lint: setup
+	$(BIN)/ruff format --check tinytrain converters tests benchmarks
+	$(BIN)/ruff check tinytrain converters tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/python -m tinytrain.generate --check
+	$(BIN)/clang-format --dry-run -Werror $$(git ls-files 'firmware/*.c' 'firmware/*.h')
+	cppcheck --quiet --std=c99 --enable=warning,performance,portability --inline-suppr \
+	    --error-exitcode=1 --suppress=missingIncludeSystem -Ifirmware/include -Ifirmware/src/learn \
+	    firmware/src
+
+firmware:
+	$(MAKE) -C $(MODEL) TARGET=$(TARGET)
+
+qemu:
+	$(MAKE) -C $(MODEL) TARGET=$(TARGET) selftest
+
+size:
+	$(MAKE) -C $(MODEL) TARGET=$(TARGET) size
+
+bench: setup
+	$(BIN)/python benchmarks/watch.py
+
+clean:
+	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

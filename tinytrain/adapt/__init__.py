@@ -1,0 +1,1 @@
+"""Experiments with many users: what learning on the device does for each of them."""

@@ -1,0 +1,354 @@
+"""The command line: parses, calls, prints. What it calls is imported when a command runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tinytrain import __version__
+from tinytrain.errors import DeviceError, InputError
+from tinytrain.progress import Progress
+
+if TYPE_CHECKING:
+    from tinytrain.pipeline.stages import StageResult
+
+BAD_INPUT = 2
+CHECK_FAILED = 1
+
+TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or serial:PORT"
+
+
+class Commands(click.Group):
+    """Turns the errors that a user can mend into one line and an exit code."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (InputError, DeviceError) as error:
+            _stop(f"error: {error}")
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except KeyboardInterrupt:
+            _stop("interrupted", CHECK_FAILED)
+        except BrokenPipeError:
+            # The reader of our output left; there is nobody to tell.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            sys.exit(CHECK_FAILED)
+        except Exception as error:
+            if os.environ.get("TINYTRAIN_DEBUG"):
+                raise
+            kind = type(error).__name__
+            _stop(
+                f"error: a defect of tinytrain ({kind}: {error}); "
+                "TINYTRAIN_DEBUG=1 shows where: please report it"
+            )
+
+
+def _stop(message: str, code: int = BAD_INPUT) -> None:
+    click.echo(message, err=True)
+    sys.exit(code)
+
+
+@contextmanager
+def _progress() -> Iterator[Progress]:
+    """Bars on standard error, one for each thing counted; silent where nobody looks."""
+    from tinytrain.report.progress import bars
+
+    with bars() as advance:
+        yield advance
+
+
+def _print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Example: tinytrain run watch --out demo",
+)
+@click.version_option(__version__, prog_name="tinytrain")
+def main() -> None:
+    """From a data set to a microcontroller that goes on learning, bit for bit."""
+
+
+PATH = click.Path(path_type=Path)
+project_argument = click.argument("directory", metavar="DIR", type=PATH)
+target_option = click.option(
+    "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+seed_option = click.option("--seed", default=0, show_default=True, help="Of everything random.")
+
+
+@main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")
+@click.argument("model", metavar="MODEL.tflite", type=PATH)
+@click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the project goes.")
+@click.option("--name", help="Prefix of the C names; default: from the file's name.")
+@click.option(
+    "--head",
+    default="auto",
+    show_default=True,
+    help="What learns: auto, none, or the output tensor (name or index) of a FULLY_CONNECTED.",
+)
+@click.option(
+    "--samples",
+    type=PATH,
+    metavar="FILE.npz",
+    help="Real inputs x (n, *input shape) int8, labels y: set the head's step size, become the "
+    "golden samples, and serve `verify`.",
+)
+@click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
+@click.option(
+    "--tau",
+    default=0.1,
+    show_default=True,
+    help="Learning: skip samples whose class has probability 1 - tau or more.",
+)
+@click.option("--rows", default=2, show_default=True, help="Learning: rows written a step.")
+def convert(
+    model: Path,
+    out: Path,
+    name: str | None,
+    head: str,
+    samples: Path | None,
+    eta: float,
+    tau: float,
+    rows: int,
+) -> None:
+    """Turn a .tflite file into a self-contained C project."""
+    from tinytrain.head import HeadOptions
+    from tinytrain.pipeline.convert import convert as run
+
+    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples)
+    click.echo(
+        f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
+        f"weights, arena {done.memory.arena_bytes:,} bytes"
+    )
+    if done.head is None:
+        click.echo(
+            "no learning head"
+            + ("" if head == "none" else ": the model does not end in a FULLY_CONNECTED classifier")
+        )
+    else:
+        k = done.head.constants
+        click.echo(f"learning head: {k.classes} classes, {k.features} features")
+        if samples is None:
+            click.echo("its step size rests on an assumed feature energy; give --samples")
+
+
+@main.command(epilog="Example: tinytrain verify project --target cortex-m4")
+@project_argument
+@target_option
+@click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
+@click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
+@seed_option
+def verify(directory: Path, target: str, samples: int, steps: int, seed: int) -> None:
+    """Compare a device with the emulator, bit by bit; exit with 0 only if every bit agrees."""
+    from tinytrain.pipeline.verify import verify as run
+    from tinytrain.project import load_project
+    from tinytrain.report.tables import verification_text
+
+    if samples < 0 or steps < 0:
+        raise InputError(f"--samples {samples} --steps {steps}: neither may be negative")
+    with _progress() as progress:
+        found = run(load_project(directory), target, samples, steps, seed, progress)
+    click.echo(verification_text(found))
+    sys.exit(0 if found.passed else CHECK_FAILED)
+
+
+@main.command(epilog="Example: tinytrain infer project --target host --input x.npy --output y.npy")
+@project_argument
+@target_option
+@click.option(
+    "--input",
+    "source",
+    required=True,
+    type=PATH,
+    metavar="x.npy",
+    help="Inputs (n, *input shape) int8.",
+)
+@click.option(
+    "--output", "out", required=True, type=PATH, metavar="y.npy", help="Where the int8 outputs go."
+)
+def infer(directory: Path, target: str, source: Path, out: Path) -> None:
+    """Run the model on a device: int8 inputs to int8 outputs."""
+    from tinytrain.pipeline.use import infer as run
+    from tinytrain.project import load_project
+
+    with _progress() as progress:
+        count = run(load_project(directory), target, source, out, progress)
+    click.echo(f"{out}: outputs of {count} samples by {target}")
+
+
+@main.command(
+    epilog="Example: tinytrain learn project --target cortex-m4 --stream s.npz --output head.npz"
+)
+@project_argument
+@target_option
+@click.option(
+    "--stream",
+    required=True,
+    type=PATH,
+    metavar="s.npz",
+    help="x (n, *input shape) int8 and labels y (n,), learned in order.",
+)
+@click.option(
+    "--output",
+    "out",
+    required=True,
+    type=PATH,
+    metavar="head.npz",
+    help="Where the head goes: weights, bias, trace.",
+)
+def learn(directory: Path, target: str, stream: Path, out: Path) -> None:
+    """Learn a stream of labelled samples on a device, from the factory head on."""
+    from tinytrain.pipeline.use import learn as run
+    from tinytrain.project import load_project
+
+    with _progress() as progress:
+        count = run(load_project(directory), target, stream, out, progress)
+    click.echo(f"{out}: the head after {count} steps on {target}")
+
+
+@main.command(epilog="Example: tinytrain bench project --target cortex-m4 --json")
+@project_argument
+@click.option(
+    "--target", default="cortex-m4", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+@json_option
+def bench(directory: Path, target: str, as_json: bool) -> None:
+    """Count instructions exactly, and bytes of flash and RAM."""
+    from tinytrain.pipeline.bench import bench as run
+    from tinytrain.project import load_project
+    from tinytrain.report.tables import bench_text
+
+    found = run(load_project(directory), target)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        click.echo(bench_text(found))
+
+
+@main.command(epilog="Example: tinytrain inspect model.tflite")
+@click.argument("model", metavar="MODEL|DIR", type=PATH)
+@json_option
+def inspect(model: Path, as_json: bool) -> None:
+    """Show a model, a row an operator, and what of it cannot be converted."""
+    from tinytrain.pipeline.inspection import inspect as run
+    from tinytrain.report.tables import inspection_text
+
+    found = run(model)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        click.echo(inspection_text(found))
+
+
+out_run_option = click.option(
+    "--out", required=True, type=PATH, metavar="DIR", help="The run's folder."
+)
+
+
+@main.command(epilog="Example: tinytrain run watch --out demo")
+@click.argument("task", default="watch")
+@out_run_option
+@seed_option
+@click.option(
+    "--target",
+    default=None,
+    metavar="T",
+    help="Where the users learn; default: cortex-m4 under QEMU, or host without it.",
+)
+def run(task: str, out: Path, seed: int, target: str | None) -> None:
+    """Go the whole way: train, prune, quantize, convert, verify, and learn on the device."""
+    from tinytrain.device.opening import check_target
+    from tinytrain.pipeline.run import run as go
+
+    if target is not None:
+        check_target(target)
+    with _progress() as progress:
+        summary = go(task, out, seed, target, progress)
+    click.echo(summary)
+
+
+@main.command(epilog="Example: tinytrain train watch --out demo")
+@click.argument("task", default="watch")
+@out_run_option
+@seed_option
+def train(task: str, out: Path, seed: int) -> None:
+    """Train a float network on all but the unseen people."""
+    from tinytrain.pipeline.stages import train as go
+
+    with _progress() as progress:
+        result = go(task, out, seed, progress)
+    _print_stage(out, result)
+
+
+@main.command(epilog="Example: tinytrain prune demo")
+@project_argument
+def prune(directory: Path) -> None:
+    """Take whole channels out of a run's network, and fine-tune."""
+    from tinytrain.pipeline.stages import prune as go
+
+    with _progress() as progress:
+        result = go(directory, progress)
+    _print_stage(directory, result)
+
+
+@main.command(epilog="Example: tinytrain quantize demo")
+@project_argument
+def quantize(directory: Path) -> None:
+    """Turn a run's pruned network into an int8 .tflite."""
+    from tinytrain.pipeline.stages import quantize as go
+
+    with _progress() as progress:
+        result = go(directory, progress)
+    _print_stage(directory, result)
+
+
+@main.command(epilog="Example: tinytrain adapt demo --target cortex-m4")
+@project_argument
+@target_option
+def adapt(directory: Path, target: str) -> None:
+    """Let each unseen person of a run teach the device; accuracy before and after."""
+    from tinytrain.device.opening import check_target
+    from tinytrain.pipeline.run import adapt as go
+    from tinytrain.report.summary import users_text
+
+    check_target(target)
+    with _progress() as progress:
+        experiment = go(directory, target, progress)
+    click.echo(users_text(experiment))
+
+
+@main.command(epilog="Example: tinytrain report demo")
+@project_argument
+def report(directory: Path) -> None:
+    """Print a run's summary and draw its picture anew."""
+    from tinytrain.pipeline.run import report as go
+
+    click.echo(go(directory))
+
+
+@main.command(epilog="Example: tinytrain tasks")
+def tasks() -> None:
+    """List the built-in tasks."""
+    from tinytrain.training.tasks import BUILT_IN
+
+    for name, task in BUILT_IN.items():
+        click.echo(f"{name}: data set {task.data_set}, {task.head.shots} windows a class to learn")
+
+
+def _print_stage(directory: Path, result: StageResult) -> None:
+    click.echo(
+        f"{directory}: {result.stage}, {result.macs:,} MACs, accuracy on unseen people "
+        f"{result.mean:.3f} (worst {result.worst:.3f})"
+    )

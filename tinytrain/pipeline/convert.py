@@ -1,0 +1,134 @@
+"""Model file to C project."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.converters.c.writer import Golden, write_project
+from tinytrain.converters.tflite import read_bytes
+from tinytrain.emulator.inference import infer_bytes, run, split_inputs
+from tinytrain.errors import InputError
+from tinytrain.graph import Graph
+from tinytrain.head import HeadOptions, find_head
+from tinytrain.model import Model
+from tinytrain.operators.kernel import Kernel
+from tinytrain.pipeline.output import new_directory
+from tinytrain.project import check_inputs, check_labels, input_shape, prepare_model, read_arrays
+
+GOLDEN_SAMPLES = 8
+MAX_NAME = 32
+C_KEYWORDS = frozenset(
+    "auto break case char const continue default do double else enum extern float for goto if "
+    "inline int long register restrict return short signed sizeof static struct switch typedef "
+    "union unsigned void volatile while inputs outputs operator_outputs constants run model golden "
+    "main".split()
+)
+
+ChooseOptions = Callable[[Graph, int], HeadOptions]
+"""Options that depend on the graph and on the head's operator."""
+
+
+def convert(
+    source: Path,
+    out: Path,
+    name: str | None = None,
+    head: str = "auto",
+    options: HeadOptions | ChooseOptions | None = None,
+    samples: Path | None = None,
+) -> Model:
+    """Writes the project of the model file `source` to `out`, whole or not at all.
+
+    `samples`: an .npz with real inputs x (n, *input shape) int8, and labels y where there are any.
+    They set the step size of the head, become the golden inputs, and are kept in the project for
+    `verify`. Without them the energy of the features is assumed and inputs are random.
+    """
+    data = read_bytes(source)
+    prefix = c_name(name if name is not None else source.stem, given=name is not None)
+    arrays = {} if samples is None else read_arrays(samples)
+
+    def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
+        operator = find_head(graph, kernels, head)
+        if operator is None:
+            return None
+        chosen = options(graph, operator) if callable(options) else options or HeadOptions()
+        if arrays and chosen.energy is None:
+            x = check_inputs(_array_x(arrays, samples), input_shape(graph), f"{samples}: x")
+            chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
+        return operator, chosen
+
+    model = prepare_model(data, source.name, prefix, choose)
+    kept = _check_samples(arrays, model, samples)
+    with new_directory(out, "manifest.json") as directory:
+        write_project(model, data, _golden(model, kept), directory)
+        if kept:
+            np.savez_compressed(directory / "samples.npz", **kept)  # type: ignore[arg-type]
+    return model
+
+
+def c_name(text: str, given: bool) -> str:
+    """The C prefix: `text` itself where the user gave it, else made from a file's name."""
+    if given:
+        if not re.fullmatch(rf"[a-z][a-z0-9_]{{0,{MAX_NAME - 1}}}", text) or text in C_KEYWORDS:
+            raise InputError(
+                f"--name {text}: 1 to {MAX_NAME} of a-z, 0-9 and _, a letter first, no C keyword"
+            )
+        return text
+    name = re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:MAX_NAME]
+    return name if re.match(r"[a-z]", name) and name not in C_KEYWORDS else f"m_{name}"[:MAX_NAME]
+
+
+def feature_energy(
+    graph: Graph, kernels: tuple[Kernel, ...], operator: int, x: npt.NDArray[np.int8]
+) -> float:
+    """Mean over inputs (n, ...) of |x|^2, x the quantized features less their zero point."""
+    feature = kernels[operator].inputs[0]
+    quantization = graph.tensors[feature].quantization
+    assert quantization is not None
+    inputs = split_inputs(graph, np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8))
+    values = run(graph, kernels, inputs, end=operator)[feature].astype(np.int64)
+    return float(((values - quantization.zero_point[0]) ** 2).sum(axis=1).mean())
+
+
+def _array_x(
+    arrays: dict[str, npt.NDArray[np.generic]], path: Path | None
+) -> npt.NDArray[np.generic]:
+    if "x" not in arrays:
+        raise InputError(f"{path}: no array x; found {', '.join(arrays) or 'none'}")
+    if not len(arrays["x"]):
+        raise InputError(f"{path}: x holds no samples")
+    return arrays["x"]
+
+
+def _check_samples(
+    arrays: dict[str, npt.NDArray[np.generic]], model: Model, path: Path | None
+) -> dict[str, npt.NDArray[np.generic]]:
+    """The samples to keep in the project, checked against the model."""
+    if not arrays:
+        return {}
+    kept: dict[str, npt.NDArray[np.generic]] = {
+        "x": check_inputs(_array_x(arrays, path), input_shape(model.graph), f"{path}: x")
+    }
+    if "y" in arrays:
+        kept["y"] = check_labels(arrays["y"], len(kept["x"]), model, f"{path}: y")
+    return kept
+
+
+def _golden(model: Model, kept: dict[str, npt.NDArray[np.generic]]) -> Golden:
+    if kept:
+        spread = np.linspace(0, len(kept["x"]) - 1, min(GOLDEN_SAMPLES, len(kept["x"])))
+        inputs = kept["x"][spread.astype(np.int64)].reshape(len(spread), -1).view(np.uint8)
+    else:
+        inputs = random_inputs(model, GOLDEN_SAMPLES, seed=0)
+    return Golden(inputs, infer_bytes(model.graph, model.kernels, inputs))
+
+
+def random_inputs(model: Model, count: int, seed: int) -> npt.NDArray[np.uint8]:
+    """(count, input bytes) uniform bytes."""
+    rng = np.random.default_rng(seed)
+    return rng.integers(0, 256, (count, model.input_bytes), np.uint8)

@@ -1,0 +1,49 @@
+"""Inputs and labels for a project: its own real samples, or random ones where it has none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.project import Project, load_samples
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    inputs: npt.NDArray[np.uint8]
+    """(n, input bytes)"""
+    labels: npt.NDArray[np.int64]
+    """(n,)"""
+    origin: str
+    """Where they come from, for people to read."""
+
+
+def project_samples(project: Project, count: int, seed: int) -> Samples:
+    """`count` samples in an order drawn by `seed`; real ones are repeated where there are fewer.
+
+    Labels that the samples do not have are drawn at random.
+    """
+    rng = np.random.default_rng(seed)
+    head = project.model.head
+    classes = head.constants.classes if head else 1
+    path = project.directory / "samples.npz"
+    if not path.is_file():
+        size = (count, project.model.input_bytes)
+        inputs = rng.integers(0, 256, size, np.uint8)
+        return Samples(inputs, rng.integers(0, classes, count), "random bytes")
+    return _draw(path, project, count, classes, rng)
+
+
+def _draw(
+    path: Path, project: Project, count: int, classes: int, rng: np.random.Generator
+) -> Samples:
+    x, y = load_samples(path, project.model)
+    rounds = [rng.permutation(len(x)) for _ in range(-(-count // len(x)))]
+    chosen = np.concatenate(rounds)[:count]
+    inputs = x.reshape(len(x), -1).view(np.uint8)[chosen]
+    labels = y[chosen] if len(y) else rng.integers(0, classes, count)
+    repeated = f", repeated up to {len(rounds)} times" if len(rounds) > 1 else ""
+    return Samples(inputs, labels, f"{min(count, len(x))} real samples{repeated}")

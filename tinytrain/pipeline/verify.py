@@ -1,0 +1,234 @@
+"""The proof: a device against the emulator, bit by bit.
+
+Four checks, in an order that names the cause before its effects: the constants in flash, every
+operator's output on every sample, the learning trace step by step, and the head at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.converters.c.writer import constant_arrays
+from tinytrain.device.emulated import EmulatedDevice
+from tinytrain.device.interface import Device, LearnStep
+from tinytrain.device.opening import open_device
+from tinytrain.model import Model
+from tinytrain.pipeline.samples import Samples, project_samples
+from tinytrain.progress import Progress, silent
+from tinytrain.project import Project
+from tinytrain.protocol import Region, Space
+
+BATCH = 50
+"""Samples or steps between two signs of progress."""
+
+REGION_TYPES = {
+    Region.MASTER_WEIGHTS: ("master weight", "<i2"),
+    Region.MASTER_BIAS: ("master bias", "<i4"),
+    Region.LOGITS: ("logit", "<i4"),
+    Region.PROBABILITIES: ("probability", "<u2"),
+    Region.ERROR: ("error", "<i4"),
+}
+
+MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS)
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of comparison: how many things were compared, and the first that differs."""
+
+    name: str
+    compared: int
+    unit: str
+    difference: str | None
+    """Where it is, and both values; None where all agree."""
+
+
+@dataclass(frozen=True)
+class Verification:
+    target: str
+    origin: str
+    """Where the samples come from."""
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.difference is None for check in self.checks)
+
+
+def verify(
+    project: Project,
+    target: str,
+    samples: int = 200,
+    steps: int = 1000,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Verification:
+    """Compares `target` with the emulator; stops after the first check that fails."""
+    stream = project_samples(project, max(samples, steps, 1), seed)
+    checks: list[Check] = []
+    with open_device(project, target) as device:
+        for check in _checks(project.model, device, stream, samples, steps, progress):
+            checks.append(check)
+            if check.difference is not None:
+                break
+    return Verification(target, stream.origin, tuple(checks))
+
+
+def _checks(
+    model: Model, device: Device, stream: Samples, samples: int, steps: int, progress: Progress
+) -> Iterator[Check]:
+    yield _check_constants(model, device, progress)
+    if samples:
+        yield _check_inference(model, device, stream.inputs[:samples], progress)
+    if steps and model.head is not None:
+        reference = EmulatedDevice(model)
+        device.reset()
+        inputs, labels = stream.inputs[:steps], stream.labels[:steps]
+        yield _check_learning(model, device, reference, inputs, labels, progress)
+        yield _check_head(model, device, reference, "head after learning")
+        device.reset()
+        reference.reset()
+        yield _check_head(model, device, reference, "head after reset")
+
+
+def _check_constants(model: Model, device: Device, progress: Progress) -> Check:
+    arrays = constant_arrays(model)
+    total = 0
+    for index, array in enumerate(arrays):
+        data = device.read(Space.CONSTANT, index, 0, array.data.nbytes)
+        expected = array.data.reshape(-1)
+        place = _first(expected, np.frombuffer(data, expected.dtype))
+        total += array.data.nbytes
+        progress("constants", index + 1, len(arrays))
+        if place is not None:
+            at, ours, theirs = place
+            difference = f"{array.name}[{at}]: emulator {ours}, device {theirs}"
+            return Check("constants", total, "bytes", difference)
+    return Check("constants", total, "bytes", None)
+
+
+def _check_inference(
+    model: Model, device: Device, inputs: npt.NDArray[np.uint8], progress: Progress
+) -> Check:
+    reference = EmulatedDevice(model)
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
+        ours, theirs = reference.trace_many(batch), device.trace_many(batch)
+        for sample, operator in np.argwhere(ours != theirs)[:1]:
+            where = _operator_difference(model, device, batch[sample], int(operator))
+            return Check("inference", len(inputs), "samples", f"sample {start + sample}, {where}")
+        outputs = _first(reference.infer_many(batch), device.infer_many(batch))
+        if outputs is not None:
+            at, first, second = outputs
+            sample, byte = divmod(at, model.output_bytes)
+            where = f"sample {start + sample}, output byte {byte}"
+            difference = f"{where}: emulator {first}, device {second}"
+            return Check("inference", len(inputs), "samples", difference)
+        progress("inference", min(start + BATCH, len(inputs)), len(inputs))
+    return Check("inference", len(inputs), "samples", None)
+
+
+def _operator_difference(
+    model: Model, device: Device, x: npt.NDArray[np.uint8], operator: int
+) -> str:
+    """The first element of an operator's output in which emulator and device differ."""
+    kernel = model.kernels[operator]
+    place = model.memory.placements[kernel.outputs[0]]
+    name = f"operator {operator} ({kernel.kind})"
+    reference = EmulatedDevice(model)
+    found = []
+    for body in (reference, device):
+        body.run(x, operator + 1)
+        data = body.read(Space.ARENA, 0, place.offset, place.bytes)
+        found.append(np.frombuffer(data, model.graph.tensors[place.tensor].dtype))
+    first = _first(found[0], found[1])
+    if first is None:
+        return f"{name}: its output differed once and then agreed; the device is not repeatable"
+    return f"{name}, output[{first[0]}]: emulator {first[1]}, device {first[2]}"
+
+
+def _check_learning(
+    model: Model,
+    device: Device,
+    reference: EmulatedDevice,
+    inputs: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    progress: Progress,
+) -> Check:
+    for start in range(0, len(inputs), BATCH):
+        batch, wanted = inputs[start : start + BATCH], labels[start : start + BATCH]
+        ours = reference.learn_many(batch, wanted)
+        theirs = device.learn_many(batch, wanted)
+        for offset, (first, second) in enumerate(zip(ours, theirs, strict=True)):
+            if first != second:
+                step = start + offset
+                where = _step_difference(model, device, inputs, labels, step, first, second)
+                return Check("learning", len(inputs), "steps", f"step {step}, {where}")
+        progress("learning", min(start + BATCH, len(inputs)), len(inputs))
+    return Check("learning", len(inputs), "steps", None)
+
+
+def _step_difference(
+    model: Model,
+    device: Device,
+    inputs: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
+    step: int,
+    ours: LearnStep,
+    theirs: LearnStep,
+) -> str:
+    """Both sides anew up to the step that differs, then a look into both heads."""
+    reference = EmulatedDevice(model)
+    for body in (reference, device):
+        body.reset()
+        body.learn_many(inputs[: step + 1], labels[: step + 1])
+    for region in (Region.LOGITS, Region.PROBABILITIES, Region.ERROR, *MASTERS):
+        where = _region_difference(model, device, reference, region)
+        if where is not None:
+            return where
+    return f"learning head: trace {ours.crc:08x} in the emulator, {theirs.crc:08x} on the device"
+
+
+def _check_head(model: Model, device: Device, reference: EmulatedDevice, name: str) -> Check:
+    total = 0
+    for region in MASTERS:
+        where = _region_difference(model, device, reference, region)
+        total += len(_region(model, reference, region))
+        if where is not None:
+            return Check(name, total, "values", where)
+    return Check(name, total, "values", None)
+
+
+def _region_difference(
+    model: Model, device: Device, reference: EmulatedDevice, region: Region
+) -> str | None:
+    first = _first(_region(model, reference, region), _region(model, device, region))
+    if first is None:
+        return None
+    name = REGION_TYPES[region][0]
+    return f"learning head, {name} {first[0]}: emulator {first[1]}, device {first[2]}"
+
+
+def _region(model: Model, device: Device, region: Region) -> npt.NDArray[np.generic]:
+    """A region of the head, as numbers."""
+    assert model.head is not None
+    head = model.head.constants
+    dtype = np.dtype(REGION_TYPES[region][1])
+    count = head.classes * (head.features if region == Region.MASTER_WEIGHTS else 1)
+    return np.frombuffer(device.read(Space.HEAD, region, 0, count * dtype.itemsize), dtype)
+
+
+def _first(
+    ours: npt.NDArray[np.generic], theirs: npt.NDArray[np.generic]
+) -> tuple[int, int, int] | None:
+    """The first index at which two arrays differ, and both values."""
+    a, b = ours.reshape(-1), theirs.reshape(-1)
+    places = np.flatnonzero(a != b)
+    if not places.size:
+        return None
+    at = int(places[0])
+    return at, int(a[at]), int(b[at])

@@ -1,0 +1,93 @@
+"""Results as text tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tinytrain.pipeline.bench import Bench
+    from tinytrain.pipeline.inspection import Inspection
+    from tinytrain.pipeline.verify import Verification
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Columns aligned: text to the left, numbers to the right."""
+    cells = [[_cell(value) for value in row] for row in rows]
+    widths = [max(len(row[i]) for row in [list(header), *cells]) for i in range(len(header))]
+    numeric = [
+        all(isinstance(row[i], int | float) or row[i] is None for row in rows)
+        for i in range(len(header))
+    ]
+
+    def line(row: Sequence[str]) -> str:
+        aligned = (
+            text.rjust(width) if right else text.ljust(width)
+            for text, width, right in zip(row, widths, numeric, strict=True)
+        )
+        return "  ".join(aligned).rstrip()
+
+    return "\n".join([line(header), line(["-" * width for width in widths]), *map(line, cells)])
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def inspection_text(inspection: Inspection) -> str:
+    rows = [
+        (
+            row.index,
+            row.name,
+            "x".join(map(str, row.shape)),
+            row.macs,
+            row.weights,
+            row.ram,
+            "yes" if row.problem is None else "no",
+        )
+        for row in inspection.operators
+    ]
+    header = ("#", "operator", "output", "MACs", "weights B", "RAM B", "supported")
+    arena = "-" if inspection.arena is None else f"{inspection.arena:,} bytes"
+    problems = [row.problem for row in inspection.operators if row.problem]
+    lines = [
+        inspection.name,
+        table(header, rows),
+        f"arena {arena}; {inspection.macs:,} MACs; {inspection.weights:,} bytes of weights",
+        *problems,
+    ]
+    return "\n".join(lines)
+
+
+def bench_text(bench: Bench) -> str:
+    rows = [(o.index, o.name, o.kernel, o.instructions) for o in bench.operators]
+    lines = [table(("#", "operator", "kernel", "instructions"), rows), ""]
+    flash = bench.flash
+    figures: list[tuple[str, int | None]] = [
+        ("instructions, one inference", bench.inference),
+        ("instructions, one learning step (features given)", bench.learn_step),
+        ("flash: model's weights, bytes", flash.weights if flash else None),
+        ("flash: firmware without weights and port, bytes", flash.firmware if flash else None),
+        ("flash: port, bytes", flash.port if flash else None),
+        ("RAM: arena, bytes", bench.arena),
+        ("RAM: learning head, bytes", bench.head),
+        ("RAM: peak stack, bytes", bench.stack),
+    ]
+    lines.append(table(("figure", bench.target), figures))
+    if bench.inference is None:
+        lines.append(f"{bench.target} has no instruction counter; cortex-m targets have one")
+    return "\n".join(lines)
+
+
+def verification_text(found: Verification) -> str:
+    lines = [f"{found.target} against the emulator, on {found.origin}:"]
+    for check in found.checks:
+        result = "all bits equal" if check.difference is None else f"DIFFERS: {check.difference}"
+        lines.append(f"  {check.name}: {check.compared:,} {check.unit}, {result}")
+    return "\n".join(lines)
