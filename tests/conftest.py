@@ -1,0 +1,80 @@
+"""Fixtures that all tests share: the toolchain, and a tiny project to build with it."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+FIRMWARE = ROOT / "firmware"
+TINY = ROOT / "tests" / "firmware" / "tiny"
+
+TinyProject = Callable[..., Path]
+"""Makes a project of the tiny model; keywords change the values of its model.h's #defines."""
+
+
+def require(program: str, package: str) -> None:
+    """Skips the test where `program` is missing; on the CI, where it must be there, fails it."""
+    if shutil.which(program) is None:
+        message = f"{program} is missing; on Debian or Ubuntu: apt-get install {package}"
+        if os.environ.get("CI"):
+            pytest.fail(message, pytrace=False)
+        pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def require_qemu() -> None:
+    """The test runs firmware under QEMU."""
+    require("qemu-system-arm", "qemu-system-arm")
+
+
+@pytest.fixture(scope="session")
+def require_arm_gcc() -> None:
+    """The test compiles for Cortex-M."""
+    require("arm-none-eabi-gcc", "gcc-arm-none-eabi libnewlib-arm-none-eabi")
+
+
+@pytest.fixture(scope="session")
+def require_host_gcc() -> None:
+    """The test compiles for this machine."""
+    require(os.environ.get("CC", "cc"), "gcc libc6-dev")
+    require("make", "make")
+
+
+@pytest.fixture(scope="session")
+def tiny_project(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: None) -> TinyProject:
+    """Projects of tests/firmware/tiny, each variant made once a session, so built once."""
+    made: dict[tuple[tuple[str, object], ...], Path] = {}
+
+    def make(**defines: object) -> Path:
+        key = tuple(sorted(defines.items()))
+        if key not in made:
+            made[key] = write_tiny_project(tmp_path_factory.mktemp("tiny"), defines)
+        return made[key]
+
+    return make
+
+
+def write_tiny_project(directory: Path, defines: dict[str, object]) -> Path:
+    """The layout of a converted project, around the tiny model."""
+    shutil.copytree(TINY, directory / "model")
+    shutil.copy(FIRMWARE / "project.mk", directory / "Makefile")
+    (directory / "runtime").symlink_to(FIRMWARE)
+    header = directory / "model" / "model.h"
+    lines = header.read_text().splitlines()
+    for name, value in defines.items():
+        (at,) = [i for i, line in enumerate(lines) if line.startswith(f"#define {name} ")]
+        lines[at] = f"#define {name} {value}"
+    header.write_text("\n".join(lines) + "\n")
+    return directory
+
+
+@pytest.fixture
+def only_make_in_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a compiler or emulator."""
+    make = shutil.which("make")
+    assert make, "make is missing"
+    (tmp_path / "make").symlink_to(make)
+    monkeypatch.setenv("PATH", str(tmp_path))

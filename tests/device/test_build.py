@@ -1,0 +1,121 @@
+"""Building firmware: quiet when it works, one telling line when it does not."""
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tinytrain.device.build import build
+from tinytrain.device.process import open_host, open_qemu
+from tinytrain.errors import DeviceError
+
+TinyProject = Callable[..., Path]
+
+
+@pytest.fixture
+def project(tiny_project: TinyProject, tmp_path: Path) -> Path:
+    """A project of the test's own, not built yet."""
+    own = tmp_path / "project"
+    shutil.copytree(tiny_project(), own, symlinks=True, ignore=shutil.ignore_patterns("build"))
+    return own
+
+
+def test_a_build_leaves_programs_maps_and_says_nothing(
+    project: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    folder = build(project, "host")
+    assert folder == project / "build" / "host"
+    assert build(project, "host", "selftest") == folder
+    for name in ("device", "device.map", "selftest", "selftest.map"):
+        assert (folder / name).is_file()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_nothing_is_built_twice_and_changed_headers_are_noticed(project: Path) -> None:
+    program = build(project, "host") / "device"
+    built = program.stat().st_mtime_ns
+    build(project, "host")
+    assert program.stat().st_mtime_ns == built
+    header = project / "model" / "model.h"
+    header.write_text(header.read_text() + "\n")
+    build(project, "host")
+    assert program.stat().st_mtime_ns > built
+
+
+def test_a_space_in_the_path_is_no_obstacle(project: Path, tmp_path: Path) -> None:
+    spaced = project.rename(tmp_path / "two words")
+    folder = build(spaced, "host")
+    with open_host(folder) as device:
+        assert device.info().name == "tiny"
+
+
+def test_builds_at_the_same_time_do_not_disturb_each_other(project: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        folders = list(pool.map(lambda _: build(project, "host"), range(3)))
+    assert set(folders) == {project / "build" / "host"}
+    with open_host(folders[0]) as device:
+        assert device.info().name == "tiny"
+
+
+def test_a_compiler_error_is_named_by_its_first_line(project: Path) -> None:
+    source = project / "model" / "tiny.c"
+    source.write_text(source.read_text().replace("int8_t *tensor", "int *tensor"))
+    with pytest.raises(
+        DeviceError, match=r"host: model/tiny\.c:\d+:\d+: error: .*pointer"
+    ) as error:
+        build(project, "host")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("target", "packages"),
+    [
+        ("host", "gcc libc6-dev"),
+        ("cortex-m4", "gcc-arm-none-eabi libnewlib-arm-none-eabi"),
+    ],
+)
+def test_a_missing_compiler_is_named_with_its_packages(
+    project: Path, target: str, packages: str, only_make_in_path: None
+) -> None:
+    with pytest.raises(DeviceError, match=f"is missing; .*apt-get install {packages}$"):
+        build(project, target)
+
+
+def test_a_missing_emulator_is_named_with_its_package(
+    project: Path, only_make_in_path: None
+) -> None:
+    folder = project / "build" / "cortex-m4"
+    folder.mkdir(parents=True)
+    (folder / "device").touch()
+    (folder / "launch").write_text("qemu-system-arm -kernel\n")
+    with pytest.raises(DeviceError, match=r"apt-get install qemu-system-arm$"):
+        open_qemu(folder, "cortex-m4")
+
+
+def test_a_folder_without_firmware_is_refused(tmp_path: Path) -> None:
+    for open_device in (lambda: open_host(tmp_path), lambda: open_qemu(tmp_path, "cortex-m4")):
+        with pytest.raises(DeviceError, match="no firmware here"):
+            open_device()
+    with pytest.raises(DeviceError, match="tinytrain convert"):
+        build(tmp_path, "host")
+
+
+def test_an_unknown_target_is_answered_with_those_there_are(project: Path) -> None:
+    with pytest.raises(DeviceError, match=r"TARGET=z80 is unknown; it can be: cortex-m0 .*host$"):
+        build(project, "z80")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_project_that_cannot_be_written_is_built_in_the_cache(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    project.chmod(0o555)
+    folder = build(project, "host")
+    assert folder.is_relative_to(tmp_path / "cache")
+    with open_host(folder) as device:
+        assert device.info().name == "tiny"
+    project.chmod(0o755)
