@@ -11,7 +11,13 @@ import numpy.typing as npt
 
 from tinytrain.operators.kernel import Parameters
 
-C_TYPES = {"int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "uint8": "uint8_t"}
+C_TYPES = {
+    "int8": "int8_t",
+    "int16": "int16_t",
+    "int32": "int32_t",
+    "uint8": "uint8_t",
+    "float32": "float",
+}
 
 
 @dataclass(frozen=True, eq=False)

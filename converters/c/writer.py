@@ -18,7 +18,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import __version__
-from tinytrain.converters.c.source import ConstantArray, ConstantStruct, constants_of, wrapped
+from tinytrain.converters.c.source import (
+    C_TYPES,
+    ConstantArray,
+    ConstantStruct,
+    constants_of,
+    wrapped,
+)
 from tinytrain.graph import Tensor
 from tinytrain.head import Head
 from tinytrain.model import Model
@@ -143,7 +149,7 @@ def _describe(tensor: Tensor) -> str:
 
 def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]:
     """Everything in flash. The head shares the arrays of the layer that it replaces."""
-    arrays: list[ConstantArray] = []
+    arrays = _operand_constants(model)
     structs: list[ConstantStruct] = []
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
@@ -155,6 +161,17 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
         arrays += found
         structs.append(struct)
     return arrays, structs
+
+
+def _operand_constants(model: Model) -> list[ConstantArray]:
+    """Constant tensors that operators read as they read activations."""
+    read = dict.fromkeys(tensor for kernel in model.kernels for tensor in kernel.inputs)
+    found = ((tensor, model.graph.tensors[tensor].data) for tensor in read)
+    return [
+        ConstantArray(_operand_name(model, tensor), data)
+        for tensor, data in found
+        if data is not None
+    ]
 
 
 def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], ConstantStruct]:
@@ -179,9 +196,8 @@ def _is_nothing(model: Model, kernel: Kernel) -> bool:
 
 
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
-    place = model.memory.placements
-    inputs = [f"(const int8_t *)(arena + {place[tensor].offset})" for tensor in kernel.inputs]
-    output = f"(int8_t *)(arena + {place[kernel.outputs[0]].offset})"
+    inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
+    outputs = [_pointer(model, tensor, "") for tensor in kernel.outputs]
     nothing = _is_nothing(model, kernel)
     result = model.graph.tensors[kernel.outputs[0]]
     comment = f"{kernel.kind} -> {_describe(result)}" + (", in place" if nothing else "")
@@ -189,8 +205,20 @@ def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
         "index": kernel.index,
         "comment": comment,
         "function": kernel.parameters.function,
-        "arguments": [] if nothing else [f"&{_struct_name(model, kernel)}", *inputs, output],
+        "arguments": [] if nothing else [f"&{_struct_name(model, kernel)}", *inputs, *outputs],
     }
+
+
+def _pointer(model: Model, tensor: int, qualifier: str) -> str:
+    """Where a tensor lies: in the arena, or in flash for a constant."""
+    if model.graph.tensors[tensor].data is not None:
+        return _operand_name(model, tensor)
+    c_type = C_TYPES[model.graph.tensors[tensor].dtype]
+    return f"({qualifier}{c_type} *)(arena + {model.memory.placements[tensor].offset})"
+
+
+def _operand_name(model: Model, tensor: int) -> str:
+    return f"{model.name}_tensor_{tensor}"
 
 
 def constant_arrays(model: Model) -> tuple[ConstantArray, ...]:

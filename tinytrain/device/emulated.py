@@ -13,6 +13,7 @@ from tinytrain.converters.c.writer import constant_arrays
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.emulator import head as learning
 from tinytrain.emulator.inference import infer_bytes, run, split_inputs
+from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
 from tinytrain.head import Head
 from tinytrain.model import Model
@@ -134,7 +135,7 @@ class EmulatedDevice:
         rows = np.ascontiguousarray(x).reshape(len(x), -1)
         return rows.view(np.uint8)
 
-    def _run(self, x: NDArray[np.uint8], end: int | None = None) -> dict[int, NDArray[np.int8]]:
+    def _run(self, x: NDArray[np.uint8], end: int | None = None) -> dict[int, Value]:
         graph = self._model.graph
         return run(graph, self._model.kernels, split_inputs(graph, x), end)
 

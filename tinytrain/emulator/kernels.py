@@ -1,13 +1,14 @@
 """The reference kernels: one numpy function an operator, over a batch of independent inferences.
 
-Each takes its parameters and the inputs as int8 arrays of shape (n, elements), and gives the output
-as int8 (n, elements). n is how many inferences run at once; it is no dimension of the model.
+Each takes its parameters and the inputs as arrays of shape (n, elements), and gives the output
+as (n, elements). n is how many inferences run at once; it is no dimension of the model.
 Source of the rules: TensorFlow Lite Micro's reference kernels (DESIGN.md, "Arithmetic").
 """
 
 from __future__ import annotations
 
 from functools import singledispatch
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +25,16 @@ from tinytrain.operators.reduction import Mean
 
 Int8 = npt.NDArray[np.int8]
 Int = npt.NDArray[np.int64]
+Value = npt.NDArray[Any]
+"""(n, elements) of a tensor's type."""
 
 
 @singledispatch
-def evaluate(parameters: Parameters, *_inputs: Int8) -> Int8:
-    """Runs the kernel that belongs to the type of `parameters`."""
+def evaluate(parameters: Parameters, *_inputs: Value) -> Value | tuple[Value, ...]:
+    """Runs the kernel that belongs to the type of `parameters`.
+
+    Gives the output, or the outputs where the operator has several.
+    """
     raise TypeError(f"no reference kernel for {type(parameters).__name__}")
 
 

@@ -33,8 +33,8 @@ LEFT_SHIFT = 20
 
 def lower_add(reading: Reading) -> Kernel:
     reading.count((2, 2))
-    first, tensor, a = reading.activation(0)
-    second, _, b = reading.activation(1)
+    first, tensor, a = reading.operand(0)
+    second, _, b = reading.operand(1)
     y, _, output = reading.output()
     for index in (second, y):
         if reading.graph.tensors[index].shape != tensor.shape:

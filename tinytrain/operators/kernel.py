@@ -40,7 +40,8 @@ class Kernel:
     kind: str
     parameters: Parameters
     inputs: tuple[int, ...]
-    """Activations read, as graph tensor indices, in the order of the C arguments."""
+    """Operands read, as graph tensor indices, in the order of the C arguments. Most are activations
+    in the arena; a constant tensor is read from flash."""
     outputs: tuple[int, ...]
     macs: int = 0
     """Multiply-accumulates of one inference."""
@@ -102,22 +103,33 @@ class Reading:
             raise self.fail(f"input {position} is missing")
         return self.operator.inputs[position]
 
-    def activation(self, position: int = 0) -> tuple[int, Tensor, Quantization]:
-        """An int8 input that is not a constant, with its per-tensor quantization."""
+    def activation(
+        self, position: int = 0, dtypes: Sequence[str] = ("int8",)
+    ) -> tuple[int, Tensor, Quantization]:
+        """An input of one of `dtypes` that is no constant, with its per-tensor quantization."""
         index = self.input_index(position)
         if self.graph.tensors[index].data is not None:
             raise self.fail(f"input {self.name(index)} is a constant; an activation is supported")
-        return index, self.graph.tensors[index], self._int8(index)
+        return self.operand(position, dtypes)
 
-    def output(self, position: int = 0) -> tuple[int, Tensor, Quantization]:
+    def operand(
+        self, position: int, dtypes: Sequence[str] = ("int8",)
+    ) -> tuple[int, Tensor, Quantization]:
+        """An input of one of `dtypes`, activation or constant, with its per-tensor quantization."""
+        index = self.input_index(position)
+        return index, self.graph.tensors[index], self._quantized(index, dtypes)
+
+    def output(
+        self, position: int = 0, dtypes: Sequence[str] = ("int8",)
+    ) -> tuple[int, Tensor, Quantization]:
         index = self.operator.outputs[position]
-        return index, self.graph.tensors[index], self._int8(index)
+        return index, self.graph.tensors[index], self._quantized(index, dtypes)
 
-    def _int8(self, index: int) -> Quantization:
+    def _quantized(self, index: int, dtypes: Sequence[str]) -> Quantization:
         tensor = self.graph.tensors[index]
-        if tensor.dtype != "int8":
+        if tensor.dtype not in dtypes:
             raise self.fail(
-                f"{self.name(index)} is {tensor.dtype}; int8 is supported "
+                f"{self.name(index)} is {tensor.dtype}; supported here: {', '.join(dtypes)} "
                 "(quantize the model to full int8, inputs and outputs included)"
             )
         if tensor.quantization is None or not tensor.quantization.per_tensor:

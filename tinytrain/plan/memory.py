@@ -83,13 +83,18 @@ def _lifetimes(graph: Graph, kernels: Sequence[Kernel]) -> dict[int, tuple[int, 
     """(first, last) of every activation that is written or given."""
     lives = {tensor: (-1, 0) for tensor in graph.inputs}
     for step, kernel in enumerate(kernels):
-        for tensor in kernel.inputs:
+        for tensor in _activations(graph, kernel):
             lives[tensor] = (lives[tensor][0], step)
         for tensor in kernel.outputs:
             lives[tensor] = (step, step)
     for tensor in graph.outputs:
         lives[tensor] = (lives[tensor][0], len(kernels))
     return lives
+
+
+def _activations(graph: Graph, kernel: Kernel) -> list[int]:
+    """The operands that lie in the arena."""
+    return [tensor for tensor in kernel.inputs if graph.tensors[tensor].data is None]
 
 
 def _merge_in_place(
@@ -102,7 +107,7 @@ def _merge_in_place(
     }
     for step, kernel in enumerate(kernels):
         output = kernel.outputs[0]
-        for tensor in kernel.inputs if kernel.in_place else ():
+        for tensor in _activations(graph, kernel) if kernel.in_place else ():
             under, over = block_of[tensor], block_of[output]
             same_size = graph.tensors[tensor].bytes == graph.tensors[output].bytes
             if lives[tensor][1] == step == under.last and same_size:

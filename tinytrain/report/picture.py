@@ -22,15 +22,6 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
     points = [step for step, _ in curves[0]]
     mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
     axes.plot(points, mean, color="black", linewidth=3, label="mean")
-    axes.axvline(experiment.users[0].windows_learned, color="0.7", linestyle="--", linewidth=1)
-    axes.text(
-        experiment.users[0].windows_learned,
-        0.02,
-        " all samples seen once",
-        transform=axes.get_xaxis_transform(),
-        color="0.4",
-        fontsize=8,
-    )
     axes.set_xlabel("labelled samples presented to the device")
     axes.set_ylabel("accuracy on the user's other windows, %")
     axes.set_title(
