@@ -233,6 +233,24 @@ def multipliers(reals: Sequence[float]) -> tuple[npt.NDArray[np.int32], npt.NDAr
     )
 
 
+def channel_multipliers(
+    reading: Reading,
+    input_: Quantization,
+    weight_scale: npt.NDArray[np.float32],
+    output: Quantization,
+    channels: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Per channel input_scale * weight_scale / output_scale, as multiplier and shift.
+
+    The product is taken in double, with one weight scale for all channels too.
+    """
+    scale = np.broadcast_to(weight_scale.astype(np.float64), (channels,))
+    reals = float(input_.scale[0]) * scale / float(output.scale[0])
+    multiplier, shift = multipliers([float(real) for real in reals])
+    check_shifts(reading, shift)
+    return multiplier, shift
+
+
 def check_shifts(reading: Reading, shifts: npt.NDArray[np.int8] | int) -> None:
     """Refuses a ratio of scales so large that its shift leaves the primitives' range."""
     if int(np.max(shifts)) > 30:
