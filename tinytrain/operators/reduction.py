@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from tinytrain.arithmetic import quantize_multiplier
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,7 +41,7 @@ def lower_mean(reading: Reading) -> Kernel:
     if result.elements != outer * inner:
         raise reading.fail(f"output of shape {result.shape} for input {tensor.shape} over {axes}")
     multiplier, shift = quantize_multiplier(float(input_.scale[0]) / float(output.scale[0]))
-    check_shifts(reading, shift)
+    check_shift(reading, shift)
     multiplier, shift = _divide(multiplier, shift, reduced)
     parameters = Mean(
         outer=outer,
