@@ -81,10 +81,13 @@ def report(directory: Path) -> str:
     stages.open_run(directory)
     names = (stages.FLOAT, stages.PRUNED, stages.INT8)
     results = tuple(stages.read_result(directory, name) for name in names)
-    experiment = _read_experiment(directory)
+    experiment, costs = _read_experiment(directory), _read(directory / RESULTS, "run")
+    try:
+        text = summary_text(directory, results, costs, experiment)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{directory}: its figures are damaged; run it again") from error
     with new_file(directory / PICTURE) as aside:
         draw_learning(experiment, aside)
-    text = summary_text(directory, results, _read(directory / RESULTS, "run"), experiment)
     with new_file(directory / SUMMARY) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
     return text
@@ -93,7 +96,7 @@ def report(directory: Path) -> str:
 def _read(path: Path, command: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: missing or damaged; `tinytrain {command}` writes it") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: not an object; `tinytrain {command}` writes it")
