@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinytrain import __version__
-from tinytrain.errors import DeviceError, InputError
+from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Commands(click.Group):
         try:
             with _usage_in_one_line():
                 return super().invoke(ctx)
+        except CheckError as error:
+            _stop(f"error: {error}", CHECK_FAILED)
         except (InputError, DeviceError) as error:
             _stop(f"error: {error}")
         except (click.ClickException, click.exceptions.Exit, click.Abort):

@@ -10,7 +10,7 @@ from typing import Any
 from tinytrain.adapt.experiment import Experiment, UserResult, learning_experiment
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
-from tinytrain.errors import InputError
+from tinytrain.errors import CheckError, InputError
 from tinytrain.pipeline import stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import convert
@@ -29,7 +29,7 @@ BOARD = "cortex-m4"
 
 
 def run(task: str, out: Path, seed: int, target: str | None, progress: Progress) -> str:
-    """Data to device in `out`; gives the summary. Raises InputError where a proof fails.
+    """Data to device in `out`; gives the summary. Raises CheckError where a proof fails.
 
     `target`: where the users learn; None for the Cortex-M4 under QEMU, or the host where its tools
     are missing.
@@ -116,5 +116,5 @@ def _prove(directory: Path, target: str, progress: Progress) -> Verification:
     found = verify(load_project(directory / PROJECT), target, progress=progress)
     if not found.passed:
         where = next(check.difference for check in found.checks if check.difference)
-        raise InputError(f"{target} differs from the emulator: {where}")
+        raise CheckError(f"{target} differs from the emulator: {where}")
     return found

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.converters.c.writer import constant_arrays
+from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device
@@ -113,17 +113,16 @@ def _info_difference(model: Model, device: Device) -> str | None:
 
 
 def _check_constants(model: Model, device: Device, progress: Progress) -> Check:
-    arrays = constant_arrays(model)
+    blocks = constant_blocks(model)
     total = 0
-    for index, array in enumerate(arrays):
-        data = device.read(Space.CONSTANT, index, 0, array.data.nbytes)
-        expected = array.data.reshape(-1)
-        place = _first(expected, np.frombuffer(data, expected.dtype))
-        total += array.data.nbytes
-        progress("constants", index + 1, len(arrays))
+    for index, block in enumerate(blocks):
+        data = device.read(Space.CONSTANT, index, 0, len(block.data))
+        place = _first(block.items(block.data), block.items(data))
+        total += len(block.data)
+        progress("constants", index + 1, len(blocks))
         if place is not None:
             at, ours, theirs = place
-            difference = f"{array.name}[{at}]: emulator {ours}, device {theirs}"
+            difference = f"{block.describe(at)}: emulator {ours}, device {theirs}"
             return Check("constants", total, "bytes", difference)
     return Check("constants", total, "bytes", None)
 
