@@ -222,3 +222,12 @@ def test_a_cortex_m4_with_one_bit_flipped_is_found(
     before, after = flip_in_array(project / "model" / "small.c", array, 2)
     found = difference(project, "cortex-m4")
     assert found == f"{array}[2]: emulator {before}, device {after}"
+
+
+def test_layers_mark_the_first_operator_that_differs(project: Path) -> None:
+    flip_in_array(project / "model" / "small.c", "small_0_conv_2d_weights", 3)
+    ended = tinytrain("verify", project, "--target", "host", "--layers", "--steps", "0")
+    assert ended.exit_code == 1
+    marked = [line for line in ended.stdout.splitlines() if line.endswith("<- first")]
+    assert len(marked) == 1
+    assert "CONV_2D" in marked[0]
