@@ -135,4 +135,38 @@ OPTIONS: Mapping[str, Options] = {
     "ADD": Options(11, (_activation(0),)),
     "MEAN": _REDUCER,
     "RESHAPE": Options(17),
+    "ARG_MAX": Options(40, (Field("output_type", 0, "i8", 0, tuple(TENSOR_TYPES)),)),
+    "CONCATENATION": Options(10, (Field("axis", 0, "i32"), _activation(1))),
+    "EXPAND_DIMS": Options(52),
+    "MIRROR_PAD": Options(77, (Field("mode", 0, "i8", 0, MIRROR_MODE),)),
+    "PAD": Options(22),
+    "PADV2": Options(43),
+    "REDUCE_MAX": _REDUCER,
+    "RESIZE_NEAREST_NEIGHBOR": Options(
+        74, (Field("align_corners", 0, "bool"), Field("half_pixel_centers", 1, "bool"))
+    ),
+    "SPLIT": Options(35, (Field("num_splits", 0, "i32"),)),
+    "SQUEEZE": Options(30),
+    "STRIDED_SLICE": Options(
+        32,
+        (
+            Field("begin_mask", 0, "i32"),
+            Field("end_mask", 1, "i32"),
+            Field("ellipsis_mask", 2, "i32"),
+            Field("new_axis_mask", 3, "i32"),
+            Field("shrink_axis_mask", 4, "i32"),
+            Field("offset", 5, "bool"),
+        ),
+    ),
+    "SUM": _REDUCER,
+    "TRANSPOSE": Options(26),
+    "TRANSPOSE_CONV": Options(
+        49,
+        (
+            _padding(),
+            Field("stride_width", 1, "i32"),
+            Field("stride_height", 2, "i32"),
+            _activation(3),
+        ),
+    ),
 }

@@ -198,6 +198,10 @@ def _is_nothing(model: Model, kernel: Kernel) -> bool:
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
     outputs = [_pointer(model, tensor, "") for tensor in kernel.outputs]
+    if kernel.parameters.input_array:
+        inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
+    if kernel.parameters.output_array:
+        outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
     nothing = _is_nothing(model, kernel)
     result = model.graph.tensors[kernel.outputs[0]]
     comment = f"{kernel.kind} -> {_describe(result)}" + (", in place" if nothing else "")

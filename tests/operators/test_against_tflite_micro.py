@@ -35,6 +35,7 @@ from tests.operators.cases import (
     styles,
     zero_points,
 )
+from tests.operators.strategies_layout import LAYOUT_STRATEGIES
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run
 from tinytrain.operators.table import OPERATORS, require_kernels
@@ -311,51 +312,6 @@ additions = st.builds(
 
 
 @dataclass(frozen=True)
-class Mean(Case):
-    """`gain` is log2 of output scale / input scale."""
-
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    keep_dimensions: bool
-    scale: float
-    gain: float
-    zero_points: tuple[int, int]
-    seed: int
-
-    def build(self) -> bytes:
-        reduced = {axis % len(self.shape) for axis in self.axes}
-        left = [
-            1 if axis in reduced else size
-            for axis, size in enumerate(self.shape)
-            if self.keep_dimensions or axis not in reduced
-        ]
-        tensors = [
-            Tensor(self.shape, scale=self.scale, zero_point=self.zero_points[0]),
-            Tensor((len(self.axes),), "int32", data=self.axes),
-            Tensor(tuple(left), scale=self.scale * 2.0**self.gain, zero_point=self.zero_points[1]),
-        ]
-        options = {"keepDims": self.keep_dimensions}
-        return build(tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2])
-
-
-@st.composite
-def means(draw: st.DrawFn) -> Case:
-    shape = draw(shapes())
-    first = draw(st.integers(0, len(shape) - 1))
-    last = draw(st.integers(first, len(shape) - 1))
-    axes = [axis - draw(st.sampled_from([0, len(shape)])) for axis in range(first, last + 1)]
-    return Mean(
-        shape,
-        tuple(draw(st.permutations(axes))),
-        draw(st.booleans()),
-        draw(scales),
-        draw(st.floats(-8.0, 8.0)),
-        draw(st.tuples(zero_points, zero_points)),
-        draw(seeds),
-    )
-
-
-@dataclass(frozen=True)
 class Softmax(Case):
     leading: tuple[int, ...]
     depth: int
@@ -434,9 +390,9 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
     "FULLY_CONNECTED": fully_connected,
     "MAX_POOL_2D": pools(MaxPool2D),
-    "MEAN": means(),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
+    **LAYOUT_STRATEGIES,
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {}
@@ -458,7 +414,7 @@ def samples(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[Byt
 def reference(model: bytes, inputs: list[Bytes], outputs: int = 1) -> list[Bytes]:
     """What TensorFlow Lite Micro gives: (n, elements) for each output."""
     interpreter = Interpreter.from_bytes(model, arena_size=8 << 20)
-    found: list[list[Bytes]] = [[] for _ in range(outputs)]
+    found: list[list[Any]] = [[] for _ in range(outputs)]
     for sample in zip(*inputs, strict=True):
         for position, x in enumerate(sample):
             interpreter.set_input(x, position)

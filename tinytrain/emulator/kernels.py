@@ -21,7 +21,8 @@ from tinytrain.operators.elementwise import LEFT_SHIFT, Add
 from tinytrain.operators.kernel import Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.operators.pooling import AveragePool2D, MaxPool2D, Pooling
-from tinytrain.operators.reduction import Mean
+from tinytrain.operators.reduction import ArgMax, Maximum, Sum
+from tinytrain.operators.transpose_convolution import TransposeConv
 
 Int8 = npt.NDArray[np.int8]
 Int = npt.NDArray[np.int64]
@@ -128,6 +129,23 @@ def depthwise_conv_2d(p: DepthwiseConv2D, x: Int8) -> Int8:
 
 
 @evaluate.register
+def transpose_conv(p: TransposeConv, x: Int8) -> Int8:
+    """Every tap of the weights adds to a grid of outputs, `stride` apart; then the padding goes."""
+    image = x.reshape(-1, p.input_height, p.input_width, p.input_channels)
+    rows, columns = p.input_height * p.stride_height, p.input_width * p.stride_width
+    height = max(rows + p.kernel_height, p.pad_top + p.output_height)
+    width = max(columns + p.kernel_width, p.pad_left + p.output_width)
+    acc: Int = np.zeros((len(image), height, width, p.output_channels), np.int64)
+    for row in range(p.kernel_height):
+        for column in range(p.kernel_width):
+            tap = _matmul(image, p.input_zero_point, p.weights[:, row, column])
+            grid = acc[:, row : row + rows, column : column + columns]
+            grid[:, :: p.stride_height, :: p.stride_width] += tap
+    bottom, right = p.pad_top + p.output_height, p.pad_left + p.output_width
+    return _requantize(acc[:, p.pad_top : bottom, p.pad_left : right] + p.bias, p)
+
+
+@evaluate.register
 def fully_connected(p: FullyConnected, x: Int8) -> Int8:
     vectors = x.reshape(len(x), p.rows, p.input_depth)
     return _requantize(_matmul(vectors, p.input_zero_point, p.weights) + p.bias, p)
@@ -167,12 +185,28 @@ def add(p: Add, a: Int8, b: Int8) -> Int8:
     return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
 
 
+def _in_five(p: Sum | Maximum, x: Int8) -> Int8:
+    """x (n, elements) by axes of kept and reduced elements in turn; 2 and 4 are reduced."""
+    return x.reshape(len(x), p.outer, p.reduced1, p.middle, p.reduced2, p.inner)
+
+
 @evaluate.register
-def mean(p: Mean, x: Int8) -> Int8:
-    total = x.reshape(len(x), p.outer, p.reduced, p.inner).sum(axis=2, dtype=np.int64)
-    centred = total - p.input_zero_point * p.reduced
+def reduce_sum(p: Sum, x: Int8) -> Int8:
+    total = _in_five(p, x).sum(axis=(2, 4), dtype=np.int64)
+    centred = total - p.input_zero_point * p.reduced1 * p.reduced2
     scaled = fixed.multiply_by_quantized_multiplier(centred, p.multiplier, p.shift)
     return _clamp(scaled + p.output_zero_point, -128, 127)
+
+
+@evaluate.register
+def reduce_max(p: Maximum, x: Int8) -> Int8:
+    return _in_five(p, x).max(axis=(2, 4)).reshape(len(x), -1)
+
+
+@evaluate.register
+def arg_max(p: ArgMax, x: Int8) -> npt.NDArray[np.int32]:
+    rows = x.reshape(len(x), p.outer, p.depth, p.inner)
+    return rows.argmax(axis=2).astype(np.int32).reshape(len(x), -1)
 
 
 SUM_BITS = 12

@@ -135,7 +135,7 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
     reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], channels))
     bias = reading.bias(2, channels)
     reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias)
-    multiplier, shift = _requantization(reading, input_, weight_scale, output, channels)
+    multiplier, shift = requantization(reading, input_, weight_scale, output, channels)
     low, high = activation_range(reading, output)
     parameters = kind(
         input_height=shape[1],
@@ -158,7 +158,7 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)
 
 
-def _requantization(
+def requantization(
     reading: Reading,
     input_: Quantization,
     weight_scale: npt.NDArray[np.float32],

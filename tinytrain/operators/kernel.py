@@ -29,6 +29,10 @@ class Parameters:
     """The C struct's name, such as tt_convolution."""
     function: ClassVar[str]
     """The C kernel's name, such as tt_conv_2d."""
+    input_array: ClassVar[bool] = False
+    """Whether the C kernel takes its inputs as one array of pointers: there may be any number."""
+    output_array: ClassVar[bool] = False
+    """The same for its outputs."""
 
 
 @dataclass(frozen=True, eq=False)

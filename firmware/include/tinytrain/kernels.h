@@ -43,6 +43,10 @@ void tt_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
 /* Output channel o reads input channel o / (O / I). */
 void tt_depthwise_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
 
+/* TRANSPOSE_CONV: input pixel y adds weight row k to output row y * stride_height - pad_top + k;
+ * columns likewise. Dilations are 1. */
+void tt_transpose_conv(const tt_convolution *p, const int8_t *input, int8_t *output);
+
 typedef struct tt_dense {
     int32_t rows; /* vectors that share the weights */
     int32_t input_depth;
@@ -98,18 +102,42 @@ typedef struct tt_addition {
 /* The output may be either input. */
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
-typedef struct tt_average {
+typedef struct tt_sum {
     int32_t outer;
-    int32_t reduced; /* elements averaged */
+    int32_t reduced1; /* with reduced2: elements summed */
+    int32_t middle;
+    int32_t reduced2;
     int32_t inner;
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t multiplier;
     int32_t shift;
-} tt_average;
+} tt_sum;
 
-/* input [outer][reduced][inner], output [outer][inner]. */
-void tt_mean(const tt_average *p, const int8_t *input, int8_t *output);
+/* SUM, and MEAN, whose multiplier holds the division.
+ * input [outer][reduced1][middle][reduced2][inner], output [outer][middle][inner]. */
+void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output);
+
+typedef struct tt_maximum {
+    int32_t outer;
+    int32_t reduced1;
+    int32_t middle;
+    int32_t reduced2;
+    int32_t inner;
+} tt_maximum;
+
+/* Shapes as for tt_reduce_sum. */
+void tt_reduce_max(const tt_maximum *p, const int8_t *input, int8_t *output);
+
+typedef struct tt_search {
+    int32_t outer;
+    int32_t depth;
+    int32_t inner;
+} tt_search;
+
+/* Position of the maximum, of the first where there are several.
+ * input [outer][depth][inner], output [outer][inner]. */
+void tt_arg_max(const tt_search *p, const int8_t *input, int32_t *output);
 
 typedef struct tt_normalization {
     int32_t rows;
@@ -129,5 +157,49 @@ typedef struct tt_stretch {
 
 /* Copies; input and output may overlap. */
 void tt_copy(const tt_stretch *p, const int8_t *input, int8_t *output);
+
+/* The kernels from here on move bytes of elements of any type. Output and input must not overlap.
+ * Offsets, strides and runs are in bytes. */
+
+/* Most axes of a tensor. */
+#define TT_MAX_RANK 6
+
+typedef struct tt_strides {
+    int32_t run;                  /* bytes that lie side by side in input and output */
+    int32_t rank;                 /* [1, TT_MAX_RANK] */
+    int32_t input_offset;         /* of the first run */
+    int32_t output_offset;        /* of the first run */
+    int32_t fill_bytes;           /* bytes of the output that are set before copying */
+    int32_t fill_value;           /* to this, in [-128, 127] */
+    const int32_t *extent;        /* [rank], outermost axis first */
+    const int32_t *input_stride;  /* [rank], may be negative */
+    const int32_t *output_stride; /* [rank] */
+} tt_strides;
+
+/* TRANSPOSE, STRIDED_SLICE, PAD, PADV2: copies a run for every index over the axes. */
+void tt_strided_copy(const tt_strides *p, const void *input, void *output);
+
+typedef struct tt_positions {
+    int32_t run;
+    int32_t rank;          /* [1, TT_MAX_RANK] */
+    const int32_t *extent; /* [rank], of the output, outermost axis first */
+    const int32_t *offset; /* [extent[0]], then [extent[1]], ...: offsets into the input */
+} tt_positions;
+
+/* MIRROR_PAD, RESIZE_NEAREST_NEIGHBOR: for every index, one after the other, the run at the sum of
+ * the axes' offsets. */
+void tt_gather(const tt_positions *p, const void *input, void *output);
+
+typedef struct tt_parts {
+    int32_t outer;        /* rows of the whole */
+    int32_t parts;        /* parts of each row */
+    const int32_t *bytes; /* [parts], of a part in one row */
+} tt_parts;
+
+/* inputs [parts], each [outer][bytes[i]]; output [outer][sum of bytes]. */
+void tt_concatenate(const tt_parts *p, const void *const *inputs, void *output);
+
+/* input [outer][sum of bytes]; outputs [parts], each [outer][bytes[i]]. */
+void tt_split(const tt_parts *p, const void *input, void *const *outputs);
 
 #endif
