@@ -28,9 +28,14 @@ TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or seria
 class Commands(click.Group):
     """Turns the errors that a user can mend into one line and an exit code."""
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _usage_in_one_line():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with _usage_in_one_line():
+                return super().invoke(ctx)
         except (InputError, DeviceError) as error:
             _stop(f"error: {error}")
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -41,6 +46,8 @@ class Commands(click.Group):
             # The reader of our output left; there is nobody to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             sys.exit(CHECK_FAILED)
+        except OSError as error:
+            _stop(f"error: {error.filename or 'system'}: {error.strerror or error}")
         except Exception as error:
             if os.environ.get("TINYTRAIN_DEBUG"):
                 raise
@@ -52,8 +59,22 @@ class Commands(click.Group):
 
 
 def _stop(message: str, code: int = BAD_INPUT) -> None:
-    click.echo(message, err=True)
+    """Ends with one line: whatever a device said before it died is joined."""
+    click.echo(" | ".join(line.strip() for line in message.splitlines()), err=True)
     sys.exit(code)
+
+
+@contextmanager
+def _usage_in_one_line() -> Iterator[None]:
+    try:
+        yield
+    except click.UsageError as error:
+        message = error.format_message()
+        if "\n" in message:
+            # The whole help, for a call without a command.
+            raise
+        command = error.ctx.command_path if error.ctx else "tinytrain"
+        _stop(f"error: {message} See `{command} --help`.")
 
 
 @contextmanager
@@ -85,7 +106,13 @@ target_option = click.option(
     "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-seed_option = click.option("--seed", default=0, show_default=True, help="Of everything random.")
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of everything random.",
+)
 
 
 @main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +19,29 @@ import numpy.typing as npt
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
-from tinytrain.head import Head, HeadOptions, build_head
+from tinytrain.head import Head, HeadOptions, build_head, find_head
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
 from tinytrain.plan.memory import plan_memory
 
 SUPPORTED_FORMAT = 1
+
+MIN_ENERGY = 1e-9
+"""Of features that are not all zero: far below one unit in one of many samples."""
+
+ARRAY_ERRORS = (
+    ValueError,
+    EOFError,
+    KeyError,
+    MemoryError,
+    NotImplementedError,
+    RuntimeError,
+    OverflowError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for a damaged or forged file."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,40 +79,73 @@ def load_project(directory: Path) -> Project:
             f"{directory}: not a project ({path.name}: {error.strerror}); "
             "`tinytrain convert MODEL.tflite --out DIR` makes one"
         ) from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON; convert the model again") from error
-    try:
-        return _load(directory, manifest)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(
-            f"{path}: key {error} is missing or of the wrong type; convert the model again"
-        ) from error
+    return _load(directory, _Manifest(path, manifest))
 
 
-def _load(directory: Path, manifest: Mapping[str, Any]) -> Project:
-    if manifest["format"] != SUPPORTED_FORMAT:
-        raise InputError(
-            f"{directory}: project format {manifest['format']}; {SUPPORTED_FORMAT} is supported: "
-            "convert the model again"
-        )
+@dataclass(frozen=True)
+class _Manifest:
+    """A manifest, read with checks. Every complaint names the file and the key."""
+
+    path: Path
+    values: Any
+
+    def fail(self, message: str) -> InputError:
+        return InputError(f"{self.path}: {message}; convert the model again")
+
+    def get(self, place: str, *types: type) -> Any:
+        """The value at a dotted place, of one of `types` exactly: a bool is no number."""
+        value = self.values
+        for key in place.split("."):
+            if not isinstance(value, dict) or key not in value:
+                raise self.fail(f"key {place} is missing")
+            value = value[key]
+        if type(value) not in types:
+            names = " or ".join(kind.__name__ for kind in types)
+            raise self.fail(f"key {place} is {str(value)[:40]!r}; {names} is expected")
+        return value
+
+
+def _load(directory: Path, manifest: _Manifest) -> Project:
+    version = manifest.get("format", int)
+    if version != SUPPORTED_FORMAT:
+        raise manifest.fail(f"project format {version}; {SUPPORTED_FORMAT} is supported")
+    name = manifest.get("name", str)
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise manifest.fail(f"key name is {name[:40]!r}; a C name is expected")
     source = read_bytes(directory / "source.tflite")
-    entry = manifest["head"]
-    model = prepare_model(
-        source,
-        manifest["source"]["file"],
-        manifest["name"],
-        lambda _graph, _kernels: None if entry is None else (entry["operator"], _options(entry)),
-    )
-    if model.source_sha256 != manifest["source"]["sha256"]:
+    found, expected = hashlib.sha256(source).hexdigest(), manifest.get("source.sha256", str)
+    if found != expected:
         raise InputError(
-            f"{directory / 'source.tflite'}: SHA-256 {model.source_sha256[:16]}..., but the "
-            f"manifest says {manifest['source']['sha256'][:16]}...; convert the model again"
+            f"{directory / 'source.tflite'}: SHA-256 {found[:16]}..., but the "
+            f"manifest says {expected[:16]}...; convert the model again"
         )
-    return Project(directory, model, manifest)
+    has_head = manifest.get("head", dict, type(None)) is not None
+
+    def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
+        return _head_choice(manifest, graph, kernels) if has_head else None
+
+    model = prepare_model(source, manifest.get("source.file", str), name, choose)
+    return Project(directory, model, manifest.values)
 
 
-def _options(entry: Mapping[str, Any]) -> HeadOptions:
-    return HeadOptions(entry["eta"], entry["tau"], entry["rows"], entry["energy"])
+def _head_choice(
+    manifest: _Manifest, graph: Graph, kernels: tuple[Kernel, ...]
+) -> tuple[int, HeadOptions]:
+    operator = manifest.get("head.operator", int)
+    if not 0 <= operator < len(kernels):
+        raise manifest.fail(f"key head.operator is {operator}; there are {len(kernels)} operators")
+    find_head(graph, kernels, str(kernels[operator].outputs[0]))
+    energy = manifest.get("head.energy", int, float)
+    if not MIN_ENERGY <= energy < inf:
+        raise manifest.fail(f"key head.energy is {energy}; at least {MIN_ENERGY} is expected")
+    return operator, HeadOptions(
+        manifest.get("head.eta", int, float),
+        manifest.get("head.tau", int, float),
+        manifest.get("head.rows", int),
+        energy,
+    )
 
 
 def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
@@ -113,11 +166,15 @@ def read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         if isinstance(loaded, np.ndarray):
             return {"x": loaded}
         with loaded:
-            return {name: loaded[name] for name in loaded.files}
+            arrays = {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror or error}") from error
-    except (ValueError, EOFError, KeyError) as error:
+    except ARRAY_ERRORS as error:
         raise InputError(f"{path}: not a readable .npy or .npz file of plain numbers") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path}: {name} is no array")
+    return arrays
 
 
 def input_shape(graph: Graph) -> tuple[int, ...]:

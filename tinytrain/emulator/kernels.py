@@ -7,6 +7,7 @@ Source of the rules: TensorFlow Lite Micro's reference kernels (DESIGN.md, "Arit
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
+from tinytrain.emulator.requantize import EXACT_FLOAT32, Rescale
 from tinytrain.operators.activation import INTEGER_BITS, Softmax
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.dense import FullyConnected
@@ -26,8 +28,12 @@ from tinytrain.operators.transpose_convolution import TransposeConv
 
 Int8 = npt.NDArray[np.int8]
 Int = npt.NDArray[np.int64]
+Float = npt.NDArray[np.float32]
 Value = npt.NDArray[Any]
 """(n, elements) of a tensor's type."""
+
+CHUNK_ELEMENTS = 1 << 17
+"""Numbers that a kernel works on at a time: what a core's cache holds."""
 
 
 @singledispatch
@@ -43,47 +49,57 @@ def _clamp(x: Int, low: int, high: int) -> Int8:
     return np.clip(x, low, high).astype(np.int8).reshape(len(x), -1)
 
 
-def _matmul(x: Int8, zero_point: int, weights: Int8) -> Int:
-    """(x - zero_point) @ weights.T exactly, for x (..., k) and weights (channels, k).
+def _centred(x: Int8, zero_point: int) -> Float:
+    centred = x.astype(np.float32)
+    centred -= np.float32(zero_point)
+    return centred
+
+
+def _reach(weights: Int8) -> int:
+    """A bound on the sums of weights (channels, k) with inputs less their zero point."""
+    return int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * 255
+
+
+def _matmul(x: Float, weights: Int8, reach: int) -> npt.NDArray[Any]:
+    """x @ weights.T exactly, for integers x (..., k) and weights (channels, k).
 
     Floating point is exact as long as no partial sum leaves the mantissa, so the fast matrix
     product of float32 or float64 serves where the bound on the sums allows.
     """
-    reach = int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * 255
-    dtype = np.float32 if reach < 1 << 24 else np.float64
-    product = (x.astype(dtype) - dtype(zero_point)) @ weights.T.astype(dtype)
-    return product.astype(np.int64)
+    if reach < EXACT_FLOAT32:
+        return x @ weights.T.astype(np.float32)
+    return x.astype(np.float64) @ weights.T.astype(np.float64)
 
 
-def _requantize(acc: Int, p: Convolution | FullyConnected) -> Int8:
-    scaled = fixed.multiply_by_quantized_multiplier(acc, p.multiplier, p.shift)
-    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
+def _rescale(p: Convolution | FullyConnected) -> Rescale:
+    return Rescale(
+        p.bias, p.multiplier, p.shift, p.output_zero_point, p.activation_min, p.activation_max
+    )
+
+
+def _in_chunks(x: Value, elements: int, work: Callable[[Value], Value]) -> Value:
+    """`work` on a few inferences at a time, so that what they work on stays in the cache."""
+    step = max(1, CHUNK_ELEMENTS // elements)
+    parts = [work(x[start : start + step]) for start in range(0, len(x), step)]
+    return np.concatenate(parts) if parts else work(x)
 
 
 def _patches(
-    x: npt.NDArray[np.int8],
+    x: npt.NDArray[Any],
     p: Convolution | Pooling,
     kernel: tuple[int, int],
     dilation: tuple[int, int],
     fill: int,
-) -> Int8:
+) -> npt.NDArray[Any]:
     """Windows of x (n, H, W, C) as (n, outputs_h, outputs_w, kernel_h, kernel_w, C).
 
     Positions outside the input hold `fill`.
     """
-    n, height, width, channels = x.shape
-    bottom = (p.output_height - 1) * p.stride_height + (kernel[0] - 1) * dilation[0] + 1
-    right = (p.output_width - 1) * p.stride_width + (kernel[1] - 1) * dilation[1] + 1
-    padded = np.full(
-        (n, max(bottom, p.pad_top + height), max(right, p.pad_left + width), channels),
-        fill,
-        np.int8,
-    )
-    padded[:, p.pad_top : p.pad_top + height, p.pad_left : p.pad_left + width] = x
+    padded = _padded(x, p, kernel, dilation, fill)
     s = padded.strides
     return np.lib.stride_tricks.as_strided(
         padded,
-        (n, p.output_height, p.output_width, kernel[0], kernel[1], channels),
+        (len(x), p.output_height, p.output_width, kernel[0], kernel[1], x.shape[3]),
         (
             s[0],
             s[1] * p.stride_height,
@@ -96,59 +112,121 @@ def _patches(
     )
 
 
-def _convolution_patches(p: Convolution, x: Int8) -> Int8:
-    """Windows of a convolution's input; padding holds the zero point, which counts as zero."""
-    image = x.reshape(-1, p.input_height, p.input_width, p.input_channels)
-    return _patches(
-        image,
-        p,
-        (p.kernel_height, p.kernel_width),
-        (p.dilation_height, p.dilation_width),
-        p.input_zero_point,
-    )
+def _padded(
+    x: npt.NDArray[Any],
+    p: Convolution | Pooling,
+    kernel: tuple[int, int],
+    dilation: tuple[int, int],
+    fill: int,
+) -> npt.NDArray[Any]:
+    """x with everything around it that a window can touch."""
+    n, height, width, channels = x.shape
+    bottom = (p.output_height - 1) * p.stride_height + (kernel[0] - 1) * dilation[0] + 1
+    right = (p.output_width - 1) * p.stride_width + (kernel[1] - 1) * dilation[1] + 1
+    if (p.pad_top, p.pad_left) == (0, 0) and bottom <= height and right <= width:
+        return x
+    shape = (n, max(bottom, p.pad_top + height), max(right, p.pad_left + width), channels)
+    padded = np.full(shape, fill, x.dtype)
+    padded[:, p.pad_top : p.pad_top + height, p.pad_left : p.pad_left + width] = x
+    return padded
+
+
+def _window(p: Convolution) -> tuple[tuple[int, int], tuple[int, int]]:
+    return (p.kernel_height, p.kernel_width), (p.dilation_height, p.dilation_width)
+
+
+def _image(p: Convolution, x: Int8) -> Float:
+    """The input less its zero point; padding is then 0."""
+    shape = (-1, p.input_height, p.input_width, p.input_channels)
+    return _centred(x, p.input_zero_point).reshape(shape)
 
 
 @evaluate.register
 def conv_2d(p: Conv2D, x: Int8) -> Int8:
-    patches = _convolution_patches(p, x)
-    columns = patches.reshape(*patches.shape[:3], -1)
-    acc = _matmul(columns, p.input_zero_point, p.weights.reshape(p.output_channels, -1))
-    return _requantize(acc + p.bias, p)
+    weights = p.weights.reshape(p.output_channels, -1)
+    reach = _reach(weights)
+
+    def work(part: Value) -> Value:
+        patches = _patches(_image(p, part), p, *_window(p), fill=0)
+        acc = _matmul(patches.reshape(-1, weights.shape[1]), weights, reach)
+        return _rescale(p).apply(acc, reach).reshape(len(part), -1)
+
+    pixels = p.output_height * p.output_width
+    return _in_chunks(x, pixels * max(weights.shape), work)
 
 
 @evaluate.register
 def depthwise_conv_2d(p: DepthwiseConv2D, x: Int8) -> Int8:
-    patches = _convolution_patches(p, x)
-    multiplier = p.output_channels // p.input_channels
-    acc: Int = np.zeros((*patches.shape[:3], p.output_channels), np.int64)
+    reach = _reach(np.moveaxis(p.weights[0], 2, 0).reshape(p.output_channels, -1))
+    # Sums beyond float32's integers need float64; the rest of the arithmetic is the same.
+    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    # A row of outputs is one run of memory for numpy when the weights are as wide as the row.
+    rows = np.tile(p.weights[0].astype(dtype), (1, 1, p.output_width))
+    rows = rows.reshape(p.kernel_height, p.kernel_width, p.output_width, p.output_channels)
+
+    def work(part: Value) -> Value:
+        image = _image(p, part).astype(dtype, copy=False)
+        if p.output_channels != p.input_channels:
+            image = np.repeat(image, p.output_channels // p.input_channels, axis=3)
+        padded = _padded(image, p, *_window(p), fill=0)
+        acc = _sum_taps(p, padded, rows)
+        return _rescale(p).apply(acc, reach).reshape(len(part), -1)
+
+    return _in_chunks(x, p.output_height * p.output_width * p.output_channels, work)
+
+
+def _sum_taps(
+    p: DepthwiseConv2D, padded: npt.NDArray[Any], rows: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """(n, outputs_h, outputs_w, C): the taps of the window one after the other, on whole images."""
+    shape = (len(padded), p.output_height, p.output_width, p.output_channels)
+    acc = np.zeros(shape, padded.dtype)
+    product = np.empty(shape, padded.dtype)
     for row in range(p.kernel_height):
+        top = row * p.dilation_height
+        bottom = top + (p.output_height - 1) * p.stride_height + 1
         for column in range(p.kernel_width):
-            tap = patches[:, :, :, row, column].astype(np.int64) - p.input_zero_point
-            acc += np.repeat(tap, multiplier, axis=3) * p.weights[0, row, column]
-    return _requantize(acc + p.bias, p)
+            left = column * p.dilation_width
+            right = left + (p.output_width - 1) * p.stride_width + 1
+            tap = padded[:, top : bottom : p.stride_height, left : right : p.stride_width]
+            np.multiply(tap, rows[row, column], out=product)
+            acc += product
+    return acc
 
 
 @evaluate.register
 def transpose_conv(p: TransposeConv, x: Int8) -> Int8:
-    """Every tap of the weights adds to a grid of outputs, `stride` apart; then the padding goes."""
-    image = x.reshape(-1, p.input_height, p.input_width, p.input_channels)
+    reach = _reach(p.weights.reshape(p.output_channels, -1))
+
+    def work(part: Value) -> Value:
+        acc = _scatter_taps(p, _image(p, part), reach)
+        return _rescale(p).apply(acc, reach).reshape(len(part), -1)
+
+    return _in_chunks(x, p.output_height * p.output_width * p.output_channels, work)
+
+
+def _scatter_taps(p: TransposeConv, image: Float, reach: int) -> npt.NDArray[Any]:
+    """(n, outputs_h, outputs_w, C): each tap of the weights adds to a grid of outputs."""
     rows, columns = p.input_height * p.stride_height, p.input_width * p.stride_width
-    height = max(rows + p.kernel_height, p.pad_top + p.output_height)
-    width = max(columns + p.kernel_width, p.pad_left + p.output_width)
-    acc: Int = np.zeros((len(image), height, width, p.output_channels), np.int64)
+    bottom, right = p.pad_top + p.output_height, p.pad_left + p.output_width
+    height = max(rows + p.kernel_height, bottom)
+    width = max(columns + p.kernel_width, right)
+    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    acc = np.zeros((len(image), height, width, p.output_channels), dtype)
     for row in range(p.kernel_height):
         for column in range(p.kernel_width):
-            tap = _matmul(image, p.input_zero_point, p.weights[:, row, column])
             grid = acc[:, row : row + rows, column : column + columns]
+            tap = _matmul(image, p.weights[:, row, column], reach)
             grid[:, :: p.stride_height, :: p.stride_width] += tap
-    bottom, right = p.pad_top + p.output_height, p.pad_left + p.output_width
-    return _requantize(acc[:, p.pad_top : bottom, p.pad_left : right] + p.bias, p)
+    return acc[:, p.pad_top : bottom, p.pad_left : right]
 
 
 @evaluate.register
 def fully_connected(p: FullyConnected, x: Int8) -> Int8:
-    vectors = x.reshape(len(x), p.rows, p.input_depth)
-    return _requantize(_matmul(vectors, p.input_zero_point, p.weights) + p.bias, p)
+    reach = _reach(p.weights)
+    vectors = _centred(x, p.input_zero_point).reshape(-1, p.input_depth)
+    acc = _matmul(vectors, p.weights, reach)
+    return _rescale(p).apply(acc, reach).reshape(len(x), -1)
 
 
 def _pooling_patches(p: Pooling, x: Int8, fill: int) -> Int8:

@@ -12,14 +12,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.graph import Quantization
 from tinytrain.operators.kernel import (
     Kernel,
     Parameters,
     Reading,
     activation_range,
-    check_shifts,
-    multipliers,
+    channel_multipliers,
 )
 
 
@@ -135,7 +133,7 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
     reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], channels))
     bias = reading.bias(2, channels)
     reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias)
-    multiplier, shift = requantization(reading, input_, weight_scale, output, channels)
+    multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
     low, high = activation_range(reading, output)
     parameters = kind(
         input_height=shape[1],
@@ -156,18 +154,3 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
     )
     macs = slide["output_height"] * slide["output_width"] * weights.size
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)
-
-
-def requantization(
-    reading: Reading,
-    input_: Quantization,
-    weight_scale: npt.NDArray[np.float32],
-    output: Quantization,
-    channels: int,
-) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
-    """Per-channel input_scale * weight_scale / output_scale, computed in double."""
-    scale = np.broadcast_to(weight_scale.astype(np.float64), (channels,))
-    reals = float(input_.scale[0]) * scale / float(output.scale[0])
-    multiplier, shift = multipliers([float(real) for real in reals])
-    check_shifts(reading, shift)
-    return multiplier, shift

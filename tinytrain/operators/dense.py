@@ -8,14 +8,12 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.graph import Quantization
 from tinytrain.operators.kernel import (
     Kernel,
     Parameters,
     Reading,
     activation_range,
-    check_shifts,
-    multipliers,
+    channel_multipliers,
 )
 
 
@@ -53,8 +51,7 @@ def lower_fully_connected(reading: Reading) -> Kernel:
         )
     bias = reading.bias(2, channels)
     reading.check_accumulator(weights, bias)
-    multiplier, shift = multipliers(_scales(input_, weight_scale, output, channels))
-    check_shifts(reading, shift)
+    multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
     low, high = activation_range(reading, output)
     parameters = FullyConnected(
         rows=rows,
@@ -70,21 +67,3 @@ def lower_fully_connected(reading: Reading) -> Kernel:
         shift=shift,
     )
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), rows * weights.size)
-
-
-def _scales(
-    input_: Quantization,
-    weight_scale: npt.NDArray[np.float32],
-    output: Quantization,
-    channels: int,
-) -> list[float]:
-    """The real multipliers, one a channel.
-
-    TensorFlow Lite Micro takes the product of the scales in float32 where there is one weight
-    scale, and in double where there is one a channel.
-    """
-    output_scale = float(output.scale[0])
-    if weight_scale.size == 1:
-        product = float(np.float32(input_.scale[0]) * np.float32(weight_scale[0]))
-        return [product / output_scale] * channels
-    return [float(input_.scale[0]) * float(scale) / output_scale for scale in weight_scale]

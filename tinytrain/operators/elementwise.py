@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinytrain.arithmetic import quantize_multiplier
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range, check_shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,7 +47,7 @@ def lower_add(reading: Reading) -> Kernel:
     multiplier_a, shift_a = quantize_multiplier(scale_a / twice)
     multiplier_b, shift_b = quantize_multiplier(scale_b / twice)
     multiplier, shift = quantize_multiplier(twice / ((1 << LEFT_SHIFT) * float(output.scale[0])))
-    check_shifts(reading, shift)
+    check_shift(reading, shift)
     low, high = activation_range(reading, output)
     parameters = Add(
         elements=tensor.elements,

@@ -175,7 +175,7 @@ class Reading:
                 f"weights {self.name(index)} have scales along axis {quantization.axis}; "
                 f"axis {channel_axis} is supported"
             )
-        return data.astype(np.int8), quantization.scale
+        return data.astype(np.int8, copy=False), quantization.scale
 
     def bias(self, position: int, channels: int) -> npt.NDArray[np.int32]:
         """The int32 bias, zeros where it is left out."""
@@ -194,7 +194,8 @@ class Reading:
 
     def check_accumulator(self, weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> None:
         """Refuses weights [channels, ...] whose sums could leave int32 for some input."""
-        reach = np.abs(weights.astype(np.int64)).reshape(len(bias), -1).sum(axis=1) * 255
+        magnitude = np.abs(weights.astype(np.int16)).reshape(len(bias), -1)
+        reach = magnitude.sum(axis=1, dtype=np.int64) * 255
         worst = int((reach + np.abs(bias.astype(np.int64))).max())
         if worst >= 1 << 31:
             raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")
@@ -228,8 +229,12 @@ def quantize_real(real: float, quantization: Quantization) -> int:
     return int(quantization.zero_point[0]) + (magnitude if ratio >= 0 else -magnitude)
 
 
+MAX_SHIFT = 30
+SCALES_TOO_FAR_APART = f"the ratio of its scales is 2^{MAX_SHIFT} or more; check the quantization"
+
+
 def multipliers(reals: Sequence[float]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
-    """`quantize_multiplier` of each, as the arrays that kernels take."""
+    """`quantize_multiplier` of each, as the arrays that kernels take; each below 2^MAX_SHIFT."""
     pairs = [quantize_multiplier(real) for real in reals]
     return (
         np.array([multiplier for multiplier, _ in pairs], np.int32),
@@ -237,7 +242,25 @@ def multipliers(reals: Sequence[float]) -> tuple[npt.NDArray[np.int32], npt.NDAr
     )
 
 
-def check_shifts(reading: Reading, shifts: npt.NDArray[np.int8] | int) -> None:
+def channel_multipliers(
+    reading: Reading,
+    input_: Quantization,
+    weight_scale: npt.NDArray[np.float32],
+    output: Quantization,
+    channels: int,
+) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
+    """Per channel input_scale * weight_scale / output_scale, as multiplier and shift.
+
+    The product is taken in double, with one weight scale for all channels too.
+    """
+    scale = np.broadcast_to(weight_scale.astype(np.float64), (channels,))
+    reals = float(input_.scale[0]) * scale / float(output.scale[0])
+    if float(reals.max()) >= 2.0**MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)
+    return multipliers([float(real) for real in reals])
+
+
+def check_shift(reading: Reading, shift: int) -> None:
     """Refuses a ratio of scales so large that its shift leaves the primitives' range."""
-    if int(np.max(shifts)) > 30:
-        raise reading.fail("the ratio of its scales is above 2^30; check the quantization")
+    if shift > MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)

@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from tinytrain.arithmetic import quantize_multiplier
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shift
 from tinytrain.operators.layout import axis_of, moving, one_integer
 
 
@@ -73,7 +73,7 @@ def _lower_sum(reading: Reading, average: bool) -> Kernel:
     if count * 255 >= 1 << 31:
         raise reading.fail(f"a sum of {count} elements can leave 32 bits")
     multiplier, shift = quantize_multiplier(float(input_.scale[0]) / float(output.scale[0]))
-    check_shifts(reading, shift)
+    check_shift(reading, shift)
     if average:
         multiplier, shift = _divide(multiplier, shift, count)
     parameters = Sum(

@@ -7,13 +7,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from tinytrain.operators.convolution import (
-    MAX_STRIDE,
-    Convolution,
-    requantization,
-    window,
-)
-from tinytrain.operators.kernel import Kernel, Reading, activation_range
+from tinytrain.operators.convolution import MAX_STRIDE, Convolution, window
+from tinytrain.operators.kernel import Kernel, Reading, activation_range, channel_multipliers
 from tinytrain.operators.layout import integers
 
 
@@ -43,7 +38,7 @@ def lower_transpose_conv(reading: Reading) -> Kernel:
     slide = _windows(reading, shape, result.shape, (weights.shape[1], weights.shape[2]))
     bias = reading.bias(3, channels)
     reading.check_accumulator(weights, bias)
-    multiplier, shift = requantization(reading, input_, weight_scale, output, channels)
+    multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
     low, high = activation_range(reading, output)
     parameters = TransposeConv(
         input_height=shape[1],

@@ -50,7 +50,7 @@ def convert(
     """
     data = read_bytes(source)
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
-    arrays = {} if samples is None else read_arrays(samples)
+    arrays = {} if samples is None else _read_samples(samples)
 
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         operator = find_head(graph, kernels, head)
@@ -58,7 +58,7 @@ def convert(
             return None
         chosen = options(graph, operator) if callable(options) else options or HeadOptions()
         if arrays and chosen.energy is None:
-            x = check_inputs(_array_x(arrays, samples), input_shape(graph), f"{samples}: x")
+            x = check_inputs(arrays["x"], input_shape(graph), f"{samples}: x")
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
@@ -95,14 +95,13 @@ def feature_energy(
     return float(((values - quantization.zero_point[0]) ** 2).sum(axis=1).mean())
 
 
-def _array_x(
-    arrays: dict[str, npt.NDArray[np.generic]], path: Path | None
-) -> npt.NDArray[np.generic]:
+def _read_samples(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    arrays = read_arrays(path)
     if "x" not in arrays:
         raise InputError(f"{path}: no array x; found {', '.join(arrays) or 'none'}")
-    if not len(arrays["x"]):
+    if not arrays["x"].size:
         raise InputError(f"{path}: x holds no samples")
-    return arrays["x"]
+    return arrays
 
 
 def _check_samples(
@@ -112,7 +111,7 @@ def _check_samples(
     if not arrays:
         return {}
     kept: dict[str, npt.NDArray[np.generic]] = {
-        "x": check_inputs(_array_x(arrays, path), input_shape(model.graph), f"{path}: x")
+        "x": check_inputs(arrays["x"], input_shape(model.graph), f"{path}: x")
     }
     if "y" in arrays:
         kept["y"] = check_labels(arrays["y"], len(kept["x"]), model, f"{path}: y")

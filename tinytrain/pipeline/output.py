@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tinytrain.errors import InputError
@@ -21,35 +21,47 @@ def new_directory(target: Path, marker: str) -> Iterator[Path]:
     An existing `target` is replaced only where it is empty or holds the file `marker`, that is,
     where an earlier run made it. Raises InputError where it cannot be written.
     """
-    check_replaceable(target, marker)
+    aside = None
+    made: list[Path] = []
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        aside = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
-    except OSError as error:
-        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
-    try:
+        check_replaceable(target, marker)
+        place = target.resolve()
+        made = [folder for folder in place.parents if not folder.exists()]
+        place.parent.mkdir(parents=True, exist_ok=True)
+        aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
         yield aside
         aside.chmod(_MODE)
-        _replace(aside, target)
+        _replace(aside, place)
     except OSError as error:
         raise InputError(f"{target}: cannot write there: {error.strerror or error}") from error
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        if aside is not None:
+            shutil.rmtree(aside, ignore_errors=True)
+        for folder in made:
+            # Goes only where nothing was written into it.
+            with suppress(OSError):
+                folder.rmdir()
 
 
 def check_replaceable(target: Path, marker: str) -> None:
     """Raises InputError where `target` holds something that no earlier run made."""
-    if target.is_symlink() or (target.exists() and not target.is_dir()):
-        raise InputError(f"{target}: exists and is not a directory; choose another --out")
-    try:
-        others = target.is_dir() and any(target.iterdir()) and not (target / marker).is_file()
-    except OSError as error:
-        raise InputError(f"{target}: cannot read: {error.strerror}") from error
-    if others:
-        raise InputError(
-            f"{target}: holds files that tinytrain did not make (no {marker}); "
-            "choose another --out or empty it"
-        )
+    problem = _obstacle(target, marker)
+    if problem is not None:
+        raise InputError(f"{target}: {problem}; choose another --out")
+
+
+def _obstacle(target: Path, marker: str) -> str | None:
+    """Why `target` must not be replaced, or None."""
+    if target.is_symlink():
+        return "is a link"
+    place = target.resolve()
+    if place.exists() and not place.is_dir():
+        return "exists and is not a directory"
+    if Path.cwd().is_relative_to(place):
+        return "is the current directory, or holds it"
+    if place.is_dir() and any(place.iterdir()) and not (place / marker).is_file():
+        return f"holds files that tinytrain did not make (no {marker})"
+    return None
 
 
 def _replace(aside: Path, target: Path) -> None:
@@ -58,9 +70,15 @@ def _replace(aside: Path, target: Path) -> None:
         aside.rename(target)
         return
     old = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent)) / "old"
-    target.rename(old)
-    aside.rename(target)
-    shutil.rmtree(old.parent)
+    try:
+        target.rename(old)
+        try:
+            aside.rename(target)
+        except OSError:
+            old.rename(target)
+            raise
+    finally:
+        shutil.rmtree(old.parent, ignore_errors=True)
 
 
 @contextmanager
@@ -68,14 +86,19 @@ def new_file(target: Path) -> Iterator[Path]:
     """A path beside `target` to write to; it becomes `target` when the block ends without error."""
     if target.is_dir():
         raise InputError(f"{target}: is a directory; name a file")
+    if target.exists() and not target.is_file():
+        raise InputError(f"{target}: is no regular file; name one")
     aside = target.with_name(f".{target.stem}.partial{target.suffix}")
     try:
+        # At once, so that nobody computes for an hour what cannot be written.
+        aside.touch()
         yield aside
         aside.replace(target)
     except OSError as error:
         raise InputError(f"{target}: cannot write there: {error.strerror or error}") from error
     finally:
-        aside.unlink(missing_ok=True)
+        with suppress(OSError):
+            aside.unlink()
 
 
 def write_json(path: Path, value: object) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.errors import InputError
 from tinytrain.project import Project, load_samples
 
 
@@ -41,6 +42,8 @@ def _draw(
     path: Path, project: Project, count: int, classes: int, rng: np.random.Generator
 ) -> Samples:
     x, y = load_samples(path, project.model)
+    if not len(x):
+        raise InputError(f"{path}: x holds no samples; convert the model again")
     rounds = [rng.permutation(len(x)) for _ in range(-(-count // len(x)))]
     chosen = np.concatenate(rounds)[:count]
     inputs = x.reshape(len(x), -1).view(np.uint8)[chosen]

@@ -141,7 +141,7 @@ void tt_arg_max(const tt_search *p, const int8_t *input, int32_t *output);
 
 typedef struct tt_normalization {
     int32_t rows;
-    int32_t depth;
+    int32_t depth; /* [1, 4095] */
     int32_t multiplier;
     int32_t shift;          /* [0, 31] */
     int32_t difference_min; /* differences to the maximum below this give probability 0 */

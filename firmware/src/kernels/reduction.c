@@ -17,8 +17,8 @@ void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output)
                     sum += first[i * p->middle * row + (ptrdiff_t)k * p->inner];
                 }
             }
-            sum = tt_multiply_by_quantized_multiplier(sum, p->multiplier, p->shift);
-            *output++ = (int8_t)tt_clamp(sum + p->output_zero_point, INT8_MIN, INT8_MAX);
+            *output++ = tt_requantize(sum, p->multiplier, p->shift, p->output_zero_point, INT8_MIN,
+                                      INT8_MAX);
         }
         input += p->reduced1 * p->middle * row;
     }

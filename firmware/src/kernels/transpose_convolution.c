@@ -51,9 +51,8 @@ void tt_transpose_conv(const tt_convolution *p, const int8_t *input, int8_t *out
         for (int32_t x = p->pad_left; x < p->pad_left + p->output_width; x++) {
             for (int32_t o = 0; o < p->output_channels; o++) {
                 int32_t acc = p->bias[o] + sum_reach(p, input, y, x, p->weights + o * filter_size);
-                acc = tt_multiply_by_quantized_multiplier(acc, p->multiplier[o], p->shift[o]);
-                acc += p->output_zero_point;
-                *output++ = (int8_t)tt_clamp(acc, p->activation_min, p->activation_max);
+                *output++ = tt_requantize(acc, p->multiplier[o], p->shift[o], p->output_zero_point,
+                                          p->activation_min, p->activation_max);
             }
         }
     }
