@@ -70,12 +70,13 @@ def _lower_sum(reading: Reading, average: bool) -> Kernel:
     y, _, output = reading.output()
     extents = _extents(reading, x, y)
     count = extents["reduced1"] * extents["reduced2"]
-    if count * 255 >= 1 << 31:
-        raise reading.fail(f"a sum of {count} elements can leave 32 bits")
     multiplier, shift = quantize_multiplier(float(input_.scale[0]) / float(output.scale[0]))
     check_shift(reading, shift)
     if average:
         multiplier, shift = _divide(multiplier, shift, count)
+    worst = count * 255 << max(shift, 0)
+    if worst >= 1 << 31:
+        raise reading.fail(f"its sums can reach {worst}, more than 32 bits hold")
     parameters = Sum(
         **extents,
         input_zero_point=int(input_.zero_point[0]),

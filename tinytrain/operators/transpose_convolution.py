@@ -37,8 +37,8 @@ def lower_transpose_conv(reading: Reading) -> Kernel:
         )
     slide = _windows(reading, shape, result.shape, (weights.shape[1], weights.shape[2]))
     bias = reading.bias(3, channels)
-    reading.check_accumulator(weights, bias)
     multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
+    reading.check_accumulator(weights, bias, shift)
     low, high = activation_range(reading, output)
     parameters = TransposeConv(
         input_height=shape[1],
