@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import head, protocol
+from tinytrain import graph, head, protocol
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,10 +116,29 @@ def render_head_constants() -> str:
     )
 
 
+def render_kernel_limits() -> str:
+    """firmware/src/kernels/kernel_limits.h: what every kernel may rely on."""
+    return "\n".join(
+        [
+            "/* What a model's tensors keep to.",
+            f" * {NOTICE.format(source='graph.py')} */",
+            "#ifndef TINYTRAIN_KERNEL_LIMITS_H",
+            "#define TINYTRAIN_KERNEL_LIMITS_H",
+            "",
+            "/* The most axes of a tensor, 1 being the fewest that a kernel walks. */",
+            f"#define TT_MAX_RANK {graph.MAX_RANK}",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
+    ("firmware/src/kernels/kernel_limits.h", render_kernel_limits),
 )
 
 

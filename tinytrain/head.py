@@ -120,7 +120,7 @@ def _last_classifier(kernels: Sequence[Kernel]) -> int | None:
         if kernel.kind == "FULLY_CONNECTED":
             fits = _unfit(kernel) is None and kernel.parameters.output_depth <= AUTO_MAX_CLASSES  # type: ignore[attr-defined]
             return kernel.index if fits else None
-        if kernel.kind not in ("SOFTMAX", "RESHAPE"):
+        if kernel.kind not in ("SOFTMAX", "RESHAPE", "SQUEEZE", "ARG_MAX"):
             return None
     return None
 

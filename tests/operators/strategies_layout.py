@@ -96,9 +96,9 @@ def transposed(draw: st.DrawFn) -> Any:
 
 @st.composite
 def sliced(draw: st.DrawFn) -> Any:
-    """Numpy says what is left; drawn anew until something is.
+    """Numpy says what is left; the whole axis where nothing would be.
 
-    The reference takes the begin of an axis that goes as it stands, outside the axis as well.
+    The begin of an axis that goes lies in the axis: the reference does not check it.
     """
     shape = draw(shapes(rank=4))
     begins, ends, steps, left = [], [], [], []
@@ -110,6 +110,8 @@ def sliced(draw: st.DrawFn) -> Any:
             ends.append(draw(st.integers(-size, size)))
             steps.append(1)
             masks["shrinkAxisMask"] |= 1 << axis
+            masks["beginMask"] |= draw(st.booleans()) << axis
+            masks["endMask"] |= draw(st.booleans()) << axis
             continue
         step = draw(st.sampled_from([1, 1, 2, 3, -1, -2]))
         span = st.integers(-size - 3, size + 3)

@@ -59,7 +59,10 @@ def test_tensors_keep_their_bytes_in_the_planned_arena(case: RandomGraph) -> Non
 def run_in_arena(
     graph: Graph, kernels: Sequence[Kernel], inputs: list[NDArray[np.int8]]
 ) -> list[NDArray[Any]]:
-    """The outputs of one inference on an arena laid out by the planner."""
+    """The outputs of one inference on an arena laid out by the planner.
+
+    Where an operator may not write onto its input, its outputs are spoilt before it reads.
+    """
     plan = plan_memory(graph, kernels)
     arena = np.zeros(plan.arena_bytes, np.uint8)
 
@@ -73,6 +76,8 @@ def run_in_arena(
     for tensor, x in zip(graph.inputs, inputs, strict=True):
         place(tensor)[:] = x.reshape(1, -1)
     for kernel in kernels:
+        for tensor in () if kernel.in_place else kernel.outputs:
+            place(tensor)[:] = 85
         results = evaluate(kernel.parameters, *(place(tensor).copy() for tensor in kernel.inputs))
         results = results if isinstance(results, tuple) else (results,)
         for tensor, result in zip(kernel.outputs, results, strict=True):

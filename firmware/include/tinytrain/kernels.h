@@ -2,9 +2,9 @@
  * the converter emits. The structs' fields have the names and the order of the dataclasses in
  * tinytrain/operators/.
  *
- * All activations are int8, NHWC, batch 1. Zero points lie in [-128, 127], multipliers in
- * [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference
- * kernels, in DESIGN.md under "Arithmetic".
+ * All activations are int8 (positions: int32), NHWC, batch 1. Zero points lie in [-128, 127],
+ * multipliers in [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite
+ * Micro's reference kernels, in DESIGN.md under "Arithmetic".
  */
 #ifndef TINYTRAIN_KERNELS_H
 #define TINYTRAIN_KERNELS_H
@@ -161,12 +161,9 @@ void tt_copy(const tt_stretch *p, const int8_t *input, int8_t *output);
 /* The kernels from here on move bytes of elements of any type. Output and input must not overlap.
  * Offsets, strides and runs are in bytes. */
 
-/* Most axes of a tensor. */
-#define TT_MAX_RANK 6
-
 typedef struct tt_strides {
     int32_t run;                  /* bytes that lie side by side in input and output */
-    int32_t rank;                 /* [1, TT_MAX_RANK] */
+    int32_t rank;                 /* [1, 6] */
     int32_t input_offset;         /* of the first run */
     int32_t output_offset;        /* of the first run */
     int32_t fill_bytes;           /* bytes of the output that are set before copying */
@@ -181,7 +178,7 @@ void tt_strided_copy(const tt_strides *p, const void *input, void *output);
 
 typedef struct tt_positions {
     int32_t run;
-    int32_t rank;          /* [1, TT_MAX_RANK] */
+    int32_t rank;          /* [1, 6] */
     const int32_t *extent; /* [rank], of the output, outermost axis first */
     const int32_t *offset; /* [extent[0]], then [extent[1]], ...: offsets into the input */
 } tt_positions;

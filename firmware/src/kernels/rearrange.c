@@ -4,6 +4,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "kernel_limits.h"
 #include "tinytrain/kernels.h"
 
 /* A run of one element, the commonest, does without a call. */
