@@ -18,54 +18,29 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
+from tests.operators.cases import (
+    Bytes,
+    Case,
+    activations,
+    biases,
+    extent,
+    numbers,
+    pairs,
+    scales,
+    seeds,
+    shapes,
+    styles,
+    zero_points,
+)
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "200"))
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
-
-Bytes = NDArray[np.int8]
-
-
-class Case:
-    """What is random about a model with one operator. `seed` gives constants and samples."""
-
-    seed: int
-
-    @property
-    def rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    def build(self) -> bytes:
-        """The .tflite file."""
-        raise NotImplementedError
-
-
-def numbers(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> Bytes:
-    if style == "extremes":
-        return rng.choice(np.array([-128, -127, 127], np.int8), shape)
-    if style == "zeros":
-        return np.zeros(shape, np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
-
-
-styles = st.sampled_from(["any", "any", "extremes", "zeros"])
-scales = st.floats(2.0**-10, 4.0, width=32)
-zero_points = st.integers(-128, 127)
-activations = st.sampled_from(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
-biases = st.sampled_from(["none", "left out", "small", "large"])
-seeds = st.integers(0, 2**32 - 1)
-pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
-
-
-def shapes(elements: int = 600, rank: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
-    extents = st.lists(st.integers(1, 12), min_size=1, max_size=rank)
-    return extents.map(tuple).filter(lambda shape: prod(shape) <= elements)
 
 
 @dataclass(frozen=True)
@@ -131,13 +106,6 @@ weighted = {
     "activation": activations,
     "seed": seeds,
 }
-
-
-def extent(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Outputs along one axis, as TensorFlow's documentation of tf.nn.convolution states them."""
-    if padding == "SAME":
-        return -(-size // stride)
-    return -(-(size - (kernel - 1) * dilation) // stride)
 
 
 @dataclass(frozen=True)
@@ -367,9 +335,7 @@ class Mean(Case):
             Tensor(tuple(left), scale=self.scale * 2.0**self.gain, zero_point=self.zero_points[1]),
         ]
         options = {"keepDims": self.keep_dimensions}
-        return build(
-            tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2]
-        )
+        return build(tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2])
 
 
 @st.composite
@@ -465,9 +431,7 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ADD": additions,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
     "CONV_2D": convolutions(Conv2D),
-    "DEPTHWISE_CONV_2D": convolutions(
-        DepthwiseConv2D, biases.filter(lambda bias: bias != "none")
-    ),
+    "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
     "FULLY_CONNECTED": fully_connected,
     "MAX_POOL_2D": pools(MaxPool2D),
     "MEAN": means(),

@@ -18,7 +18,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpy.typing import NDArray
 
-from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, Case, samples
+from tests.operators.cases import Case
+from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, samples
 from tinytrain.model import Model
 from tinytrain.operators.table import OPERATORS
 from tinytrain.pipeline.convert import convert
@@ -116,9 +117,7 @@ class Batch:
 @cache
 def all_cases() -> dict[str, Case]:
     return {
-        f"{kind.lower()}_{i}": case
-        for kind in OPERATORS
-        for i, case in enumerate(cases_of(kind))
+        f"{kind.lower()}_{i}": case for kind in OPERATORS for i, case in enumerate(cases_of(kind))
     }
 
 
