@@ -133,6 +133,8 @@ OPTIONS: Mapping[str, Options] = {
     ),
     "SOFTMAX": Options(9, (Field("beta", 0, "f32"),)),
     "ADD": Options(11, (_activation(0),)),
+    "MUL": Options(21, (_activation(0),)),
+    "SUB": Options(28, (_activation(0),)),
     "MEAN": _REDUCER,
     "RESHAPE": Options(17),
 }

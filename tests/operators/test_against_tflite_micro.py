@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
+from tests.operators import strategies_elementwise
 from tests.operators.cases import (
     Bytes,
     Case,
@@ -271,46 +272,6 @@ def pools(kind: type[Pool]) -> st.SearchStrategy[Case]:
 
 
 @dataclass(frozen=True)
-class Add(Case):
-    """`gain` is log2 of output scale / largest input scale."""
-
-    shape: tuple[int, ...]
-    scales: tuple[float, float]
-    zero_points: tuple[int, int, int]
-    gain: float
-    same_tensor: bool
-    activation: str
-    seed: int
-
-    def build(self) -> bytes:
-        output_scale = max(self.scales) * 2.0**self.gain
-        if self.same_tensor:
-            output_scale = self.scales[0] * 2.0**self.gain
-        tensors = [
-            Tensor(self.shape, scale=scale, zero_point=zero_point)
-            for scale, zero_point in zip(
-                (*self.scales, output_scale), self.zero_points, strict=True
-            )
-        ]
-        inputs = (0, 0) if self.same_tensor else (0, 1)
-        options = {"fusedActivationFunction": self.activation}
-        operator = Operator("ADD", inputs, (2,), "AddOptions", options)
-        return build(tensors, [operator], sorted(set(inputs)), [2])
-
-
-additions = st.builds(
-    Add,
-    shape=shapes(),
-    scales=st.tuples(scales, scales),
-    zero_points=st.tuples(zero_points, zero_points, zero_points),
-    gain=st.floats(-6.0, 8.0),
-    same_tensor=st.booleans(),
-    activation=activations,
-    seed=seeds,
-)
-
-
-@dataclass(frozen=True)
 class Mean(Case):
     """`gain` is log2 of output scale / input scale."""
 
@@ -428,7 +389,7 @@ def prime_factors(number: int) -> list[int]:
 
 
 STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
-    "ADD": additions,
+    **strategies_elementwise.STRATEGIES,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
     "CONV_2D": convolutions(Conv2D),
     "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.emulator import elementwise_kernels  # noqa: F401 (registers its kernels)
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel

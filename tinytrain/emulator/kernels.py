@@ -19,7 +19,6 @@ from tinytrain.emulator.requantize import EXACT_FLOAT32, Rescale
 from tinytrain.operators.activation import INTEGER_BITS, Softmax
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.dense import FullyConnected
-from tinytrain.operators.elementwise import LEFT_SHIFT, Add
 from tinytrain.operators.kernel import Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.operators.pooling import AveragePool2D, MaxPool2D, Pooling
@@ -220,19 +219,6 @@ def average_pool_2d(p: AveragePool2D, x: Int8) -> Int8:
     count = _pooling_patches(p, ones, 0).sum(axis=(3, 4), dtype=np.int64)
     magnitude = (np.abs(total) + count // 2) // count
     return _clamp(np.sign(total) * magnitude, p.activation_min, p.activation_max)
-
-
-@evaluate.register
-def add(p: Add, a: Int8, b: Int8) -> Int8:
-    def raised(x: Int8, zero_point: int, multiplier: int, shift: int) -> Int:
-        offset = (x.astype(np.int64) - zero_point) << LEFT_SHIFT
-        return fixed.multiply_by_quantized_multiplier(offset, multiplier, shift)
-
-    total = raised(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift) + raised(
-        b, p.input2_zero_point, p.input2_multiplier, p.input2_shift
-    )
-    scaled = fixed.multiply_by_quantized_multiplier(total, p.output_multiplier, p.output_shift)
-    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
 
 
 @evaluate.register

@@ -10,7 +10,13 @@ from tinytrain.graph import Graph
 from tinytrain.operators.activation import lower_softmax
 from tinytrain.operators.convolution import lower_conv_2d, lower_depthwise_conv_2d
 from tinytrain.operators.dense import lower_fully_connected
-from tinytrain.operators.elementwise import lower_add
+from tinytrain.operators.elementwise import (
+    lower_add,
+    lower_maximum,
+    lower_minimum,
+    lower_mul,
+    lower_sub,
+)
 from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
 from tinytrain.operators.layout import lower_reshape
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
@@ -22,10 +28,14 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "CONV_2D": lower_conv_2d,
     "DEPTHWISE_CONV_2D": lower_depthwise_conv_2d,
     "FULLY_CONNECTED": lower_fully_connected,
+    "MAXIMUM": lower_maximum,
     "MAX_POOL_2D": lower_max_pool_2d,
     "MEAN": lower_mean,
+    "MINIMUM": lower_minimum,
+    "MUL": lower_mul,
     "RESHAPE": lower_reshape,
     "SOFTMAX": lower_softmax,
+    "SUB": lower_sub,
 }
 
 

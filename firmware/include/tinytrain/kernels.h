@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "tinytrain/limits.h"
+
 /* CONV_2D and DEPTHWISE_CONV_2D. I input channels, O output channels. */
 typedef struct tt_convolution {
     int32_t input_height;
@@ -80,8 +82,20 @@ typedef struct tt_pooling {
 void tt_average_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 void tt_max_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 
+/* How two operands are stretched to a common shape. Neighbouring dimensions that both operands walk
+ * alike are one, so that operands of the same shape have one dimension. */
+typedef struct tt_broadcast {
+    int32_t dimensions;      /* [1, TT_MAX_RANK] */
+    const int32_t *extents;  /* [dimensions] of the output, outermost first */
+    const int32_t *strides1; /* [dimensions] elements from a position to the next; 0 repeats */
+    const int32_t *strides2; /* [dimensions] the same for the second operand */
+} tt_broadcast;
+
+/* In all kernels of two operands the output may be an input of its size. */
+
 typedef struct tt_addition {
-    int32_t elements;
+    tt_broadcast broadcast;
+    int32_t left_shift; /* bits that both inputs are raised by before they are rescaled */
     int32_t input1_zero_point;
     int32_t input1_multiplier;
     int32_t input1_shift;
@@ -95,8 +109,29 @@ typedef struct tt_addition {
     int32_t activation_max;
 } tt_addition;
 
-/* The output may be either input. */
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+typedef struct tt_multiplication {
+    tt_broadcast broadcast;
+    int32_t input1_zero_point;
+    int32_t input2_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t activation_min;
+    int32_t activation_max;
+} tt_multiplication;
+
+void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+/* MAXIMUM and MINIMUM: inputs and output have the same scale and zero point. */
+typedef struct tt_extremum {
+    tt_broadcast broadcast;
+} tt_extremum;
+
+void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
 typedef struct tt_average {
     int32_t outer;
