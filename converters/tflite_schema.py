@@ -135,6 +135,7 @@ OPTIONS: Mapping[str, Options] = {
     "ADD": Options(11, (_activation(0),)),
     "MUL": Options(21, (_activation(0),)),
     "SUB": Options(28, (_activation(0),)),
+    "LEAKY_RELU": Options(75, (Field("alpha", 0, "f32"),)),
     "MEAN": _REDUCER,
     "RESHAPE": Options(17),
 }

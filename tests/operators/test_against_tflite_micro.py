@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
-from tests.operators import strategies_elementwise
+from tests.operators import strategies_elementwise, strategies_lookup
 from tests.operators.cases import (
     Bytes,
     Case,
@@ -390,6 +390,7 @@ def prime_factors(number: int) -> list[int]:
 
 STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     **strategies_elementwise.STRATEGIES,
+    **strategies_lookup.STRATEGIES,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
     "CONV_2D": convolutions(Conv2D),
     "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),

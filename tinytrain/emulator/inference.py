@@ -7,7 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.emulator import elementwise_kernels  # noqa: F401 (registers its kernels)
+from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
+    elementwise_kernels,
+    lookup_kernels,
+)
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel

@@ -19,23 +19,39 @@ from tinytrain.operators.elementwise import (
 )
 from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
 from tinytrain.operators.layout import lower_reshape
+from tinytrain.operators.lookup import (
+    lower_abs,
+    lower_hard_swish,
+    lower_leaky_relu,
+    lower_logistic,
+    lower_relu,
+    lower_relu6,
+    lower_tanh,
+)
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
 from tinytrain.operators.reduction import lower_mean
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
+    "ABS": lower_abs,
     "ADD": lower_add,
     "AVERAGE_POOL_2D": lower_average_pool_2d,
     "CONV_2D": lower_conv_2d,
     "DEPTHWISE_CONV_2D": lower_depthwise_conv_2d,
     "FULLY_CONNECTED": lower_fully_connected,
+    "HARD_SWISH": lower_hard_swish,
+    "LEAKY_RELU": lower_leaky_relu,
+    "LOGISTIC": lower_logistic,
     "MAXIMUM": lower_maximum,
     "MAX_POOL_2D": lower_max_pool_2d,
     "MEAN": lower_mean,
     "MINIMUM": lower_minimum,
     "MUL": lower_mul,
+    "RELU": lower_relu,
+    "RELU6": lower_relu6,
     "RESHAPE": lower_reshape,
     "SOFTMAX": lower_softmax,
     "SUB": lower_sub,
+    "TANH": lower_tanh,
 }
 
 

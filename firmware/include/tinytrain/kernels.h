@@ -133,6 +133,15 @@ typedef struct tt_extremum {
 void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
+/* Every function of one int8: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH. */
+typedef struct tt_table {
+    int32_t elements;
+    const int8_t *values; /* [256] outputs of -128, -127, ..., 127 */
+} tt_table;
+
+/* The output may be the input. */
+void tt_lookup(const tt_table *p, const int8_t *input, int8_t *output);
+
 typedef struct tt_average {
     int32_t outer;
     int32_t reduced; /* elements averaged */
