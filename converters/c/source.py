@@ -57,8 +57,12 @@ def wrapped(items: Iterable[str]) -> str:
     )
 
 
-def _literal(value: int) -> str:
-    """INT32_MIN has no literal in C: its digits are out of range before the sign applies."""
+def _literal(value: int | float) -> str:
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
+    are written in hexadecimal, which loses nothing.
+    """
+    if isinstance(value, float):
+        return f"{value.hex()}f"
     return "INT32_MIN" if value == -(1 << 31) else str(value)
 
 

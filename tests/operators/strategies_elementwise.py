@@ -1,4 +1,4 @@
-"""Random models of two operands: ADD, SUB, MUL, MAXIMUM and MINIMUM, with broadcasting."""
+"""Random models of two operands: ADD, SUB, MUL, MAXIMUM, MINIMUM, PRELU, with broadcasting."""
 
 from __future__ import annotations
 
@@ -69,6 +69,7 @@ class Binary(Case):
             "MUL": ("MulOptions", {"fusedActivationFunction": self.activation}),
             "MAXIMUM": ("MaximumMinimumOptions", {}),
             "MINIMUM": ("MaximumMinimumOptions", {}),
+            "PRELU": (None, {}),
         }[self.kind]
         return build(tensors, [Operator(self.kind, inputs, (2,), table, options)], given, [2])
 
@@ -140,10 +141,30 @@ def extrema(draw: st.DrawFn, kind: str) -> Case:
     )
 
 
+@st.composite
+def prelus(draw: st.DrawFn) -> Case:
+    """Alpha, most often a constant, is stretched to the input's shape; its scale is small."""
+    shape = draw(shapes(rank=MAX_RANK))
+    kept = tuple(extent if draw(st.booleans()) else 1 for extent in shape)
+    alpha = draw(st.sampled_from([shape, kept, kept, kept[draw(st.integers(0, len(kept) - 1)) :]]))
+    return Binary(
+        kind="PRELU",
+        shapes=(shape, alpha),
+        scales=(draw(scales), draw(st.floats(2.0**-12, 0.25, width=32))),
+        zero_points=draw(st.tuples(zero_points, zero_points, zero_points)),
+        gain=draw(st.floats(-4.0, 6.0)),
+        operands=draw(st.sampled_from(["two", "second", "second", "same"])),
+        style=draw(styles),
+        activation="NONE",
+        seed=draw(seeds),
+    )
+
+
 STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "ADD": binaries("ADD"),
     "MAXIMUM": extrema("MAXIMUM"),
     "MINIMUM": extrema("MINIMUM"),
     "MUL": binaries("MUL"),
+    "PRELU": prelus(),
     "SUB": binaries("SUB"),
 }

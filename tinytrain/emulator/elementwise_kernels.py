@@ -1,4 +1,4 @@
-"""The reference kernels of two operands: ADD, SUB, MUL, MAXIMUM, MINIMUM."""
+"""The reference kernels of two operands: ADD, SUB, MUL, MAXIMUM, MINIMUM, PRELU."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tinytrain import arithmetic as fixed
 from tinytrain.emulator.kernels import Int, Value, evaluate
 from tinytrain.operators.broadcast import Broadcast
 from tinytrain.operators.elementwise import Add, Addition, Maximum, Minimum, Mul, Sub
+from tinytrain.operators.parametric import Prelu
 
 
 def stretch(x: Value, extents: npt.NDArray[np.int32], strides: npt.NDArray[np.int32]) -> Value:
@@ -85,3 +86,14 @@ def maximum(p: Maximum, a: Value, b: Value) -> Value:
 def minimum(p: Minimum, a: Value, b: Value) -> Value:
     x, y = operands(p.broadcast, a, b)
     return np.minimum(x, y).astype(a.dtype).reshape(len(a), -1)
+
+
+@evaluate.register
+def prelu(p: Prelu, a: Value, b: Value) -> Value:
+    values, alpha = operands(p.broadcast, a, b)
+    x = values - p.input_zero_point
+    positive = fixed.multiply_by_quantized_multiplier(x, p.positive_multiplier, p.positive_shift)
+    negative = fixed.multiply_by_quantized_multiplier(
+        x * (alpha - p.alpha_zero_point), p.negative_multiplier, p.negative_shift
+    )
+    return narrow(np.where(x >= 0, positive, negative) + p.output_zero_point, -128, 127, a.dtype)

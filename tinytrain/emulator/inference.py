@@ -10,6 +10,7 @@ import numpy.typing as npt
 from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
     elementwise_kernels,
     lookup_kernels,
+    quantize_kernels,
 )
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph

@@ -21,8 +21,8 @@ class UnsupportedError(InputError):
 class Parameters:
     """Base of the frozen dataclasses that twin the C structs.
 
-    Fields are Python integers (C: int32_t), numpy arrays (C: pointers to const) or other parameters
-    (C: structs), in the names and order of the struct.
+    Fields are Python integers (C: int32_t), floats (C: float), numpy arrays (C: pointers to const)
+    or other parameters (C: structs), in the names and order of the struct.
     """
 
     structure: ClassVar[str]

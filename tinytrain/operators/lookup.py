@@ -1,4 +1,4 @@
-"""Functions of one int8: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6 and TANH.
+"""Functions of one byte: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH and QUANTIZE.
 
 There are 256 inputs, so the integer rule runs here, once for each, and both emulator and firmware
 look its results up: fewer instructions than the rule, one kernel for all, the same bytes.
@@ -9,6 +9,7 @@ micro/kernels/*_common.cc and kernels/internal/reference, one file an operator.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, frexp
 from typing import ClassVar
@@ -27,21 +28,20 @@ from tinytrain.operators.kernel import (
     quantize_real,
 )
 
-INPUTS = np.arange(-128, 128, dtype=np.int64)
-
 
 @dataclass(frozen=True, eq=False)
 class Lookup(Parameters):
     structure: ClassVar[str] = "tt_table"
     function: ClassVar[str] = "tt_lookup"
     elements: int
-    values: npt.NDArray[np.int8]
-    """(256,) outputs of the inputs -128 to 127."""
+    values: npt.NDArray[np.generic]
+    """(256,) outputs, int8 or uint8, of the inputs 0, 1, ..., 255 as uint8; as int8 these are 0 to
+    127 and then -128 to -1."""
 
 
 @dataclass(frozen=True)
 class _Unary:
-    """An operator of one int8 input and one int8 output of its shape."""
+    """An operator of one input and one output of its shape, of one byte an element."""
 
     reading: Reading
     x: int
@@ -49,6 +49,13 @@ class _Unary:
     elements: int
     input: Quantization
     output: Quantization
+    dtypes: tuple[str, str]
+    """Of input and output: int8 or uint8."""
+
+    @property
+    def inputs(self) -> Int:
+        """Every value of the input's type, in the order of its bytes."""
+        return np.arange(256, dtype=np.uint8).view(self.dtypes[0]).astype(np.int64)
 
     @property
     def input_scale(self) -> np.float32:
@@ -61,7 +68,7 @@ class _Unary:
     @property
     def centred(self) -> Int:
         """The inputs less their zero point."""
-        return INPUTS - self.input.zero_point[0]
+        return self.inputs - self.input.zero_point[0]
 
     def rescaled(self, x: Int, real: float) -> Int:
         """x * real, plus the output's zero point. Gains of 2^30 and more are refused."""
@@ -79,18 +86,31 @@ class _Unary:
             )
 
     def kernel(self, values: Int) -> Kernel:
-        """The lookup of `values` (256,), clamped to int8."""
-        table = Lookup(self.elements, np.clip(values, -128, 127).astype(np.int8))
+        """The lookup of `values` (256,), clamped to the output's type."""
+        dtype = np.dtype(self.dtypes[1])
+        low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+        table = Lookup(self.elements, np.clip(values, low, high).astype(dtype))
         kind = self.reading.operator.kind
         return Kernel(self.reading.index, kind, table, (self.x,), (self.y,), in_place=True)
 
 
-def _unary(reading: Reading) -> _Unary:
+def _unary(reading: Reading, dtypes: Sequence[str] = ("int8",)) -> _Unary:
     reading.count((1, 1))
-    x, tensor, input_ = reading.activation()
-    y, _, output = reading.output()
+    x, tensor, input_ = reading.activation(0, dtypes)
+    y, result, output = reading.output(0, dtypes)
     reading.expect_shape(y, tensor.shape)
-    return _Unary(reading, x, y, tensor.elements, input_, output)
+    return _Unary(reading, x, y, tensor.elements, input_, output, (tensor.dtype, result.dtype))
+
+
+def lower_requantize(reading: Reading) -> Kernel:
+    """QUANTIZE between types of one byte: rescaled by a double.
+
+    Source: kernels/internal/reference/requantize.h.
+    """
+    unary = _unary(reading, ("int8", "uint8"))
+    return unary.kernel(
+        unary.rescaled(unary.centred, float(unary.input_scale) / float(unary.output_scale))
+    )
 
 
 def lower_abs(reading: Reading) -> Kernel:
@@ -114,8 +134,13 @@ def lower_relu6(reading: Reading) -> Kernel:
     unary = _unary(reading)
     zero_point = int(unary.input.zero_point[0])
     if unary.input_scale != unary.output_scale or zero_point != unary.output.zero_point[0]:
-        raise reading.fail("input and output need the same scale and zero point")
-    return unary.kernel(np.clip(INPUTS, zero_point, min(127, quantize_real(6.0, unary.input))))
+        raise reading.fail(
+            "input and output need the same scale and zero point, as TensorFlow Lite Micro does not "
+            "rescale here; fuse the activation into the operator before it"
+        )
+    return unary.kernel(
+        np.clip(unary.inputs, zero_point, min(127, quantize_real(6.0, unary.input)))
+    )
 
 
 def lower_leaky_relu(reading: Reading) -> Kernel:

@@ -28,7 +28,9 @@ from tinytrain.operators.lookup import (
     lower_relu6,
     lower_tanh,
 )
+from tinytrain.operators.parametric import lower_prelu
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
+from tinytrain.operators.quantize import lower_dequantize, lower_quantize
 from tinytrain.operators.reduction import lower_mean
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
@@ -37,6 +39,7 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "AVERAGE_POOL_2D": lower_average_pool_2d,
     "CONV_2D": lower_conv_2d,
     "DEPTHWISE_CONV_2D": lower_depthwise_conv_2d,
+    "DEQUANTIZE": lower_dequantize,
     "FULLY_CONNECTED": lower_fully_connected,
     "HARD_SWISH": lower_hard_swish,
     "LEAKY_RELU": lower_leaky_relu,
@@ -46,6 +49,8 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "MEAN": lower_mean,
     "MINIMUM": lower_minimum,
     "MUL": lower_mul,
+    "PRELU": lower_prelu,
+    "QUANTIZE": lower_quantize,
     "RELU": lower_relu,
     "RELU6": lower_relu6,
     "RESHAPE": lower_reshape,

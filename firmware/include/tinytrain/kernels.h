@@ -133,14 +133,59 @@ typedef struct tt_extremum {
 void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
-/* Every function of one int8: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH. */
+/* Every function of one byte: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH, QUANTIZE
+ * between int8 and uint8. */
 typedef struct tt_table {
     int32_t elements;
-    const int8_t *values; /* [256] outputs of -128, -127, ..., 127 */
+    const void *values; /* [256] bytes: the outputs of the inputs 0, 1, ..., 255 as raw bytes */
 } tt_table;
 
+/* input and output [elements]; the output may be the input. */
+void tt_lookup(const tt_table *p, const void *input, void *output);
+
+/* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
+typedef struct tt_parametric {
+    tt_broadcast broadcast; /* of the input and alpha */
+    int32_t input_zero_point;
+    int32_t alpha_zero_point;
+    int32_t output_zero_point;
+    int32_t positive_multiplier;
+    int32_t positive_shift;
+    int32_t negative_multiplier;
+    int32_t negative_shift;
+} tt_parametric;
+
+void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);
+
+/* QUANTIZE where a side has 16 bits. */
+typedef struct tt_requantization {
+    int32_t elements;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} tt_requantization;
+
+void tt_requantize_int8_to_int16(const tt_requantization *p, const int8_t *input, int16_t *output);
+void tt_requantize_int16_to_int8(const tt_requantization *p, const int16_t *input, int8_t *output);
+
 /* The output may be the input. */
-void tt_lookup(const tt_table *p, const int8_t *input, int8_t *output);
+void tt_requantize_int16(const tt_requantization *p, const int16_t *input, int16_t *output);
+
+/* QUANTIZE from and DEQUANTIZE to float32: a model's own float edges, and the only floating point
+ * of inference. real = scale * (quantized - zero_point). */
+typedef struct tt_edge {
+    int32_t elements;
+    float scale;
+    int32_t zero_point;
+} tt_edge;
+
+/* input / scale, rounded to nearest with ties away from zero, plus the zero point, saturated; not
+ * a number gives the lowest value. */
+void tt_quantize_int8(const tt_edge *p, const float *input, int8_t *output);
+void tt_quantize_int16(const tt_edge *p, const float *input, int16_t *output);
+void tt_dequantize_int8(const tt_edge *p, const int8_t *input, float *output);
+void tt_dequantize_int16(const tt_edge *p, const int16_t *input, float *output);
 
 typedef struct tt_average {
     int32_t outer;

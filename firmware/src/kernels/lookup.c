@@ -1,9 +1,12 @@
-/* Functions of one int8, by table, portable. */
+/* Functions of one byte, by table, portable. */
 #include "tinytrain/kernels.h"
 
-void tt_lookup(const tt_table *p, const int8_t *input, int8_t *output)
+void tt_lookup(const tt_table *p, const void *input, void *output)
 {
+    const uint8_t *values = p->values;
+    const uint8_t *x = input;
+    uint8_t *y = output;
     for (int32_t i = 0; i < p->elements; i++) {
-        output[i] = p->values[input[i] + 128];
+        y[i] = values[x[i]];
     }
 }
