@@ -60,12 +60,14 @@ class Table:
     def integer(self, slot: int, kind: str, default: int = 0) -> int:
         return int(self.scalar(slot, kind, default))
 
-    def string(self, slot: int) -> str:
+    def string(self, slot: int, limit: int) -> str:
+        """The first `limit` bytes of a text; what is not printable becomes a question mark."""
         found = self._vector(slot, 1)
         if found is None:
             return ""
         start, length = found
-        return bytes(self.data[start : start + length]).decode("utf-8", "replace")
+        text = bytes(self.data[start : start + min(length, limit)]).decode("utf-8", "replace")
+        return "".join(c if c.isprintable() else "?" for c in text)
 
     def array(self, slot: int, kind: str) -> npt.NDArray[np.generic] | None:
         """A vector of numbers as a read-only view of the file, or None where it is absent."""

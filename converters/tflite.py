@@ -26,8 +26,16 @@ from tinytrain.graph import (
 )
 
 MAX_FILE_BYTES = 64 << 20
-MAX_TABLES = 1 << 13
-"""Tensors, operators or buffers in one file."""
+MAX_TABLES = 1 << 12
+"""Tensors, or buffers, in one file."""
+
+MAX_OPERATORS = 1 << 10
+
+MAX_CONSTANT_BYTES = MAX_FILE_BYTES
+"""Constants that all operators read together; a file can name one constant many times."""
+
+MAX_NAME = 200
+"""Bytes of a name that are read."""
 
 
 def read_tflite(path: Path) -> Graph:
@@ -62,9 +70,23 @@ def parse_tflite(data: bytes, name: str) -> Graph:
         _tensor(table, buffers) for table in subgraph.tables(0, f"{name}: tensor", MAX_TABLES)
     )
     operators = tuple(
-        _operator(table, kinds) for table in subgraph.tables(3, f"{name}: operator", MAX_TABLES)
+        _operator(table, kinds) for table in subgraph.tables(3, f"{name}: operator", MAX_OPERATORS)
     )
-    return validate(Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2)))
+    graph = Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2))
+    _limit_constants(validate(graph))
+    return graph
+
+
+def _limit_constants(graph: Graph) -> None:
+    total = 0
+    for operator in graph.operators:
+        read = (graph.tensors[index] for index in operator.inputs if index >= 0)
+        total += sum(tensor.bytes for tensor in read if tensor.data is not None)
+    if total > MAX_CONSTANT_BYTES:
+        raise InputError(
+            f"{graph.name}: its operators read {total} bytes of constants; at most "
+            f"{MAX_CONSTANT_BYTES} are supported"
+        )
 
 
 def _indices(table: Table, slot: int) -> tuple[int, ...]:
@@ -82,7 +104,7 @@ def _kind(code: Table) -> str:
     if not 0 <= number < len(tflite_schema.OPERATOR_KINDS):
         return f"UNKNOWN_{number}"
     kind = tflite_schema.OPERATOR_KINDS[number]
-    return f"CUSTOM:{code.string(1)[:64]}" if kind == "CUSTOM" else kind
+    return f"CUSTOM:{code.string(1, MAX_NAME)}" if kind == "CUSTOM" else kind
 
 
 def _operator(table: Table, kinds: list[str]) -> Operator:
@@ -121,7 +143,7 @@ def _attribute(options: Table | None, kind: str, field: tflite_schema.Field) -> 
 
 
 def _tensor(table: Table, buffers: list[Table]) -> Tensor:
-    name = table.string(3)[:200]
+    name = table.string(3, MAX_NAME)
     number = table.integer(1, "i8")
     types = tflite_schema.TENSOR_TYPES
     dtype = types[number] if 0 <= number < len(types) else f"number {number}"
@@ -177,4 +199,4 @@ def _constant(
             f"{table.name} '{name}': buffer of {data.size} bytes, but shape {shape} of {dtype} "
             f"needs {expected}"
         )
-    return np.frombuffer(data.tobytes(), np.dtype(dtype).newbyteorder("<")).reshape(shape)
+    return data.view(np.dtype(dtype).newbyteorder("<")).reshape(shape)

@@ -264,19 +264,26 @@ def bench(directory: Path, target: str, as_json: bool) -> None:
         click.echo(bench_text(found))
 
 
-@main.command(epilog="Example: tinytrain inspect model.tflite")
+@main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
+@click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
+@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw the arena over time.")
 @json_option
-def inspect(model: Path, as_json: bool) -> None:
+def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
     """Show a model, a row an operator, and what of it cannot be converted."""
     from tinytrain.pipeline.inspection import inspect as run
-    from tinytrain.report.tables import inspection_text
+    from tinytrain.pipeline.inspection import picture_memory
+    from tinytrain.report.tables import inspection_text, memory_text
 
     found = run(model)
+    if picture is not None:
+        picture_memory(found, picture)
     if as_json:
         _print_json(found.as_json())
-    else:
-        click.echo(inspection_text(found))
+        return
+    click.echo(inspection_text(found))
+    if memory and found.memory:
+        click.echo("\n" + memory_text(found))
 
 
 out_run_option = click.option(

@@ -96,28 +96,41 @@ def validate(graph: Graph) -> Graph:
 
     Raises InputError naming the first operator or tensor that breaks a rule.
     """
+    if not graph.operators:
+        raise InputError(f"{graph.name}: the graph has no operators")
     for index, tensor in enumerate(graph.tensors):
         _validate_tensor(graph, index, tensor)
-    known = {i for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
-    for what, indices in (("input", graph.inputs), ("output", graph.outputs)):
-        if not indices:
-            raise InputError(f"{graph.name}: the graph has no {what}")
-        for index in indices:
-            _require_tensor(graph, index, f"graph {what}")
-    for index in graph.inputs:
-        if index in known:
-            raise InputError(
-                f"{graph.name}: graph input {graph.describe(index)} is a constant or given twice"
-            )
-        known.add(index)
+    constants = {i for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
+    known = constants | _validate_inputs(graph, constants)
     for position, operator in enumerate(graph.operators):
         _validate_operator(graph, position, operator, known)
+    _require_some(graph, graph.outputs, "output")
     for index in graph.outputs:
-        if index not in known:
+        if index not in known - constants:
             raise InputError(
                 f"{graph.name}: graph output {graph.describe(index)} is produced by no operator"
             )
     return graph
+
+
+def _validate_inputs(graph: Graph, constants: set[int]) -> set[int]:
+    """The graph's inputs, each given once and no constant."""
+    _require_some(graph, graph.inputs, "input")
+    given: set[int] = set()
+    for index in graph.inputs:
+        if index in constants | given:
+            raise InputError(
+                f"{graph.name}: graph input {graph.describe(index)} is a constant or given twice"
+            )
+        given.add(index)
+    return given
+
+
+def _require_some(graph: Graph, indices: tuple[int, ...], what: str) -> None:
+    if not indices:
+        raise InputError(f"{graph.name}: the graph has no {what}")
+    for index in indices:
+        _require_tensor(graph, index, f"graph {what}")
 
 
 def _require_tensor(graph: Graph, index: int, where: str) -> None:
@@ -171,7 +184,8 @@ def _validate_quantization(where: str, tensor: Tensor, quantization: Quantizatio
         )
     if not bool(np.all(np.isfinite(scale) & (scale > 0))):
         raise InputError(f"{where}: scales must be finite and positive")
-    low, high = (-128, 127) if tensor.dtype == "int8" else (-(1 << 31), (1 << 31) - 1)
+    dtype = np.dtype(tensor.dtype if tensor.dtype in ("int8", "uint8", "int16") else "int32")
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     if int(quantization.zero_point.min()) < low or int(quantization.zero_point.max()) > high:
         raise InputError(f"{where}: zero points must lie between {low} and {high}")
     if scale.size > 1:

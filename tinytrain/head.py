@@ -193,7 +193,10 @@ def _constants(
     logit = sw * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
     gradient = (1 << MASTER_FRACTION_BITS) * rate * sx / sw / one
     bias = (1 << MASTER_FRACTION_BITS) * rate / (sx * sw) / one
-    fraction = min(30, floor(log2(GRADIENT_LIMIT / (float(gradient.max()) * one))))
+    steepest = float(gradient.max()) * one
+    # At least 1 fraction bit has to be left, and no more than 30 are of use.
+    steps = GRADIENT_LIMIT / min(max(steepest, 2.0**-40), 2.0**40)
+    fraction = min(30, floor(log2(steps)))
     reach = layer.input_depth * 127 * 255 + (BIAS_LIMIT >> MASTER_FRACTION_BITS)
     widest = int(np.abs(layer.bias.astype(np.int64)).max()) << MASTER_FRACTION_BITS
     for wrong, what in (

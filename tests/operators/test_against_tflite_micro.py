@@ -402,7 +402,27 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "SOFTMAX": softmaxes,
 }
 
-EXAMPLES: Mapping[str, tuple[Case, ...]] = {}
+EXAMPLES: Mapping[str, tuple[Case, ...]] = {
+    # The product of the scales is taken in double, with one weight scale too.
+    "FULLY_CONNECTED": (
+        FullyConnected(
+            input_scale=1.9442970752716064,
+            input_zero_point=0,
+            weight_scale=0.75,
+            output_zero_point=0,
+            gain=2.0,
+            per_channel=False,
+            weight_style="any",
+            bias="none",
+            activation="NONE",
+            seed=1,
+            leading=(1,),
+            depth=1,
+            outputs=1,
+            keep_dimensions=False,
+        ),
+    ),
+}
 """Cases that failed once."""
 
 

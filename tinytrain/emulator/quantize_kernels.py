@@ -13,10 +13,10 @@ from tinytrain.operators.quantize import (
     Edge,
     QuantizeInt8,
     QuantizeInt16,
-    Requantization,
-    RequantizeInt8ToInt16,
-    RequantizeInt16,
-    RequantizeInt16ToInt8,
+    RescaleInt8ToInt16,
+    RescaleInt16,
+    RescaleInt16ToInt8,
+    Rescaling,
 )
 
 
@@ -24,25 +24,25 @@ def saturated(x: Int, dtype: type[np.int8] | type[np.int16]) -> Value:
     return np.clip(x, np.iinfo(dtype).min, np.iinfo(dtype).max).astype(dtype)
 
 
-def _requantized(p: Requantization, x: Value) -> Int:
+def _rescaled(p: Rescaling, x: Value) -> Int:
     centred = x.astype(np.int64) - p.input_zero_point
     scaled = fixed.multiply_by_quantized_multiplier(centred, p.multiplier, p.shift)
     return scaled + p.output_zero_point
 
 
 @evaluate.register
-def requantize_int8_to_int16(p: RequantizeInt8ToInt16, x: Value) -> Value:
-    return saturated(_requantized(p, x), np.int16)
+def rescale_int8_to_int16(p: RescaleInt8ToInt16, x: Value) -> Value:
+    return saturated(_rescaled(p, x), np.int16)
 
 
 @evaluate.register
-def requantize_int16_to_int8(p: RequantizeInt16ToInt8, x: Value) -> Value:
-    return saturated(_requantized(p, x), np.int8)
+def rescale_int16_to_int8(p: RescaleInt16ToInt8, x: Value) -> Value:
+    return saturated(_rescaled(p, x), np.int8)
 
 
 @evaluate.register
-def requantize_int16(p: RequantizeInt16, x: Value) -> Value:
-    return saturated(_requantized(p, x), np.int16)
+def rescale_int16(p: RescaleInt16, x: Value) -> Value:
+    return saturated(_rescaled(p, x), np.int16)
 
 
 FURTHEST = 65536.0

@@ -14,6 +14,9 @@ from tinytrain.operators.kernel import Kernel, Parameters, Reading
 INTEGER_BITS = 5
 """Of the scaled differences, Q5.26."""
 
+MAX_DEPTH = 4095
+"""Of a row whose sum of exponentials, each at most 2^19, stays within 32 bits."""
+
 
 @dataclass(frozen=True, eq=False)
 class Softmax(Parameters):
@@ -41,6 +44,8 @@ def lower_softmax(reading: Reading) -> Kernel:
         raise reading.fail(f"beta {beta} times input scale {input_.scale[0]} is too small")
     multiplier, shift = quantize_multiplier(min(real, float(INT32_MAX)))
     depth = tensor.shape[-1]
+    if depth > MAX_DEPTH:
+        raise reading.fail(f"its rows have {depth} elements; at most {MAX_DEPTH} are supported")
     parameters = Softmax(
         rows=tensor.elements // depth,
         depth=depth,

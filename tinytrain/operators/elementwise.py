@@ -16,7 +16,7 @@ import numpy as np
 from tinytrain.arithmetic import quantize_multiplier
 from tinytrain.graph import Quantization
 from tinytrain.operators.broadcast import Broadcast, broadcast
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range, rescaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -122,8 +122,12 @@ def _lower_addition(
     real = scales(a.scale[0], b.scale[0], output.scale[0], LEFT_SHIFT)
     multiplier_a, shift_a = quantize_multiplier(real.input1)
     multiplier_b, shift_b = quantize_multiplier(real.input2)
+    if not real.output < 1.0:
+        raise reading.fail(
+            f"its output scale {output.scale[0]} is below 2^-{LEFT_SHIFT - 1} of its larger input "
+            "scale; check the quantization"
+        )
     multiplier, shift = quantize_multiplier(real.output)
-    check_shifts(reading, shift)
     low, high = activation_range(reading, output)
     parameters = kind(
         broadcast=broadcast(reading, first, second, y),
@@ -149,8 +153,7 @@ def lower_mul(reading: Reading) -> Kernel:
     second, _, b = reading.operand(1)
     y, _, output = reading.output()
     real = float(a.scale[0]) * float(b.scale[0]) / float(output.scale[0])
-    multiplier, shift = quantize_multiplier(real)
-    check_shifts(reading, shift)
+    multiplier, shift = rescaling(reading, real, 255 * 255)
     low, high = activation_range(reading, output)
     parameters = Mul(
         broadcast=broadcast(reading, first, second, y),

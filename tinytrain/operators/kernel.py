@@ -171,7 +171,7 @@ class Reading:
                 f"weights {self.name(index)} have scales along axis {quantization.axis}; "
                 f"axis {channel_axis} is supported"
             )
-        return data.astype(np.int8), quantization.scale
+        return data.astype(np.int8, copy=False), quantization.scale
 
     def bias(self, position: int, channels: int) -> npt.NDArray[np.int32]:
         """The int32 bias, zeros where it is left out."""
@@ -188,11 +188,19 @@ class Reading:
         if found != shape:
             raise self.fail(f"output {self.name(index)} has shape {found}, expected {shape}")
 
-    def check_accumulator(self, weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> None:
-        """Refuses weights [channels, ...] whose sums could leave int32 for some input."""
-        reach = np.abs(weights.astype(np.int64)).reshape(len(bias), -1).sum(axis=1) * 255
-        worst = int((reach + np.abs(bias.astype(np.int64))).max())
-        if worst >= 1 << 31:
+    def check_accumulator(
+        self,
+        weights: npt.NDArray[np.int8],
+        bias: npt.NDArray[np.int32],
+        shift: npt.NDArray[np.int8],
+    ) -> None:
+        """Refuses weights [channels, ...] whose sums could leave int32 for some input, before or
+        after the left shift of the requantization, or when the zero point is added.
+        """
+        magnitude = np.abs(weights.astype(np.int16)).reshape(len(bias), -1)
+        reach = magnitude.sum(axis=1, dtype=np.int64) * 255 + np.abs(bias.astype(np.int64))
+        worst = int((reach << np.maximum(shift, 0).astype(np.int64)).max())
+        if worst >= (1 << 31) - 256:
             raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")
 
 
@@ -230,8 +238,16 @@ def quantize_real(real: float, quantization: Quantization) -> int:
     return int(quantization.zero_point[0]) + (magnitude if ratio >= 0 else -magnitude)
 
 
+MAX_SHIFT = 30
+
+MAX_ADDENDS = 1 << 23
+"""Of int8 values, so that their sum stays within 32 bits."""
+
+SCALES_TOO_FAR_APART = f"the ratio of its scales is 2^{MAX_SHIFT} or more; check the quantization"
+
+
 def multipliers(reals: Sequence[float]) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.int8]]:
-    """`quantize_multiplier` of each, as the arrays that kernels take."""
+    """`quantize_multiplier` of each, as the arrays that kernels take; each below 2^MAX_SHIFT."""
     pairs = [quantize_multiplier(real) for real in reals]
     return (
         np.array([multiplier for multiplier, _ in pairs], np.int32),
@@ -252,12 +268,28 @@ def channel_multipliers(
     """
     scale = np.broadcast_to(weight_scale.astype(np.float64), (channels,))
     reals = float(input_.scale[0]) * scale / float(output.scale[0])
-    multiplier, shift = multipliers([float(real) for real in reals])
-    check_shifts(reading, shift)
-    return multiplier, shift
+    if float(reals.max()) >= 2.0**MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)
+    return multipliers([float(real) for real in reals])
 
 
-def check_shifts(reading: Reading, shifts: npt.NDArray[np.int8] | int) -> None:
+def rescaling(reading: Reading, real: float, reach: int) -> tuple[int, int]:
+    """`quantize_multiplier` of a factor for integers of magnitude up to `reach`.
+
+    Refused where a left shift, or adding a zero point of 16 bits after it, could leave 32 bits.
+    """
+    if not abs(real) < 2.0**MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)
+    multiplier, shift = quantize_multiplier(abs(real))
+    if reach << max(shift, 0) >= (1 << 31) - (1 << 16):
+        raise reading.fail(
+            f"rescaling by {real:.3g} can reach {reach << shift}, more than 32 bits hold; check "
+            "the quantization"
+        )
+    return (-multiplier if real < 0 else multiplier), shift
+
+
+def check_shift(reading: Reading, shift: int) -> None:
     """Refuses a ratio of scales so large that its shift leaves the primitives' range."""
-    if int(np.max(shifts)) > 30:
-        raise reading.fail("the ratio of its scales is above 2^30; check the quantization")
+    if shift > MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)

@@ -24,8 +24,8 @@ from tinytrain.operators.kernel import (
     Kernel,
     Parameters,
     Reading,
-    check_shifts,
     quantize_real,
+    rescaling,
 )
 
 
@@ -71,11 +71,9 @@ class _Unary:
         return self.inputs - self.input.zero_point[0]
 
     def rescaled(self, x: Int, real: float) -> Int:
-        """x * real, plus the output's zero point. Gains of 2^30 and more are refused."""
-        multiplier, shift = quantize_multiplier(abs(real))
-        check_shifts(self.reading, shift)
-        signed = -multiplier if real < 0 else multiplier
-        scaled = fixed.multiply_by_quantized_multiplier(x, signed, shift)
+        """x * real, for x up to 255, plus the output's zero point."""
+        multiplier, shift = rescaling(self.reading, real, 255)
+        scaled = fixed.multiply_by_quantized_multiplier(x, multiplier, shift)
         return scaled + self.output.zero_point[0]
 
     def require_output(self, scale: float, zero_point: int) -> None:
@@ -135,8 +133,8 @@ def lower_relu6(reading: Reading) -> Kernel:
     zero_point = int(unary.input.zero_point[0])
     if unary.input_scale != unary.output_scale or zero_point != unary.output.zero_point[0]:
         raise reading.fail(
-            "input and output need the same scale and zero point, as TensorFlow Lite Micro does not "
-            "rescale here; fuse the activation into the operator before it"
+            "input and output need the same scale and zero point, as TensorFlow Lite Micro does "
+            "not rescale here; fuse the activation into the operator before it"
         )
     return unary.kernel(
         np.clip(unary.inputs, zero_point, min(127, quantize_real(6.0, unary.input)))

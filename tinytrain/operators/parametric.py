@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinytrain.arithmetic import quantize_multiplier
 from tinytrain.operators.broadcast import Broadcast, broadcast
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, rescaling
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +35,8 @@ def lower_prelu(reading: Reading) -> Kernel:
     reading.expect_shape(y, tensor.shape)
     gain = float(input_.scale[0]) / float(output.scale[0])
     negative = float(input_.scale[0]) * float(alpha.scale[0]) / float(output.scale[0])
-    positive_multiplier, positive_shift = quantize_multiplier(gain)
-    negative_multiplier, negative_shift = quantize_multiplier(negative)
-    check_shifts(reading, max(positive_shift, negative_shift))
+    positive_multiplier, positive_shift = rescaling(reading, gain, 255)
+    negative_multiplier, negative_shift = rescaling(reading, negative, 255 * 255)
     parameters = Prelu(
         broadcast=broadcast(reading, x, a, y),
         input_zero_point=int(input_.zero_point[0]),

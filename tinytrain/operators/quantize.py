@@ -9,15 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinytrain.arithmetic import quantize_multiplier
 from tinytrain.graph import Quantization, Tensor
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shifts
+from tinytrain.operators.kernel import Kernel, Parameters, Reading, rescaling
 from tinytrain.operators.lookup import lower_requantize
 
 
 @dataclass(frozen=True, eq=False)
-class Requantization(Parameters):
-    structure: ClassVar[str] = "tt_requantization"
+class Rescaling(Parameters):
+    structure: ClassVar[str] = "tt_rescaling"
     elements: int
     input_zero_point: int
     output_zero_point: int
@@ -25,16 +24,16 @@ class Requantization(Parameters):
     shift: int
 
 
-class RequantizeInt8ToInt16(Requantization):
-    function: ClassVar[str] = "tt_requantize_int8_to_int16"
+class RescaleInt8ToInt16(Rescaling):
+    function: ClassVar[str] = "tt_rescale_int8_to_int16"
 
 
-class RequantizeInt16ToInt8(Requantization):
-    function: ClassVar[str] = "tt_requantize_int16_to_int8"
+class RescaleInt16ToInt8(Rescaling):
+    function: ClassVar[str] = "tt_rescale_int16_to_int8"
 
 
-class RequantizeInt16(Requantization):
-    function: ClassVar[str] = "tt_requantize_int16"
+class RescaleInt16(Rescaling):
+    function: ClassVar[str] = "tt_rescale_int16"
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,10 +62,10 @@ class DequantizeInt16(Edge):
     function: ClassVar[str] = "tt_dequantize_int16"
 
 
-REQUANTIZATIONS: dict[tuple[str, str], type[Requantization]] = {
-    ("int8", "int16"): RequantizeInt8ToInt16,
-    ("int16", "int8"): RequantizeInt16ToInt8,
-    ("int16", "int16"): RequantizeInt16,
+RESCALINGS: dict[tuple[str, str], type[Rescaling]] = {
+    ("int8", "int16"): RescaleInt8ToInt16,
+    ("int16", "int8"): RescaleInt16ToInt8,
+    ("int16", "int16"): RescaleInt16,
 }
 BYTES = ("int8", "uint8")
 
@@ -83,8 +82,8 @@ def lower_quantize(reading: Reading) -> Kernel:
         return _edge(reading, QUANTIZERS[types[1]], tensor, quantization)
     if types[0] in BYTES and types[1] in BYTES:
         return lower_requantize(reading)
-    if types in REQUANTIZATIONS:
-        return _lower_requantization(reading, REQUANTIZATIONS[types])
+    if types in RESCALINGS:
+        return _rescaling(reading, RESCALINGS[types])
     raise reading.fail(
         f"{types[0]} to {types[1]} is not supported; supported are float32 to int8 and int16, "
         "int8 and uint8 to either, int8 and int16 to either"
@@ -121,11 +120,11 @@ def _edge(reading: Reading, kind: type[Edge], tensor: Tensor, quantization: Quan
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,))
 
 
-def _lower_requantization(reading: Reading, kind: type[Requantization]) -> Kernel:
+def _rescaling(reading: Reading, kind: type[Rescaling]) -> Kernel:
     x, tensor, input_ = reading.activation(0, ("int8", "int16"))
     y, _, output = reading.output(0, ("int8", "int16"))
-    multiplier, shift = quantize_multiplier(float(input_.scale[0]) / float(output.scale[0]))
-    check_shifts(reading, shift)
+    real = float(input_.scale[0]) / float(output.scale[0])
+    multiplier, shift = rescaling(reading, real, 255 if tensor.dtype == "int8" else 65535)
     parameters = kind(
         elements=tensor.elements,
         input_zero_point=int(input_.zero_point[0]),

@@ -65,6 +65,22 @@ def inspection_text(inspection: Inspection) -> str:
     return "\n".join(lines)
 
 
+def memory_text(inspection: Inspection) -> str:
+    """What lies where in the arena, and between which operators."""
+    end = len(inspection.operators)
+    rows = [
+        (
+            s.offset,
+            s.bytes,
+            "input" if s.first < 0 else f"{s.first}",
+            "output" if s.last >= end else f"{s.last}",
+            s.tensor,
+        )
+        for s in inspection.memory
+    ]
+    return table(("offset", "bytes", "from", "until", "tensor"), rows)
+
+
 def bench_text(bench: Bench) -> str:
     rows = [(o.index, o.name, o.kernel, o.instructions) for o in bench.operators]
     lines = [table(("#", "operator", "kernel", "instructions"), rows), ""]

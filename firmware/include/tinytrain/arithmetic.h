@@ -70,6 +70,15 @@ static inline int32_t tt_multiply_by_quantized_multiplier(int32_t x, int32_t mul
                                      right);
 }
 
+/* A sum as a quantized output: MBQM, the zero point, and the clamp to [low, high]. Clamps first, so
+ * that adding the zero point cannot overflow. */
+static inline int8_t tt_requantize(int32_t sum, int32_t multiplier, int32_t shift,
+                                   int32_t zero_point, int32_t low, int32_t high)
+{
+    int32_t scaled = tt_multiply_by_quantized_multiplier(sum, multiplier, shift);
+    return (int8_t)(tt_clamp(scaled, low - zero_point, high - zero_point) + zero_point);
+}
+
 /* (x + half) >> e: x / 2^e rounded to nearest, ties up, for e in [1, 30] and x + half in int32. */
 static inline int32_t tt_round_half_up(int32_t x, int32_t e)
 {

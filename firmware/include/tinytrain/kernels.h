@@ -158,19 +158,19 @@ typedef struct tt_parametric {
 void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);
 
 /* QUANTIZE where a side has 16 bits. */
-typedef struct tt_requantization {
+typedef struct tt_rescaling {
     int32_t elements;
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t multiplier;
     int32_t shift;
-} tt_requantization;
+} tt_rescaling;
 
-void tt_requantize_int8_to_int16(const tt_requantization *p, const int8_t *input, int16_t *output);
-void tt_requantize_int16_to_int8(const tt_requantization *p, const int16_t *input, int8_t *output);
+void tt_rescale_int8_to_int16(const tt_rescaling *p, const int8_t *input, int16_t *output);
+void tt_rescale_int16_to_int8(const tt_rescaling *p, const int16_t *input, int8_t *output);
 
 /* The output may be the input. */
-void tt_requantize_int16(const tt_requantization *p, const int16_t *input, int16_t *output);
+void tt_rescale_int16(const tt_rescaling *p, const int16_t *input, int16_t *output);
 
 /* QUANTIZE from and DEQUANTIZE to float32: a model's own float edges, and the only floating point
  * of inference. real = scale * (quantized - zero_point). */
@@ -202,7 +202,7 @@ void tt_mean(const tt_average *p, const int8_t *input, int8_t *output);
 
 typedef struct tt_normalization {
     int32_t rows;
-    int32_t depth;
+    int32_t depth; /* [1, 4095] */
     int32_t multiplier;
     int32_t shift;          /* [0, 31] */
     int32_t difference_min; /* differences to the maximum below this give probability 0 */

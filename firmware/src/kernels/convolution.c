@@ -25,9 +25,8 @@ static taps taps_inside(int32_t origin, int32_t size, int32_t kernel, int32_t di
 
 static int8_t requantize(const tt_convolution *p, int32_t acc, int32_t channel)
 {
-    int32_t scaled =
-        tt_multiply_by_quantized_multiplier(acc, p->multiplier[channel], p->shift[channel]);
-    return (int8_t)tt_clamp(scaled + p->output_zero_point, p->activation_min, p->activation_max);
+    return tt_requantize(acc, p->multiplier[channel], p->shift[channel], p->output_zero_point,
+                         p->activation_min, p->activation_max);
 }
 
 /* Where the window of one output pixel lies, and which of its taps count. */

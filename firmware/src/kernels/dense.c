@@ -11,9 +11,8 @@ void tt_fully_connected(const tt_dense *p, const int8_t *input, int8_t *output)
             for (int32_t i = 0; i < p->input_depth; i++) {
                 acc += weights[i] * (input[i] - p->input_zero_point);
             }
-            acc = tt_multiply_by_quantized_multiplier(acc, p->multiplier[o], p->shift[o]);
-            acc += p->output_zero_point;
-            *output++ = (int8_t)tt_clamp(acc, p->activation_min, p->activation_max);
+            *output++ = tt_requantize(acc, p->multiplier[o], p->shift[o], p->output_zero_point,
+                                      p->activation_min, p->activation_max);
             weights += p->input_depth;
         }
         input += p->input_depth;

@@ -20,11 +20,10 @@ static int32_t rescale2(const tt_addition *p, int32_t x)
         p->input2_shift);
 }
 
-static int32_t rescale_output(const tt_addition *p, int32_t total)
+static int8_t rescale_output(const tt_addition *p, int32_t total)
 {
-    int32_t scaled =
-        tt_multiply_by_quantized_multiplier(total, p->output_multiplier, p->output_shift);
-    return tt_clamp(scaled + p->output_zero_point, p->activation_min, p->activation_max);
+    return tt_requantize(total, p->output_multiplier, p->output_shift, p->output_zero_point,
+                         p->activation_min, p->activation_max);
 }
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
@@ -34,7 +33,7 @@ void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, in
         const int8_t *a = input1 + walk.offset1;
         const int8_t *b = input2 + walk.offset2;
         for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = (int8_t)rescale_output(p, rescale1(p, *a) + rescale2(p, *b));
+            *output++ = rescale_output(p, rescale1(p, *a) + rescale2(p, *b));
             a += walk.step1;
             b += walk.step2;
         }
@@ -48,18 +47,17 @@ void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, in
         const int8_t *a = input1 + walk.offset1;
         const int8_t *b = input2 + walk.offset2;
         for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = (int8_t)rescale_output(p, rescale1(p, *a) - rescale2(p, *b));
+            *output++ = rescale_output(p, rescale1(p, *a) - rescale2(p, *b));
             a += walk.step1;
             b += walk.step2;
         }
     } while (tt_walk_next(&walk));
 }
 
-static int32_t product(const tt_multiplication *p, int32_t a, int32_t b)
+static int8_t product(const tt_multiplication *p, int32_t a, int32_t b)
 {
-    int32_t scaled = tt_multiply_by_quantized_multiplier(
-        (a - p->input1_zero_point) * (b - p->input2_zero_point), p->multiplier, p->shift);
-    return tt_clamp(scaled + p->output_zero_point, p->activation_min, p->activation_max);
+    return tt_requantize((a - p->input1_zero_point) * (b - p->input2_zero_point), p->multiplier,
+                         p->shift, p->output_zero_point, p->activation_min, p->activation_max);
 }
 
 void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output)
@@ -69,7 +67,7 @@ void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *inpu
         const int8_t *a = input1 + walk.offset1;
         const int8_t *b = input2 + walk.offset2;
         for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = (int8_t)product(p, *a, *b);
+            *output++ = product(p, *a, *b);
             a += walk.step1;
             b += walk.step2;
         }
@@ -114,8 +112,7 @@ static int8_t parametric(const tt_parametric *p, int32_t input, int32_t alpha)
         multiplier = p->negative_multiplier;
         shift = p->negative_shift;
     }
-    int32_t y = tt_multiply_by_quantized_multiplier(x, multiplier, shift);
-    return (int8_t)tt_clamp(y + p->output_zero_point, INT8_MIN, INT8_MAX);
+    return tt_requantize(x, multiplier, shift, p->output_zero_point, INT8_MIN, INT8_MAX);
 }
 
 void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output)

@@ -2,31 +2,31 @@
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
 
-static int32_t requantize(const tt_requantization *p, int32_t x)
+static int32_t rescale(const tt_rescaling *p, int32_t x)
 {
     int32_t scaled =
         tt_multiply_by_quantized_multiplier(x - p->input_zero_point, p->multiplier, p->shift);
     return scaled + p->output_zero_point;
 }
 
-void tt_requantize_int8_to_int16(const tt_requantization *p, const int8_t *input, int16_t *output)
+void tt_rescale_int8_to_int16(const tt_rescaling *p, const int8_t *input, int16_t *output)
 {
     for (int32_t i = 0; i < p->elements; i++) {
-        output[i] = (int16_t)tt_clamp(requantize(p, input[i]), INT16_MIN, INT16_MAX);
+        output[i] = (int16_t)tt_clamp(rescale(p, input[i]), INT16_MIN, INT16_MAX);
     }
 }
 
-void tt_requantize_int16_to_int8(const tt_requantization *p, const int16_t *input, int8_t *output)
+void tt_rescale_int16_to_int8(const tt_rescaling *p, const int16_t *input, int8_t *output)
 {
     for (int32_t i = 0; i < p->elements; i++) {
-        output[i] = (int8_t)tt_clamp(requantize(p, input[i]), INT8_MIN, INT8_MAX);
+        output[i] = (int8_t)tt_clamp(rescale(p, input[i]), INT8_MIN, INT8_MAX);
     }
 }
 
-void tt_requantize_int16(const tt_requantization *p, const int16_t *input, int16_t *output)
+void tt_rescale_int16(const tt_rescaling *p, const int16_t *input, int16_t *output)
 {
     for (int32_t i = 0; i < p->elements; i++) {
-        output[i] = (int16_t)tt_clamp(requantize(p, input[i]), INT16_MIN, INT16_MAX);
+        output[i] = (int16_t)tt_clamp(rescale(p, input[i]), INT16_MIN, INT16_MAX);
     }
 }
 

@@ -13,8 +13,8 @@ void tt_mean(const tt_average *p, const int8_t *input, int8_t *output)
                 sum += input[(ptrdiff_t)i * p->inner + inner];
             }
             sum -= p->input_zero_point * p->reduced;
-            sum = tt_multiply_by_quantized_multiplier(sum, p->multiplier, p->shift);
-            *output++ = (int8_t)tt_clamp(sum + p->output_zero_point, INT8_MIN, INT8_MAX);
+            *output++ = tt_requantize(sum, p->multiplier, p->shift, p->output_zero_point, INT8_MIN,
+                                      INT8_MAX);
         }
         input += (ptrdiff_t)p->reduced * p->inner;
     }

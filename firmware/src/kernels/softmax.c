@@ -29,13 +29,14 @@ static void softmax_row(const tt_normalization *p, const int8_t *input, int8_t *
     /* The sum with its leading one shifted out: the fraction of 1.fraction, in Q0.31. */
     uint32_t fraction = ((uint32_t)sum << headroom) - 0x80000000u;
     int32_t reciprocal = tt_one_over_one_plus_x((int32_t)fraction);
+    /* Beyond 31, where the row is very flat, every probability is below half a step. */
+    int32_t exponent = SUM_BITS - headroom + 31 - 8;
     for (int32_t i = 0; i < p->depth; i++) {
         int32_t probability = 0;
-        if (input[i] - highest >= p->difference_min) {
-            probability =
-                tt_rounding_divide_by_pot(tt_saturating_rounding_doubling_high_mul(
-                                              reciprocal, exponential(p, input[i] - highest)),
-                                          SUM_BITS - headroom + 31 - 8);
+        if (exponent <= 31 && input[i] - highest >= p->difference_min) {
+            int32_t share = tt_saturating_rounding_doubling_high_mul(
+                reciprocal, exponential(p, input[i] - highest));
+            probability = tt_rounding_divide_by_pot(share, exponent);
         }
         output[i] = (int8_t)tt_clamp(probability - 128, INT8_MIN, INT8_MAX);
     }
