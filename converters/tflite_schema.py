@@ -100,6 +100,7 @@ _POOL = Options(
         _activation(5),
     ),
 )
+_NO_TABLE = Options(0)
 _REDUCER = Options(27, (Field("keep_dims", 0, "bool"),))
 
 OPTIONS: Mapping[str, Options] = {
@@ -133,6 +134,20 @@ OPTIONS: Mapping[str, Options] = {
     ),
     "SOFTMAX": Options(9, (Field("beta", 0, "f32"),)),
     "ADD": Options(11, (_activation(0),)),
+    "ABS": Options(78),
+    "DEQUANTIZE": Options(38),
+    "HARD_SWISH": Options(91),
+    "LEAKY_RELU": Options(75, (Field("alpha", 0, "f32"),)),
+    "LOGISTIC": _NO_TABLE,
+    "MAXIMUM": Options(39),
+    "MINIMUM": Options(39),
+    "MUL": Options(21, (_activation(0),)),
+    "PRELU": _NO_TABLE,
+    "QUANTIZE": Options(89),
+    "RELU": _NO_TABLE,
+    "RELU6": _NO_TABLE,
+    "SUB": Options(28, (_activation(0),)),
+    "TANH": _NO_TABLE,
     "MEAN": _REDUCER,
     "RESHAPE": Options(17),
     "ARG_MAX": Options(40, (Field("output_type", 0, "i8", 0, tuple(TENSOR_TYPES)),)),

@@ -116,16 +116,16 @@ def render_head_constants() -> str:
     )
 
 
-def render_kernel_limits() -> str:
-    """firmware/src/kernels/kernel_limits.h: what every kernel may rely on."""
+def render_limits() -> str:
+    """firmware/include/tinytrain/limits.h: what bounds a kernel's working memory."""
     return "\n".join(
         [
-            "/* What a model's tensors keep to.",
+            "/* Limits that the converter checks and the kernels rely on.",
             f" * {NOTICE.format(source='graph.py')} */",
-            "#ifndef TINYTRAIN_KERNEL_LIMITS_H",
-            "#define TINYTRAIN_KERNEL_LIMITS_H",
+            "#ifndef TINYTRAIN_LIMITS_H",
+            "#define TINYTRAIN_LIMITS_H",
             "",
-            "/* The most axes of a tensor, 1 being the fewest that a kernel walks. */",
+            "/* Dimensions of a tensor. */",
             f"#define TT_MAX_RANK {graph.MAX_RANK}",
             "",
             "#endif",
@@ -138,7 +138,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
-    ("firmware/src/kernels/kernel_limits.h", render_kernel_limits),
+    ("firmware/include/tinytrain/limits.h", render_limits),
 )
 
 

@@ -44,6 +44,11 @@ class ConstantStruct:
     type: str
     members: tuple[tuple[str, str], ...]
 
+    @property
+    def initializer(self) -> str:
+        """For a struct inside another."""
+        return "{" + ", ".join(f".{member} = {value}" for member, value in self.members) + "}"
+
 
 def wrapped(items: Iterable[str]) -> str:
     """Items separated by commas, in lines of at most 100 columns."""
@@ -52,20 +57,32 @@ def wrapped(items: Iterable[str]) -> str:
     )
 
 
-def _literal(value: int) -> str:
-    """INT32_MIN has no literal in C: its digits are out of range before the sign applies."""
+def _literal(value: int | float) -> str:
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
+    are written in hexadecimal, which loses nothing.
+    """
+    if isinstance(value, float):
+        return f"{value.hex()}f"
     return "INT32_MIN" if value == -(1 << 31) else str(value)
 
 
 def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArray], ConstantStruct]:
-    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`."""
+    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`.
+
+    An empty array is NULL; parameters inside parameters are a struct inside the struct.
+    """
     arrays: list[ConstantArray] = []
     members: list[tuple[str, str]] = []
     for field in fields(parameters):  # type: ignore[arg-type]
         value = getattr(parameters, field.name)
-        if isinstance(value, np.ndarray):
-            arrays.append(ConstantArray(f"{prefix}_{field.name}", value))
-            members.append((field.name, arrays[-1].name))
+        name = f"{prefix}_{field.name}"
+        if isinstance(value, Parameters):
+            found, struct = constants_of(value, name)
+            arrays += found
+            members.append((field.name, struct.initializer))
+        elif isinstance(value, np.ndarray):
+            arrays += [ConstantArray(name, value)] if value.size else []
+            members.append((field.name, name if value.size else "NULL"))
         else:
             members.append((field.name, _literal(value)))
     return arrays, ConstantStruct(prefix, parameters.structure, tuple(members))

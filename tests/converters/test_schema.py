@@ -15,13 +15,25 @@ from tinytrain.converters.tflite_schema import Field
 from tinytrain.operators.table import OPERATORS
 
 TABLES = {
+    "ABS": "AbsOptions",
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "DEQUANTIZE": "DequantizeOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
+    "HARD_SWISH": "HardSwishOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "LOGISTIC": "NONE",
+    "MAXIMUM": "MaximumMinimumOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
+    "MUL": "MulOptions",
+    "PRELU": "NONE",
+    "QUANTIZE": "QuantizeOptions",
+    "RELU": "NONE",
+    "RELU6": "NONE",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
     "ARG_MAX": "ArgMaxOptions",
@@ -38,8 +50,10 @@ TABLES = {
     "SUM": "ReducerOptions",
     "TRANSPOSE": "TransposeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
+    "SUB": "SubOptions",
+    "TANH": "NONE",
 }
-"""The options table of an operator, by its name in the schema."""
+"""The options table of an operator, by its name in the schema; NONE where it has no options."""
 
 NAMES = {
     "activation": "fusedActivationFunction",

@@ -450,7 +450,7 @@ def transpose_convolutions(draw: st.DrawFn) -> Case:
 mirrored = st.sampled_from([0, 1]).flatmap(padded)
 gains = st.none() | st.floats(-8.0, 8.0)
 
-LAYOUT_STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
+STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ARG_MAX": arg_maxima(),
     "CONCATENATION": concatenations(),
     "EXPAND_DIMS": moved("EXPAND_DIMS", "ExpandDimsOptions", expanded()),

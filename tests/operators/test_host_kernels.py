@@ -161,7 +161,8 @@ def write_samples(source: Path, rng: np.random.Generator) -> Path | None:
     if len(graph.inputs) > 1:
         return None
     path = source.with_suffix(".npz")
-    np.savez(path, x=samples([graph.tensors[graph.inputs[0]].shape], rng)[0])
+    tensor = graph.tensors[graph.inputs[0]]
+    np.savez(path, x=samples([tensor.shape], rng, [tensor.dtype])[0])
     return path
 
 

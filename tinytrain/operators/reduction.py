@@ -12,36 +12,29 @@ from tinytrain.operators.layout import axis_of, moving, one_integer
 
 
 @dataclass(frozen=True, eq=False)
-class Sum(Parameters):
-    """The input seen as (outer, reduced1, middle, reduced2, inner), summed over both `reduced`.
+class Reduction(Parameters):
+    """REDUCE_MAX: the input seen as (outer, reduced1, middle, reduced2, inner)."""
 
-    SUM, and MEAN, whose multiplier holds the division.
-    """
-
-    structure: ClassVar[str] = "tt_sum"
-    function: ClassVar[str] = "tt_reduce_sum"
-    outer: int
-    reduced1: int
-    middle: int
-    reduced2: int
-    inner: int
-    input_zero_point: int
-    output_zero_point: int
-    multiplier: int
-    shift: int
-
-
-@dataclass(frozen=True, eq=False)
-class Maximum(Parameters):
-    """The extents of `Sum`: the maximum over both `reduced`."""
-
-    structure: ClassVar[str] = "tt_maximum"
+    structure: ClassVar[str] = "tt_reduction"
     function: ClassVar[str] = "tt_reduce_max"
     outer: int
     reduced1: int
     middle: int
     reduced2: int
     inner: int
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Parameters):
+    """SUM, and MEAN, whose multiplier holds the division."""
+
+    structure: ClassVar[str] = "tt_sum"
+    function: ClassVar[str] = "tt_reduce_sum"
+    extents: Reduction
+    input_zero_point: int
+    output_zero_point: int
+    multiplier: int
+    shift: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,7 +62,7 @@ def _lower_sum(reading: Reading, average: bool) -> Kernel:
     x, _, input_ = reading.activation()
     y, _, output = reading.output()
     extents = _extents(reading, x, y)
-    count = extents["reduced1"] * extents["reduced2"]
+    count = extents.reduced1 * extents.reduced2
     multiplier, shift = quantize_multiplier(float(input_.scale[0]) / float(output.scale[0]))
     check_shift(reading, shift)
     if average:
@@ -78,7 +71,7 @@ def _lower_sum(reading: Reading, average: bool) -> Kernel:
     if worst >= 1 << 31:
         raise reading.fail(f"its sums can reach {worst}, more than 32 bits hold")
     parameters = Sum(
-        **extents,
+        extents=extents,
         input_zero_point=int(input_.zero_point[0]),
         output_zero_point=int(output.zero_point[0]),
         multiplier=multiplier,
@@ -90,35 +83,36 @@ def _lower_sum(reading: Reading, average: bool) -> Kernel:
 def lower_reduce_max(reading: Reading) -> Kernel:
     reading.count((2, 2))
     move = moving(reading)
-    parameters = Maximum(**_extents(reading, move.x, move.y))
+    parameters = _extents(reading, move.x, move.y)
     return Kernel(reading.index, reading.operator.kind, parameters, (move.x,), (move.y,))
 
 
-def _extents(reading: Reading, x: int, y: int) -> dict[str, int]:
+def _extents(reading: Reading, x: int, y: int) -> Reduction:
     """The input's shape in five, kept and reduced in turn, by the axes in the second input.
 
     Neighbouring axes that share their fate are one; axes of extent 1 belong to either.
     """
     shape = reading.graph.tensors[x].shape
-    _, data = reading.constant(1, "int32")
-    given = [int(axis) for axis in data.reshape(-1)[: 2 * len(shape)]]
+    index, data = reading.constant(1, "int32")
+    if data.size > 2 * len(shape):
+        raise reading.fail(f"{reading.name(index)} has {data.size} axes for a rank of {len(shape)}")
+    given = [int(axis) for axis in data.reshape(-1)]
     axes = {axis_of(reading, axis, len(shape)) for axis in given}
-    names = ("outer", "reduced1", "middle", "reduced2", "inner")
-    extents = dict.fromkeys(names, 1)
+    extents = [1] * 5
     place = 0
     for axis, size in enumerate(shape):
         if size > 1:
             place += (place % 2 == 1) != (axis in axes)
-            if place == len(names):
+            if place == len(extents):
                 raise reading.fail(
                     f"axes {given} of shape {shape}; at most two runs of neighbouring axes are "
                     "supported"
                 )
-            extents[names[place]] *= size
+            extents[place] *= size
     result = reading.graph.tensors[y]
-    if not axes or result.elements != prod(extents[name] for name in names[::2]):
+    if not axes or result.elements != prod(extents[::2]):
         raise reading.fail(f"output of shape {result.shape} for input {shape} over axes {given}")
-    return extents
+    return Reduction(*extents)
 
 
 def _divide(multiplier: int, shift: int, count: int) -> tuple[int, int]:

@@ -11,6 +11,8 @@
 
 #include <stdint.h>
 
+#include "tinytrain/limits.h"
+
 /* CONV_2D and DEPTHWISE_CONV_2D. I input channels, O output channels. */
 typedef struct tt_convolution {
     int32_t input_height;
@@ -84,8 +86,20 @@ typedef struct tt_pooling {
 void tt_average_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 void tt_max_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 
+/* How two operands are stretched to a common shape. Neighbouring dimensions that both operands walk
+ * alike are one, so that operands of the same shape have one dimension. */
+typedef struct tt_broadcast {
+    int32_t dimensions;      /* [1, TT_MAX_RANK] */
+    const int32_t *extents;  /* [dimensions] of the output, outermost first */
+    const int32_t *strides1; /* [dimensions] elements from a position to the next; 0 repeats */
+    const int32_t *strides2; /* [dimensions] the same for the second operand */
+} tt_broadcast;
+
+/* In all kernels of two operands the output may be an input of its size. */
+
 typedef struct tt_addition {
-    int32_t elements;
+    tt_broadcast broadcast;
+    int32_t left_shift; /* bits that both inputs are raised by before they are rescaled */
     int32_t input1_zero_point;
     int32_t input1_multiplier;
     int32_t input1_shift;
@@ -99,35 +113,106 @@ typedef struct tt_addition {
     int32_t activation_max;
 } tt_addition;
 
-/* The output may be either input. */
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
-typedef struct tt_sum {
+typedef struct tt_multiplication {
+    tt_broadcast broadcast;
+    int32_t input1_zero_point;
+    int32_t input2_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t activation_min;
+    int32_t activation_max;
+} tt_multiplication;
+
+void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+/* MAXIMUM and MINIMUM: inputs and output have the same scale and zero point. */
+typedef struct tt_extremum {
+    tt_broadcast broadcast;
+} tt_extremum;
+
+void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+/* Every function of one byte: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH, QUANTIZE
+ * between int8 and uint8. */
+typedef struct tt_table {
+    int32_t elements;
+    const void *values; /* [256] bytes: the outputs of the inputs 0, 1, ..., 255 as raw bytes */
+} tt_table;
+
+/* input and output [elements]; the output may be the input. */
+void tt_lookup(const tt_table *p, const void *input, void *output);
+
+/* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
+typedef struct tt_parametric {
+    tt_broadcast broadcast; /* of the input and alpha */
+    int32_t input_zero_point;
+    int32_t alpha_zero_point;
+    int32_t output_zero_point;
+    int32_t positive_multiplier;
+    int32_t positive_shift;
+    int32_t negative_multiplier;
+    int32_t negative_shift;
+} tt_parametric;
+
+void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);
+
+/* QUANTIZE where a side has 16 bits. */
+typedef struct tt_rescaling {
+    int32_t elements;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} tt_rescaling;
+
+void tt_rescale_int8_to_int16(const tt_rescaling *p, const int8_t *input, int16_t *output);
+void tt_rescale_int16_to_int8(const tt_rescaling *p, const int16_t *input, int8_t *output);
+
+/* The output may be the input. */
+void tt_rescale_int16(const tt_rescaling *p, const int16_t *input, int16_t *output);
+
+/* QUANTIZE from and DEQUANTIZE to float32: a model's own float edges, and the only floating point
+ * of inference. real = scale * (quantized - zero_point). */
+typedef struct tt_edge {
+    int32_t elements;
+    float scale;
+    int32_t zero_point;
+} tt_edge;
+
+/* input / scale, rounded to nearest with ties away from zero, plus the zero point, saturated; not
+ * a number gives the lowest value. */
+void tt_quantize_int8(const tt_edge *p, const float *input, int8_t *output);
+void tt_quantize_int16(const tt_edge *p, const float *input, int16_t *output);
+void tt_dequantize_int8(const tt_edge *p, const int8_t *input, float *output);
+void tt_dequantize_int16(const tt_edge *p, const int16_t *input, float *output);
+
+/* Extents of an input whose axes are kept and reduced in turn:
+ * input [outer][reduced1][middle][reduced2][inner], output [outer][middle][inner]. */
+typedef struct tt_reduction {
     int32_t outer;
-    int32_t reduced1; /* with reduced2: elements summed */
+    int32_t reduced1;
     int32_t middle;
     int32_t reduced2;
     int32_t inner;
+} tt_reduction;
+
+void tt_reduce_max(const tt_reduction *p, const int8_t *input, int8_t *output);
+
+typedef struct tt_sum {
+    tt_reduction extents;
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t multiplier;
     int32_t shift;
 } tt_sum;
 
-/* SUM, and MEAN, whose multiplier holds the division.
- * input [outer][reduced1][middle][reduced2][inner], output [outer][middle][inner]. */
+/* SUM, and MEAN, whose multiplier holds the division. */
 void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output);
-
-typedef struct tt_maximum {
-    int32_t outer;
-    int32_t reduced1;
-    int32_t middle;
-    int32_t reduced2;
-    int32_t inner;
-} tt_maximum;
-
-/* Shapes as for tt_reduce_sum. */
-void tt_reduce_max(const tt_maximum *p, const int8_t *input, int8_t *output);
 
 typedef struct tt_search {
     int32_t outer;

@@ -4,8 +4,8 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "kernel_limits.h"
 #include "tinytrain/kernels.h"
+#include "tinytrain/limits.h"
 
 /* A run of one element, the commonest, does without a call. */
 static void copy_run(uint8_t *output, const uint8_t *input, int32_t run)

@@ -4,41 +4,51 @@
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
 
-void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output)
+/* Takes one more of the inputs that belong to an output into what was found so far. */
+typedef int32_t reducer(int32_t found, int32_t input);
+
+static int32_t add(int32_t found, int32_t input)
 {
-    ptrdiff_t row = (ptrdiff_t)p->reduced2 * p->inner;
-    int32_t zero = p->input_zero_point * p->reduced1 * p->reduced2;
+    return found + input;
+}
+
+/* What `reduce` makes of all inputs that belong to output number `kept` of an outer row. */
+static int32_t reduce_one(const tt_reduction *p, const int8_t *row, int32_t kept, int32_t start,
+                          reducer *reduce)
+{
+    ptrdiff_t inner = p->inner;
+    const int8_t *first = row + kept / p->inner * p->reduced2 * inner + kept % p->inner;
+    int32_t found = start;
+    for (int32_t i = 0; i < p->reduced1; i++) {
+        for (int32_t k = 0; k < p->reduced2; k++) {
+            found = reduce(found, first[k * inner]);
+        }
+        first += p->middle * p->reduced2 * inner;
+    }
+    return found;
+}
+
+void tt_reduce_max(const tt_reduction *p, const int8_t *input, int8_t *output)
+{
     for (int32_t outer = 0; outer < p->outer; outer++) {
         for (int32_t kept = 0; kept < p->middle * p->inner; kept++) {
-            const int8_t *first = input + kept / p->inner * row + kept % p->inner;
-            int32_t sum = -zero;
-            for (int32_t i = 0; i < p->reduced1; i++) {
-                for (int32_t k = 0; k < p->reduced2; k++) {
-                    sum += first[i * p->middle * row + (ptrdiff_t)k * p->inner];
-                }
-            }
-            *output++ = tt_requantize(sum, p->multiplier, p->shift, p->output_zero_point, INT8_MIN,
-                                      INT8_MAX);
+            *output++ = (int8_t)reduce_one(p, input, kept, INT8_MIN, tt_max);
         }
-        input += p->reduced1 * p->middle * row;
+        input += (ptrdiff_t)p->reduced1 * p->middle * p->reduced2 * p->inner;
     }
 }
 
-void tt_reduce_max(const tt_maximum *p, const int8_t *input, int8_t *output)
+void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output)
 {
-    ptrdiff_t row = (ptrdiff_t)p->reduced2 * p->inner;
-    for (int32_t outer = 0; outer < p->outer; outer++) {
-        for (int32_t kept = 0; kept < p->middle * p->inner; kept++) {
-            const int8_t *first = input + kept / p->inner * row + kept % p->inner;
-            int32_t highest = INT8_MIN;
-            for (int32_t i = 0; i < p->reduced1; i++) {
-                for (int32_t k = 0; k < p->reduced2; k++) {
-                    highest = tt_max(highest, first[i * p->middle * row + (ptrdiff_t)k * p->inner]);
-                }
-            }
-            *output++ = (int8_t)highest;
+    const tt_reduction *e = &p->extents;
+    int32_t zero = p->input_zero_point * e->reduced1 * e->reduced2;
+    for (int32_t outer = 0; outer < e->outer; outer++) {
+        for (int32_t kept = 0; kept < e->middle * e->inner; kept++) {
+            int32_t sum = reduce_one(e, input, kept, -zero, add);
+            *output++ = tt_requantize(sum, p->multiplier, p->shift, p->output_zero_point, INT8_MIN,
+                                      INT8_MAX);
         }
-        input += p->reduced1 * p->middle * row;
+        input += (ptrdiff_t)e->reduced1 * e->middle * e->reduced2 * e->inner;
     }
 }
 
