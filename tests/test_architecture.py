@@ -57,7 +57,7 @@ ROOMS = {
         "the rooms above, but not the emulator", ("converters",), {*ABOVE_MODEL, "model"}
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
-    "protocol": Room("head", ("tinytrain/protocol", "tinytrain/generate"), {"head"}),
+    "protocol": Room("graph, head", ("tinytrain/protocol", "tinytrain/generate"), {"graph", "head"}),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),

@@ -19,13 +19,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpy.typing import NDArray
 
 from tests.models import Operator, Tensor, build
-from tests.operators.test_against_tflite_micro import (
-    EXAMPLES,
-    STRATEGIES,
-    Case,
-    Softmax,
-    samples,
-)
+from tests.operators.cases import Case
+from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, Softmax, samples
 from tinytrain.converters.tflite import read_tflite
 from tinytrain.errors import InputError
 from tinytrain.model import Model
@@ -166,7 +161,8 @@ def write_samples(source: Path, rng: np.random.Generator) -> Path | None:
     if len(graph.inputs) > 1:
         return None
     path = source.with_suffix(".npz")
-    np.savez(path, x=samples([graph.tensors[graph.inputs[0]].shape], rng)[0])
+    tensor = graph.tensors[graph.inputs[0]]
+    np.savez(path, x=samples([tensor.shape], rng, [tensor.dtype])[0])
     return path
 
 
