@@ -57,7 +57,6 @@ class HeadConstants(Parameters):
     """The twin of the C struct tt_head_constants."""
 
     structure: ClassVar[str] = "tt_head_constants"
-    function: ClassVar[str] = ""
     short: ClassVar[frozenset[str]] = frozenset({"classes", "features", "rows", "tau"})
     classes: int
     features: int

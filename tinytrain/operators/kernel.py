@@ -27,8 +27,8 @@ class Parameters:
 
     structure: ClassVar[str]
     """The C struct's name, such as tt_convolution."""
-    function: ClassVar[str]
-    """The C kernel's name, such as tt_conv_2d."""
+    function: ClassVar[str] = ""
+    """The C kernel's name, such as tt_conv_2d; empty for a struct inside others."""
     short: ClassVar[frozenset[str]] = frozenset()
     """The fields that are uint16_t in C."""
     input_array: ClassVar[bool] = False
