@@ -23,15 +23,14 @@ from tinytrain.operators.lookup import (
     lower_abs,
     lower_hard_swish,
     lower_leaky_relu,
-    lower_logistic,
     lower_relu,
     lower_relu6,
-    lower_tanh,
 )
 from tinytrain.operators.parametric import lower_prelu
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
 from tinytrain.operators.quantize import lower_dequantize, lower_quantize
 from tinytrain.operators.reduction import lower_mean
+from tinytrain.operators.sigmoid import lower_logistic, lower_tanh
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "ABS": lower_abs,

@@ -2,9 +2,9 @@
  * the converter emits. The structs' fields have the names and the order of the dataclasses in
  * tinytrain/operators/.
  *
- * All activations are int8, NHWC, batch 1. Zero points lie in [-128, 127], multipliers in
- * [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference
- * kernels, in DESIGN.md under "Arithmetic".
+ * All activations are int8, NHWC, batch 1; kernels whose name ends in _int16 take int16. Zero
+ * points lie in the activations' range, multipliers in [2^30, 2^31) or 0, shifts in [-31, 30].
+ * Rules and rounding: TensorFlow Lite Micro's reference kernels, in DESIGN.md under "Arithmetic".
  */
 #ifndef TINYTRAIN_KERNELS_H
 #define TINYTRAIN_KERNELS_H
@@ -45,6 +45,18 @@ void tt_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
 /* Output channel o reads input channel o / (O / I). */
 void tt_depthwise_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
 
+/* int16 inputs and outputs with int8 weights; zero points are 0. Where wide_bias is not NULL, sums
+ * have 64 bits and are rescaled by multipliers of 16 bits; else they have 32, convolution.bias and
+ * multipliers of 32. */
+typedef struct tt_convolution_int16 {
+    tt_convolution convolution;
+    const int64_t *wide_bias; /* [O] or NULL */
+} tt_convolution_int16;
+
+void tt_conv_2d_int16(const tt_convolution_int16 *p, const int16_t *input, int16_t *output);
+void tt_depthwise_conv_2d_int16(const tt_convolution_int16 *p, const int16_t *input,
+                                int16_t *output);
+
 typedef struct tt_dense {
     int32_t rows; /* vectors that share the weights */
     int32_t input_depth;
@@ -61,6 +73,14 @@ typedef struct tt_dense {
 
 /* input [rows][input_depth], output [rows][output_depth]. */
 void tt_fully_connected(const tt_dense *p, const int8_t *input, int8_t *output);
+
+/* int16 inputs and outputs with int8 weights, as tt_convolution_int16. */
+typedef struct tt_dense_int16 {
+    tt_dense dense;
+    const int64_t *wide_bias; /* [output_depth] or NULL */
+} tt_dense_int16;
+
+void tt_fully_connected_int16(const tt_dense_int16 *p, const int16_t *input, int16_t *output);
 
 typedef struct tt_pooling {
     int32_t input_height;
@@ -111,6 +131,10 @@ typedef struct tt_addition {
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_add_int16(const tt_addition *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
+void tt_sub_int16(const tt_addition *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
 
 typedef struct tt_multiplication {
     tt_broadcast broadcast;
@@ -124,6 +148,8 @@ typedef struct tt_multiplication {
 } tt_multiplication;
 
 void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_mul_int16(const tt_multiplication *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
 
 /* MAXIMUM and MINIMUM: inputs and output have the same scale and zero point. */
 typedef struct tt_extremum {
@@ -142,6 +168,17 @@ typedef struct tt_table {
 
 /* input and output [elements]; the output may be the input. */
 void tt_lookup(const tt_table *p, const void *input, void *output);
+
+/* LOGISTIC and TANH of int16, interpolated in a table of sigmoid. Outputs are Q0.15. */
+typedef struct tt_sigmoid {
+    int32_t elements;
+    int32_t multiplier; /* [0, 32767]: input * multiplier / 2^shift is in steps of 1 / 12288 */
+    int32_t shift;      /* [0, 30] */
+} tt_sigmoid;
+
+/* The output may be the input. */
+void tt_logistic_int16(const tt_sigmoid *p, const int16_t *input, int16_t *output);
+void tt_tanh_int16(const tt_sigmoid *p, const int16_t *input, int16_t *output);
 
 /* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
 typedef struct tt_parametric {
