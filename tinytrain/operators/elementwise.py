@@ -23,7 +23,6 @@ class Addition(Parameters):
     """Operands are raised by `left_shift` bits before they are rescaled, so that little is lost."""
 
     structure: ClassVar[str] = "tt_addition"
-    broadcast: Broadcast
     left_shift: int
     input1_zero_point: int
     input1_multiplier: int
@@ -36,6 +35,7 @@ class Addition(Parameters):
     output_shift: int
     activation_min: int
     activation_max: int
+    broadcast: Broadcast
 
 
 class Add(Addition):
@@ -59,7 +59,6 @@ class SubInt16(Addition):
 @dataclass(frozen=True, eq=False)
 class Multiplication(Parameters):
     structure: ClassVar[str] = "tt_multiplication"
-    broadcast: Broadcast
     input1_zero_point: int
     input2_zero_point: int
     output_zero_point: int
@@ -67,6 +66,7 @@ class Multiplication(Parameters):
     shift: int
     activation_min: int
     activation_max: int
+    broadcast: Broadcast
 
 
 class Mul(Multiplication):

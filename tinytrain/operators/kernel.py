@@ -21,14 +21,16 @@ class UnsupportedError(InputError):
 class Parameters:
     """Base of the frozen dataclasses that twin the C structs.
 
-    Fields are Python integers (C: int32_t), floats (C: float), numpy arrays (C: pointers to const)
-    or other parameters (C: structs), in the names and order of the struct.
+    Fields are numbers first, integers (C: int32_t) or floats (C: float); then numpy arrays (C:
+    pointers to const) and other parameters (C: structs), in the names and the order of the struct.
     """
 
     structure: ClassVar[str]
     """The C struct's name, such as tt_convolution."""
     function: ClassVar[str]
     """The C kernel's name, such as tt_conv_2d."""
+    short: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are uint16_t in C."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -213,7 +213,7 @@ def lower_hard_swish(reading: Reading) -> Kernel:
     if not -15 <= shift <= 0:
         raise reading.fail(
             f"input scale {unary.input_scale} and output scale {unary.output_scale}: their ratio "
-            "must lie between 1/256 and 128"
+            "must lie between 1/512 and 128"
         )
     value = _high_mul16(raised, _upper_half(multiplier))
     thirds = quantize_multiplier(raised_scale * (1 << 15) / 3)

@@ -114,7 +114,6 @@ typedef struct tt_broadcast {
 /* In all kernels of two operands the output may be an input of its size. */
 
 typedef struct tt_addition {
-    tt_broadcast broadcast;
     int32_t left_shift; /* bits that both inputs are raised by before they are rescaled */
     int32_t input1_zero_point;
     int32_t input1_multiplier;
@@ -127,6 +126,7 @@ typedef struct tt_addition {
     int32_t output_shift;
     int32_t activation_min;
     int32_t activation_max;
+    tt_broadcast broadcast;
 } tt_addition;
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
@@ -137,7 +137,6 @@ void tt_sub_int16(const tt_addition *p, const int16_t *input1, const int16_t *in
                   int16_t *output);
 
 typedef struct tt_multiplication {
-    tt_broadcast broadcast;
     int32_t input1_zero_point;
     int32_t input2_zero_point;
     int32_t output_zero_point;
@@ -145,6 +144,7 @@ typedef struct tt_multiplication {
     int32_t shift;
     int32_t activation_min;
     int32_t activation_max;
+    tt_broadcast broadcast;
 } tt_multiplication;
 
 void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
@@ -182,7 +182,6 @@ void tt_tanh_int16(const tt_sigmoid *p, const int16_t *input, int16_t *output);
 
 /* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
 typedef struct tt_parametric {
-    tt_broadcast broadcast; /* of the input and alpha */
     int32_t input_zero_point;
     int32_t alpha_zero_point;
     int32_t output_zero_point;
@@ -190,6 +189,7 @@ typedef struct tt_parametric {
     int32_t positive_shift;
     int32_t negative_multiplier;
     int32_t negative_shift;
+    tt_broadcast broadcast; /* of the input and alpha */
 } tt_parametric;
 
 void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);
