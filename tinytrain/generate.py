@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from tinytrain import graph, head, protocol
+from tinytrain.operators.sigmoid import SIGMOID_TABLE
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -125,8 +126,35 @@ def render_limits() -> str:
             "#ifndef TINYTRAIN_LIMITS_H",
             "#define TINYTRAIN_LIMITS_H",
             "",
-            "/* Dimensions of a tensor. */",
+            "/* A tensor has 0 to this many dimensions; a walk over it takes 1 or more. */",
             f"#define TT_MAX_RANK {graph.MAX_RANK}",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def render_sigmoid_table() -> str:
+    """firmware/src/kernels/sigmoid_table.h."""
+    values = [f"{value}," for value in SIGMOID_TABLE]
+    return "\n".join(
+        [
+            "/* What LOGISTIC and TANH of int16 interpolate in.",
+            f" * {NOTICE.format(source='operators/sigmoid.py')} */",
+            "#ifndef TINYTRAIN_SIGMOID_TABLE_H",
+            "#define TINYTRAIN_SIGMOID_TABLE_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            f"#define TT_SIGMOID_ENTRIES {len(SIGMOID_TABLE)}",
+            "",
+            "/* sigmoid(i / 24) in Q0.16. */",
+            "/* clang-format off */",
+            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
+            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
+            "};",
+            "/* clang-format on */",
             "",
             "#endif",
             "",
@@ -139,6 +167,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
     ("firmware/include/tinytrain/limits.h", render_limits),
+    ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
 )
 
 
