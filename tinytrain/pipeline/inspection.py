@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tinytrain.converters.tflite import read_tflite
 from tinytrain.graph import Graph, Tensor
 from tinytrain.operators.table import lower_graph
+from tinytrain.pipeline.source import find_source
 from tinytrain.plan.memory import plan_memory
 from tinytrain.project import load_project
 
@@ -68,7 +68,7 @@ class Inspection:
 
 def inspect(path: Path) -> Inspection:
     """Looks at a model file, or at the project in a directory."""
-    graph = load_project(path).model.graph if path.is_dir() else read_tflite(path)
+    graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
     lowering = lower_graph(graph)
     kernels = [kernel for kernel in lowering.kernels if kernel is not None]
     arena = None if lowering.problems else plan_memory(graph, kernels).arena_bytes
