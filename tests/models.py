@@ -5,7 +5,8 @@ schema module is loaded alone by its path: importing TensorFlow itself would tak
 
     x = Tensor((1, 4), scale=0.5)
     y = Tensor((1, 4), scale=1 / 256, zero_point=-128)
-    data = build([x, y], [Operator("SOFTMAX", (0,), (1,), "SoftmaxOptions", {"beta": 1.0})], [0], [1])
+    softmax = Operator("SOFTMAX", (0,), (1,), "SoftmaxOptions", {"beta": 1.0})
+    data = build([x, y], [softmax], [0], [1])
 """
 
 from __future__ import annotations
@@ -115,9 +116,8 @@ def options_table(name: str, values: Mapping[str, Any]) -> Any:
     table = getattr(fb, f"{name}T")()
     for key, value in values.items():
         assert hasattr(table, key), f"{name} has no field {key}; it has {', '.join(vars(table))}"
-        if isinstance(value, str) and key in ENUMERATIONS:
-            value = getattr(getattr(fb, ENUMERATIONS[key]), value)
-        setattr(table, key, value)
+        by_name = isinstance(value, str) and key in ENUMERATIONS
+        setattr(table, key, getattr(getattr(fb, ENUMERATIONS[key]), value) if by_name else value)
     return table
 
 
@@ -127,7 +127,7 @@ class _Buffer:
 
     data: bytes
 
-    def Pack(self, builder: flatbuffers.Builder) -> int:  # noqa: N802
+    def Pack(self, builder: flatbuffers.Builder) -> int:
         fb = schema()
         vector = None
         if self.data:

@@ -68,7 +68,7 @@ def rounding_divide_by_pot(x: IntLike, exponent: IntLike) -> Int:
 def multiply_by_quantized_multiplier(x: IntLike, multiplier: IntLike, shift: IntLike) -> Int:
     """MBQM: x * multiplier * 2^(shift - 31) with both roundings; shift -31 to 31.
 
-    A left shift that leaves int32 wraps, as it does on the machines that run the reference.
+    A left shift that leaves int32 wraps; operators are refused where that could happen.
     """
     exponent = np.asarray(shift, np.int64)
     left = wrap32(np.asarray(x, np.int64) << np.maximum(exponent, 0))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinytrain import __version__
-from tinytrain.errors import DeviceError, InputError
+from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Commands(click.Group):
         try:
             with _usage_in_one_line():
                 return super().invoke(ctx)
+        except CheckError as error:
+            _stop(f"error: {error}", CHECK_FAILED)
         except (InputError, DeviceError) as error:
             _stop(f"error: {error}")
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -186,17 +188,23 @@ def convert(
 @target_option
 @click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
 @click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
+@click.option("--layers", is_flag=True, help="Show every operator, and the first that differs.")
 @seed_option
-def verify(directory: Path, target: str, samples: int, steps: int, seed: int) -> None:
+def verify(directory: Path, target: str, samples: int, steps: int, layers: bool, seed: int) -> None:
     """Compare a device with the emulator, bit by bit; exit with 0 only if every bit agrees."""
+    from tinytrain.pipeline.layers import compare_layers
     from tinytrain.pipeline.verify import verify as run
     from tinytrain.project import load_project
-    from tinytrain.report.tables import verification_text
+    from tinytrain.report.tables import layers_text, verification_text
 
     if samples < 0 or steps < 0:
         raise InputError(f"--samples {samples} --steps {steps}: neither may be negative")
+    project = load_project(directory)
     with _progress() as progress:
-        found = run(load_project(directory), target, samples, steps, seed, progress)
+        found = run(project, target, samples, steps, seed, progress)
+        rows = compare_layers(project, target, samples, seed, progress) if layers else ()
+    if layers:
+        click.echo(layers_text(rows) + "\n")
     click.echo(verification_text(found))
     sys.exit(0 if found.passed else CHECK_FAILED)
 
@@ -274,19 +282,26 @@ def bench(directory: Path, target: str, as_json: bool) -> None:
         click.echo(bench_text(found))
 
 
-@main.command(epilog="Example: tinytrain inspect model.tflite")
+@main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
+@click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
+@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw the arena over time.")
 @json_option
-def inspect(model: Path, as_json: bool) -> None:
+def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
     """Show a model, a row an operator, and what of it cannot be converted."""
     from tinytrain.pipeline.inspection import inspect as run
-    from tinytrain.report.tables import inspection_text
+    from tinytrain.pipeline.inspection import picture_memory
+    from tinytrain.report.tables import inspection_text, memory_text
 
     found = run(model)
+    if picture is not None:
+        picture_memory(found, picture)
     if as_json:
         _print_json(found.as_json())
-    else:
-        click.echo(inspection_text(found))
+        return
+    click.echo(inspection_text(found))
+    if memory and found.memory:
+        click.echo("\n" + memory_text(found))
 
 
 out_run_option = click.option(

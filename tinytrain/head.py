@@ -58,6 +58,7 @@ class HeadConstants(Parameters):
 
     structure: ClassVar[str] = "tt_head_constants"
     function: ClassVar[str] = ""
+    short: ClassVar[frozenset[str]] = frozenset({"classes", "features", "rows", "tau"})
     classes: int
     features: int
     rows: int

@@ -107,7 +107,7 @@ class _Manifest:
             value = value[key]
         if type(value) not in types:
             names = " or ".join(kind.__name__ for kind in types)
-            raise self.fail(f"key {place} is {str(value)[:40]!r}; {names} is expected")
+            raise self.fail(f"key {place} is {repr(value)[:40]}; {names} is expected")
         return value
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -38,11 +40,48 @@ class ConstantArray:
 
 @dataclass(frozen=True)
 class ConstantStruct:
-    """A parameters struct in flash, with designated initializers."""
+    """A parameters struct in flash, with designated initializers: numbers first, then pointers."""
 
     name: str
     type: str
     members: tuple[tuple[str, str], ...]
+    scalars: tuple[tuple[str, int], ...]
+    """The members that are numbers."""
+    layout: str
+    """Of those, as a format of Python's struct."""
+
+    @property
+    def size_of_scalars(self) -> str:
+        """C for the bytes in front of the first pointer."""
+        if len(self.scalars) == len(self.members):
+            return f"sizeof {self.name}"
+        return f"offsetof({self.type}, {self.members[len(self.scalars)][0]})"
+
+
+@dataclass(frozen=True, eq=False)
+class ConstantBlock:
+    """A stretch of flash that a device can read back, and what has to be there."""
+
+    name: str
+    pointer: str
+    """C for its address."""
+    size: str
+    """C for its bytes."""
+    data: bytes
+    layout: str
+    """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
+    labels: tuple[str, ...] = ()
+    """What each item is called; empty for an array."""
+
+    def items(self, data: bytes) -> npt.NDArray[Any]:
+        """The numbers in what was read back."""
+        if self.labels:
+            return np.array(struct.unpack(self.layout, data), np.int64)
+        return np.frombuffer(data, self.layout)
+
+    def describe(self, item: int) -> str:
+        """An item as messages name it."""
+        return f"{self.name}.{self.labels[item]}" if self.labels else f"{self.name}[{item}]"
 
 
 def wrapped(items: Iterable[str]) -> str:
@@ -61,6 +100,7 @@ def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArra
     """The arrays and the struct that hold a parameters dataclass; names start with `prefix`."""
     arrays: list[ConstantArray] = []
     members: list[tuple[str, str]] = []
+    scalars: list[tuple[str, int]] = []
     for field in fields(parameters):  # type: ignore[arg-type]
         value = getattr(parameters, field.name)
         if isinstance(value, np.ndarray):
@@ -68,4 +108,7 @@ def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArra
             members.append((field.name, arrays[-1].name))
         else:
             members.append((field.name, _literal(value)))
-    return arrays, ConstantStruct(prefix, parameters.structure, tuple(members))
+            scalars.append((field.name, value))
+    layout = "<" + "".join("H" if name in parameters.short else "i" for name, _ in scalars)
+    structure = parameters.structure
+    return arrays, ConstantStruct(prefix, structure, tuple(members), tuple(scalars), layout)

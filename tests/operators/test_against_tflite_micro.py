@@ -310,24 +310,30 @@ class Add(Case):
     scales: tuple[float, float]
     zero_points: tuple[int, int, int]
     gain: float
-    same_tensor: bool
+    operands: str
     activation: str
     seed: int
 
     def build(self) -> bytes:
-        output_scale = max(self.scales) * 2.0**self.gain
-        if self.same_tensor:
-            output_scale = self.scales[0] * 2.0**self.gain
+        first, second = self.scales
+        same = self.operands == "one tensor"
+        output_scale = (first if same else max(first, second)) * 2.0**self.gain
+        constant = {"constant first": 0, "constant second": 1}.get(self.operands)
         tensors = [
-            Tensor(self.shape, scale=scale, zero_point=zero_point)
-            for scale, zero_point in zip(
-                (*self.scales, output_scale), self.zero_points, strict=True
+            Tensor(
+                self.shape,
+                scale=scale,
+                zero_point=zero_point,
+                data=numbers(self.rng, self.shape, "any") if i == constant else None,
+            )
+            for i, (scale, zero_point) in enumerate(
+                zip((first, second, output_scale), self.zero_points, strict=True)
             )
         ]
-        inputs = (0, 0) if self.same_tensor else (0, 1)
+        inputs = (0, 0) if same else (0, 1)
         options = {"fusedActivationFunction": self.activation}
         operator = Operator("ADD", inputs, (2,), "AddOptions", options)
-        return build(tensors, [operator], sorted(set(inputs)), [2])
+        return build(tensors, [operator], sorted({*inputs} - {constant}), [2])
 
 
 additions = st.builds(
@@ -336,7 +342,7 @@ additions = st.builds(
     scales=st.tuples(scales, scales),
     zero_points=st.tuples(zero_points, zero_points, zero_points),
     gain=st.floats(-6.0, 8.0),
-    same_tensor=st.booleans(),
+    operands=st.sampled_from(["two tensors", "one tensor", "constant first", "constant second"]),
     activation=activations,
     seed=seeds,
 )
@@ -367,9 +373,7 @@ class Mean(Case):
             Tensor(tuple(left), scale=self.scale * 2.0**self.gain, zero_point=self.zero_points[1]),
         ]
         options = {"keepDims": self.keep_dimensions}
-        return build(
-            tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2]
-        )
+        return build(tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2])
 
 
 @st.composite
@@ -465,9 +469,7 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ADD": additions,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
     "CONV_2D": convolutions(Conv2D),
-    "DEPTHWISE_CONV_2D": convolutions(
-        DepthwiseConv2D, biases.filter(lambda bias: bias != "none")
-    ),
+    "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
     "FULLY_CONNECTED": fully_connected,
     "MAX_POOL_2D": pools(MaxPool2D),
     "MEAN": means(),
@@ -475,7 +477,27 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "SOFTMAX": softmaxes,
 }
 
-EXAMPLES: Mapping[str, tuple[Case, ...]] = {}
+EXAMPLES: Mapping[str, tuple[Case, ...]] = {
+    # The product of the scales is taken in double, with one weight scale too.
+    "FULLY_CONNECTED": (
+        FullyConnected(
+            input_scale=1.9442970752716064,
+            input_zero_point=0,
+            weight_scale=0.75,
+            output_zero_point=0,
+            gain=2.0,
+            per_channel=False,
+            weight_style="any",
+            bias="none",
+            activation="NONE",
+            seed=1,
+            leading=(1,),
+            depth=1,
+            outputs=1,
+            keep_dimensions=False,
+        ),
+    ),
+}
 """Cases that failed once."""
 
 

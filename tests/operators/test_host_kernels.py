@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,16 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpy.typing import NDArray
 
-from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, Case, samples
+from tests.models import Operator, Tensor, build
+from tests.operators.test_against_tflite_micro import (
+    EXAMPLES,
+    STRATEGIES,
+    Case,
+    Softmax,
+    samples,
+)
+from tinytrain.converters.tflite import read_tflite
+from tinytrain.errors import InputError
 from tinytrain.model import Model
 from tinytrain.operators.table import OPERATORS
 from tinytrain.pipeline.convert import convert
@@ -105,66 +114,59 @@ def cases_of(kind: str) -> list[Case]:
     return found
 
 
-@dataclass(frozen=True)
-class Batch:
-    """A folder with the models of all cases, and what each is called there."""
-
-    folder: Path
-    cases: dict[str, Case]
-
-
 @cache
 def all_cases() -> dict[str, Case]:
     return {
-        f"{kind.lower()}_{i}": case
-        for kind in OPERATORS
-        for i, case in enumerate(cases_of(kind))
+        f"{kind.lower()}_{i}": case for kind in OPERATORS for i, case in enumerate(cases_of(kind))
     }
 
 
 @pytest.fixture(scope="module")
-def batch(tmp_path_factory: pytest.TempPathFactory) -> Batch:
-    """model/ with every emitted model and models.h; runtime/ is ours but for its application."""
+def batch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("batch")
+    models = {name: (case.build(), case.rng) for name, case in all_cases().items()}
+    write_batch(folder, models)
+    return folder
+
+
+def write_batch(folder: Path, models: Mapping[str, tuple[bytes, np.random.Generator]]) -> None:
+    """model/ with every emitted model and models.h; runtime/ is ours but for its application."""
     (folder / "model").mkdir()
     (folder / "runtime" / "app").mkdir(parents=True)
     for part in ("include", "src", "port"):
         (folder / "runtime" / part).symlink_to(FIRMWARE / part)
     (folder / "runtime" / "app" / "selftest.c").write_text(PROGRAM)
     (folder / "model" / "golden.c").write_text("typedef int nothing;\n")
-    entries = [emit(name, case, folder) for name, case in all_cases().items()]
+    entries = [emit(name, model, rng, folder) for name, (model, rng) in models.items()]
     (folder / "model" / "models.h").write_text(models_header(entries))
-    return Batch(folder, all_cases())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Entry:
     model: Model
     inputs: NDArray[np.uint8]
     outputs: NDArray[np.uint8]
 
 
-def emit(name: str, case: Case, folder: Path) -> Entry:
-    """Converts a case and adds its C files to the batch."""
+def emit(name: str, data: bytes, rng: np.random.Generator, folder: Path) -> Entry:
+    """Converts a model and adds its C files to the batch. May raise InputError."""
     source = folder / f"{name}.tflite"
-    source.write_bytes(case.build())
+    source.write_bytes(data)
     project = folder / "project"
-    model = convert(source, project, name=name, head="none", samples=write_samples(case, source))
+    model = convert(source, project, name=name, head="none", samples=write_samples(source, rng))
     for file in (f"{name}.c", f"{name}.h"):
         (project / "model" / file).rename(folder / "model" / file)
     with np.load(project / "golden.npz") as golden:
         return Entry(model, golden["x"], golden["y"])
 
 
-def write_samples(case: Case, source: Path) -> Path | None:
+def write_samples(source: Path, rng: np.random.Generator) -> Path | None:
     """Random and extreme inputs; None, and so what `convert` draws, for several inputs."""
-    from tinytrain.converters.tflite import read_tflite
-
     graph = read_tflite(source)
     if len(graph.inputs) > 1:
         return None
     path = source.with_suffix(".npz")
-    np.savez(path, x=samples([graph.tensors[graph.inputs[0]].shape], case.rng)[0])
+    np.savez(path, x=samples([graph.tensors[graph.inputs[0]].shape], rng)[0])
     return path
 
 
@@ -194,27 +196,73 @@ def array(name: str, data: NDArray[np.uint8]) -> str:
     return f"static const uint8_t {name}[] = {{{','.join(numbers)}}};"
 
 
+def run_batch(folder: Path, target: str) -> list[str]:
+    """Builds and runs a batch; gives the names of the models whose bytes differ."""
+    command = ["make", "--silent", "-j2", "-f", str(FIRMWARE / "project.mk"), f"TARGET={target}"]
+    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
+    result = subprocess.run(
+        [*command, "selftest"],
+        cwd=folder,
+        env={key: value for key, value in os.environ.items() if key not in outer},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    *differing, last = result.stdout.splitlines() or [""]
+    assert last == "end", result.stderr[-3000:]
+    assert (result.returncode != 0) == bool(differing), result.stderr[-3000:]
+    return [line.split()[0] for line in differing]
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_emitted_kernels_give_the_emulators_bytes(
-    target: str, batch: Batch, request: pytest.FixtureRequest
+    target: str, batch: Path, request: pytest.FixtureRequest
 ) -> None:
     if target == "host":
         request.getfixturevalue("require_host_gcc")
     else:
         request.getfixturevalue("require_arm_gcc")
         request.getfixturevalue("require_qemu")
-    command = ["make", "--silent", "-j2", "-f", str(FIRMWARE / "project.mk"), f"TARGET={target}"]
-    outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
-    environment = {key: value for key, value in os.environ.items() if key not in outer}
-    result = subprocess.run(
-        [*command, "selftest"],
-        cwd=batch.folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    *differing, last = result.stdout.splitlines() or [""]
-    wrong = [batch.cases[line.split()[0]] for line in differing]
-    assert (wrong, last) == ([], "end"), result.stderr[-3000:]
-    assert result.returncode == 0
+    assert [all_cases()[name] for name in run_batch(batch, target)] == []
+
+
+def softmax_of_equals(depth: int) -> bytes:
+    """Exponentials that sum to `depth`, for every input."""
+    return Softmax((1,), depth, scale=2.0**-20, zero_point=0, beta=1.0, seed=0).build()
+
+
+def largest_sum(bias: int, shift: int) -> bytes:
+    """A convolution by 0 whose sums are `bias`, times 2^shift but for one unit in 2^30."""
+    small = 2.0**-15
+    tensors = [
+        Tensor((1, 1, 1, 1), scale=1 + small),
+        Tensor((1, 1, 1, 1), scale=1 - small, data=[0]),
+        Tensor((1,), "int32", data=[bias]),
+        Tensor((1, 1, 1, 1), scale=2.0**-shift, zero_point=127 if bias > 0 else -128),
+    ]
+    options = {"strideH": 1, "strideW": 1}
+    operator = Operator("CONV_2D", (0, 1, 2), (3,), "Conv2DOptions", options)
+    return build(tensors, [operator], [0], [3])
+
+
+EXTREMES = {
+    "softmax_511": softmax_of_equals(511),
+    "softmax_512": softmax_of_equals(512),
+    "softmax_5000": softmax_of_equals(5000),
+    "sum_highest": largest_sum((1 << 31) - 1, 0),
+    "sum_lowest": largest_sum(1 - (1 << 31), 0),
+    "sum_shifted_to_highest": largest_sum((1 << 30) - 1, 1),
+    "sum_shifted_over": largest_sum((1 << 30) + 5, 3),
+    "sum_shifted_by_30": largest_sum(1 << 20, 30),
+}
+
+
+@pytest.mark.parametrize("name", EXTREMES)
+def test_an_extreme_model_is_refused_or_free_of_undefined_behaviour(
+    name: str, tmp_path: Path, require_host_gcc: None
+) -> None:
+    try:
+        write_batch(tmp_path, {name: (EXTREMES[name], np.random.default_rng(0))})
+    except InputError:
+        return
+    assert run_batch(tmp_path, "host") == []

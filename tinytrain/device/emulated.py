@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.converters.c.writer import constant_arrays
+from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.emulator import head as learning
 from tinytrain.emulator.inference import infer_bytes, run, split_inputs
@@ -40,7 +40,7 @@ class EmulatedDevice:
             output_bytes=model.output_bytes,
             arena_bytes=model.memory.arena_bytes,
             operators=len(model.kernels),
-            constants=len(constant_arrays(model)),
+            constants=len(constant_blocks(model)),
             head_operator=model.head_operator,
             classes=head.classes if head else 0,
             features=head.features if head else 0,
@@ -152,7 +152,7 @@ class EmulatedDevice:
         if space == Space.ARENA:
             return self._arena.tobytes()
         if space == Space.CONSTANT:
-            return constant_arrays(self._model)[index].data.tobytes()
+            return constant_blocks(self._model)[index].data
         return self._region(Region(index))
 
     def _region(self, region: Region) -> bytes:

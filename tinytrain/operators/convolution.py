@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.graph import MAX_ELEMENTS
 from tinytrain.operators.kernel import (
     Kernel,
     Parameters,
@@ -117,8 +118,12 @@ def lower_conv_2d(reading: Reading) -> Kernel:
 def lower_depthwise_conv_2d(reading: Reading) -> Kernel:
     weights, _ = reading.weights(1, 4, channel_axis=3)
     channels = reading.rank(reading.input_index(0), 4)[3]
-    if weights.shape[0] != 1 or weights.shape[3] % channels != 0:
-        raise reading.fail(f"weights of shape {weights.shape} on {channels} input channels")
+    multiplier = reading.integer("depth_multiplier", 1, MAX_ELEMENTS)
+    if weights.shape[0] != 1 or weights.shape[3] != channels * multiplier:
+        raise reading.fail(
+            f"weights of shape {weights.shape} on {channels} input channels with depth_multiplier "
+            f"{multiplier}"
+        )
     return _lower(reading, DepthwiseConv2D, channel_axis=3)
 
 
@@ -132,8 +137,8 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
     slide = windows(reading, shape, (weights.shape[1], weights.shape[2]))
     reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], channels))
     bias = reading.bias(2, channels)
-    reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias)
     multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
+    reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias, shift)
     low, high = activation_range(reading, output)
     parameters = kind(
         input_height=shape[1],

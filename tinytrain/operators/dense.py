@@ -50,8 +50,8 @@ def lower_fully_connected(reading: Reading) -> Kernel:
             f"{result.shape}"
         )
     bias = reading.bias(2, channels)
-    reading.check_accumulator(weights, bias)
     multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
+    reading.check_accumulator(weights, bias, shift)
     low, high = activation_range(reading, output)
     parameters = FullyConnected(
         rows=rows,

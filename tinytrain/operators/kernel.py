@@ -21,14 +21,16 @@ class UnsupportedError(InputError):
 class Parameters:
     """Base of the frozen dataclasses that twin the C structs.
 
-    Fields are Python integers (C: int32_t) or numpy arrays (C: pointers to const), in the names and
-    order of the struct.
+    Fields are Python integers (C: int32_t), then numpy arrays (C: pointers to const), in the names
+    and the order of the struct.
     """
 
     structure: ClassVar[str]
     """The C struct's name, such as tt_convolution."""
     function: ClassVar[str]
     """The C kernel's name, such as tt_conv_2d."""
+    short: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are uint16_t in C."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,12 +190,19 @@ class Reading:
         if found != shape:
             raise self.fail(f"output {self.name(index)} has shape {found}, expected {shape}")
 
-    def check_accumulator(self, weights: npt.NDArray[np.int8], bias: npt.NDArray[np.int32]) -> None:
-        """Refuses weights [channels, ...] whose sums could leave int32 for some input."""
+    def check_accumulator(
+        self,
+        weights: npt.NDArray[np.int8],
+        bias: npt.NDArray[np.int32],
+        shift: npt.NDArray[np.int8],
+    ) -> None:
+        """Refuses weights [channels, ...] whose sums could leave int32 for some input, before or
+        after the left shift of the requantization, or when the zero point is added.
+        """
         magnitude = np.abs(weights.astype(np.int16)).reshape(len(bias), -1)
-        reach = magnitude.sum(axis=1, dtype=np.int64) * 255
-        worst = int((reach + np.abs(bias.astype(np.int64))).max())
-        if worst >= 1 << 31:
+        reach = magnitude.sum(axis=1, dtype=np.int64) * 255 + np.abs(bias.astype(np.int64))
+        worst = int((reach << np.maximum(shift, 0).astype(np.int64)).max())
+        if worst >= (1 << 31) - 256:
             raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")
 
 
@@ -226,6 +235,10 @@ def quantize_real(real: float, quantization: Quantization) -> int:
 
 
 MAX_SHIFT = 30
+
+MAX_ADDENDS = 1 << 23
+"""Of int8 values, so that their sum stays within 32 bits."""
+
 SCALES_TOO_FAR_APART = f"the ratio of its scales is 2^{MAX_SHIFT} or more; check the quantization"
 
 

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tinytrain.operators.convolution import MAX_STRIDE, windows
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range
+from tinytrain.operators.kernel import (
+    MAX_ADDENDS,
+    Kernel,
+    Parameters,
+    Reading,
+    activation_range,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +58,8 @@ def _lower(reading: Reading, kind: type[Pooling]) -> Kernel:
     shape = reading.rank(x, 4)
     height = reading.integer("filter_height", 1, MAX_STRIDE)
     width = reading.integer("filter_width", 1, MAX_STRIDE)
+    if height * width > MAX_ADDENDS:
+        raise reading.fail(f"a filter of {height}x{width}; at most {MAX_ADDENDS} positions")
     slide = windows(reading, shape, (height, width))
     reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], shape[3]))
     low, high = activation_range(reading, output)

@@ -7,7 +7,7 @@ from math import prod
 from typing import ClassVar
 
 from tinytrain.arithmetic import quantize_multiplier
-from tinytrain.operators.kernel import Kernel, Parameters, Reading, check_shift
+from tinytrain.operators.kernel import MAX_ADDENDS, Kernel, Parameters, Reading, check_shift
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,6 +35,10 @@ def lower_mean(reading: Reading) -> Kernel:
     axes = sorted({axis + rank if axis < 0 else axis for axis in given})
     if not axes or axes[0] < 0 or axes[-1] >= rank or axes[-1] - axes[0] + 1 != len(axes):
         raise reading.fail(f"axes {given}; neighbouring axes of a rank-{rank} input are supported")
+    if prod(tensor.shape[axis] for axis in axes) > MAX_ADDENDS:
+        raise reading.fail(
+            f"it averages over {axes} of {tensor.shape}; at most {MAX_ADDENDS} values"
+        )
     outer = prod(tensor.shape[: axes[0]])
     reduced = prod(tensor.shape[axis] for axis in axes)
     inner = prod(tensor.shape[axes[-1] + 1 :])

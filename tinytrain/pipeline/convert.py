@@ -17,7 +17,7 @@ from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions, find_head
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
-from tinytrain.pipeline.output import check_replaceable, new_directory
+from tinytrain.pipeline.output import new_directory
 from tinytrain.pipeline.source import find_source
 from tinytrain.project import check_inputs, check_labels, input_shape, prepare_model, read_arrays
 
@@ -51,7 +51,6 @@ def convert(
     `verify`. Without them the energy of the features is assumed and inputs are random.
     """
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
-    check_replaceable(out, "manifest.json")
     found = find_source(source, representative)
     arrays = {} if samples is None else _read_samples(samples)
 

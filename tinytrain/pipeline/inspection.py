@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tinytrain.errors import InputError
 from tinytrain.graph import Graph, Tensor
 from tinytrain.operators.table import lower_graph
+from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.source import find_source
-from tinytrain.plan.memory import plan_memory
+from tinytrain.plan.memory import MemoryPlan, plan_memory
 from tinytrain.project import load_project
+from tinytrain.report.picture import draw_memory
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,19 @@ class OperatorRow:
 
 
 @dataclass(frozen=True)
+class Stretch:
+    """Where one activation lies in the arena, and when."""
+
+    tensor: str
+    offset: int
+    bytes: int
+    first: int
+    """The operator that writes it; -1 for an input."""
+    last: int
+    """The last operator that reads it; the number of operators for an output."""
+
+
+@dataclass(frozen=True)
 class Inspection:
     name: str
     arena: int | None
@@ -38,6 +54,8 @@ class Inspection:
     inputs: tuple[Mapping[str, object], ...]
     outputs: tuple[Mapping[str, object], ...]
     operators: tuple[OperatorRow, ...]
+    memory: tuple[Stretch, ...]
+    """By offset, then by time; empty where an operator cannot be converted."""
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain inspect --json` prints."""
@@ -63,6 +81,7 @@ class Inspection:
             "inputs": list(self.inputs),
             "outputs": list(self.outputs),
             "operators": rows,
+            "memory": [asdict(stretch) for stretch in self.memory],
         }
 
 
@@ -71,7 +90,7 @@ def inspect(path: Path) -> Inspection:
     graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
     lowering = lower_graph(graph)
     kernels = [kernel for kernel in lowering.kernels if kernel is not None]
-    arena = None if lowering.problems else plan_memory(graph, kernels).arena_bytes
+    plan = None if lowering.problems else plan_memory(graph, kernels)
     alive = _alive(graph)
     rows = tuple(
         OperatorRow(
@@ -90,13 +109,30 @@ def inspect(path: Path) -> Inspection:
     )
     return Inspection(
         graph.name,
-        arena,
+        plan.arena_bytes if plan else None,
         sum(row.macs for row in rows),
         sum(row.weights for row in rows),
         tuple(_entry(graph.tensors[index]) for index in graph.inputs),
         tuple(_entry(graph.tensors[index]) for index in graph.outputs),
         rows,
+        _stretches(graph, plan) if plan else (),
     )
+
+
+def picture_memory(inspection: Inspection, path: Path) -> None:
+    """Draws the arena over time. Raises InputError for a model that cannot be converted."""
+    if not inspection.memory:
+        raise InputError(f"{inspection.name}: has no memory plan: it cannot be converted")
+    with new_file(path) as aside:
+        draw_memory(inspection, aside)
+
+
+def _stretches(graph: Graph, plan: MemoryPlan) -> tuple[Stretch, ...]:
+    found = (
+        Stretch(graph.tensors[p.tensor].name, p.offset, p.bytes, p.first, p.last)
+        for p in plan.placements.values()
+    )
+    return tuple(sorted(found, key=lambda stretch: (stretch.offset, stretch.first)))
 
 
 def _alive(graph: Graph) -> list[int]:

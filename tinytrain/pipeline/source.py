@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tinytrain.converters.formats import Source, read_source
 from tinytrain.errors import InputError
+from tinytrain.project import read_arrays
 
 KERAS = ".keras"
 
@@ -13,8 +14,8 @@ KERAS = ".keras"
 def find_source(path: Path, representative: Path | None = None) -> Source:
     """The model file at `path`, or the .tflite that TensorFlow makes of a .keras.
 
-    `representative`: an .npy or .npz of float inputs (n, *input shape), which a .keras needs and
-    nothing else takes.
+    `representative`: an .npy of float inputs (n, *input shape), or an .npz with them under x or,
+    for several inputs, under the inputs' names. A .keras needs it, and nothing else takes it.
     """
     if path.suffix.lower() != KERAS:
         source = read_source(path)
@@ -31,4 +32,5 @@ def find_source(path: Path, representative: Path | None = None) -> Source:
         )
     from tinytrain.training.keras_file import quantize_file
 
-    return Source(path.name, "tflite", quantize_file(path, representative))
+    data = quantize_file(path, read_arrays(representative), representative)
+    return Source(path.name, "tflite", data)

@@ -5,15 +5,29 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tinytrain.errors import InputError
+
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from tinytrain.adapt.experiment import Experiment
+    from tinytrain.pipeline.inspection import Inspection, Stretch
+
+
+def _figure() -> type[Figure]:
+    """Matplotlib's figure, which draws without a display."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise InputError("a picture needs matplotlib: pip install 'tinytrain[train]'") from error
+    return Figure
 
 
 def draw_learning(experiment: Experiment, path: Path) -> None:
     """Accuracy over samples seen, a line for each user and a thick one for their mean."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4.5), dpi=120, layout="constrained")
+    figure_type = _figure()
+    figure = figure_type(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     curves = [user.curve for user in experiment.users]
     for user in experiment.users:
@@ -32,3 +46,38 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
     figure.savefig(path, format="png")
+
+
+def draw_memory(inspection: Inspection, path: Path) -> None:
+    """The arena over time: a box for each activation, from its writer to its last reader."""
+    figure_type = _figure()
+    steps = len(inspection.operators)
+    figure = figure_type(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    for index, stretch in enumerate(inspection.memory):
+        _draw_stretch(axes, stretch, f"C{index % 10}", steps)
+    axes.set_xlim(-1, steps + 1)
+    axes.set_ylim(0, inspection.arena)
+    labels = [f"{row.index} {row.name.lower()}" for row in inspection.operators]
+    axes.set_xticks([step + 0.5 for step in range(steps)], labels, rotation=60, ha="right")
+    axes.set_ylabel("offset in the arena, bytes")
+    axes.set_title(f"{inspection.name}: arena of {inspection.arena:,} bytes", fontsize=10)
+    figure.savefig(path, format="png")
+
+
+def _draw_stretch(axes: Axes, stretch: Stretch, color: str, steps: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    width = min(stretch.last, steps) - stretch.first + 1
+    corner = (stretch.first, stretch.offset)
+    axes.add_patch(
+        Rectangle(corner, width, stretch.bytes, facecolor=color, edgecolor="black", alpha=0.6)
+    )
+    axes.text(
+        stretch.first + width / 2,
+        stretch.offset + stretch.bytes / 2,
+        f"{stretch.bytes:,}",
+        ha="center",
+        va="center",
+        fontsize=7,
+    )

@@ -2,33 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tinytrain.errors import InputError
-from tinytrain.project import read_arrays
 from tinytrain.training.network import Model, load_keras
 from tinytrain.training.quantize import to_tflite
 
 
-def quantize_file(path: Path, representative: Path) -> bytes:
+def quantize_file(path: Path, arrays: Mapping[str, NDArray[np.generic]], origin: Path) -> bytes:
     """The bytes of the .tflite.
 
-    `representative`: an .npy of float inputs (n, *input shape), or an .npz with one such array,
-    or, for several inputs, one under each input's name. Raises InputError, one line, for a file
-    that Keras cannot load, inputs that do not fit, and a missing TensorFlow.
+    `arrays`: float inputs (n, *input shape), under x or, for several inputs, each under the
+    input's name; `origin` is where they come from, for messages. Raises InputError, one line, for
+    a file that Keras cannot load, inputs that do not fit, and a missing TensorFlow.
     """
-    arrays = read_arrays(representative)
-    if not path.is_file():
-        raise InputError(f"{path}: cannot read the model: no such file")
     model = load_network(path)
-    return to_tflite(model, check_representative(model, arrays, representative))
+    return to_tflite(model, check_representative(model, arrays, origin))
 
 
 def load_network(path: Path) -> Model:
     """The file's network. Code in the file (a Lambda layer) is never run: Keras's safe mode."""
+    if not path.is_file():
+        raise InputError(f"{path}: cannot read the model: no such file")
     keras = load_keras()
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -42,7 +41,7 @@ def load_network(path: Path) -> Model:
 
 
 def check_representative(
-    model: Model, arrays: dict[str, NDArray[np.generic]], path: Path
+    model: Model, arrays: Mapping[str, NDArray[np.generic]], origin: Path
 ) -> list[NDArray[np.float32]]:
     """For each input of the network its array, (n, *shape) float32, n the same for all."""
     sources = model.inputs
@@ -54,15 +53,15 @@ def check_representative(
     missing = [name for name in names if name not in arrays]
     if missing:
         raise InputError(
-            f"{path}: no array {missing[0]!r}; the network's inputs are {', '.join(names)}, "
+            f"{origin}: no array {missing[0]!r}; the network's inputs are {', '.join(names)}, "
             f"found are {', '.join(arrays) or 'none'}"
         )
     found = [
-        _check(arrays[source.name], tuple(source.shape[1:]), f"{path}: {source.name}")
+        _check(arrays[source.name], tuple(source.shape[1:]), f"{origin}: {source.name}")
         for source in sources
     ]
     if len({len(array) for array in found}) > 1:
-        raise InputError(f"{path}: {[len(array) for array in found]} samples; one number for all")
+        raise InputError(f"{origin}: {[len(array) for array in found]} samples; one number for all")
     return found
 
 
