@@ -113,6 +113,7 @@ class _Fold:
                 )
         result: Value | None = None
         try:
+            _require_supported(node)
             operands = tuple(self._read(node, name) for name in node.inputs)
             if all(
                 found is not None or not name
@@ -132,18 +133,11 @@ class _Fold:
 
     def _evaluate(self, call: Call) -> Value:
         node = call.node
-        if not node.outputs or not node.outputs[0]:
-            raise node.fail("it has no output")
-        if node.kind in QUANTIZERS and node.domain in DOMAINS:
-            return self._quantize(call) if node.kind == "QuantizeLinear" else _dequantize(call)
-        if node.domain == "" and node.kind == "Constant":
-            return _constant(node)
-        evaluate = NODES.get(node.kind) if node.domain == "" else None
-        if evaluate is None:
-            origin = f"of domain {node.domain} " if node.domain else ""
-            supported = ", ".join(sorted((*NODES, *QUANTIZERS)))
-            raise node.fail(f"{origin}is not supported; supported are {supported}")
-        return evaluate(call)
+        if node.kind == "QuantizeLinear":
+            return self._quantize(call)
+        if node.kind == "DequantizeLinear":
+            return _dequantize(call)
+        return _constant(node) if node.kind == "Constant" else NODES[node.kind](call)
 
     def _quantize(self, call: Call) -> Value:
         wanted, dtype = _parameters(call)
@@ -205,7 +199,7 @@ class _Fold:
             order = channels_last(len(edge.shape))
         layout = layout_of(edge.shape, order)
         shape = tuple(edge.shape[axis] for axis in order)
-        if shape != edge.shape:
+        if not layout.plain:
             self._note("input", edge.name, shape, edge.shape)
         tensor = self.inputs[edge.name] = self.builder.input(edge.name, shape, quantized)
         return Activation(tensor, edge.shape, layout, True)
@@ -246,9 +240,19 @@ class _Fold:
         if rank in (3, 4) and value.layout == layout_of(value.shape, channels_last(rank)):
             order = channels_last(rank)
         shape = tuple(value.shape[axis] for axis in order)
-        if shape != value.shape:
+        if not layout_of(value.shape, order).plain:
             self._note("output", name, shape, value.shape)
         return self.builder.arranged(value, order)
+
+
+def _require_supported(node: Node) -> None:
+    known = node.kind in (*NODES, "Constant") and node.domain == ""
+    if not known and not (node.kind in QUANTIZERS and node.domain in DOMAINS):
+        origin = f"of domain {node.domain} " if node.domain else ""
+        supported = ", ".join(sorted((*NODES, *QUANTIZERS)))
+        raise node.fail(f"{origin}is not supported; supported are {supported}")
+    if not node.outputs or not node.outputs[0]:
+        raise node.fail("it has no output")
 
 
 def _kernel_shape(node: Node) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.converters.onnx.wire import WireError, count_fields
 from tinytrain.converters.tflite import MAX_NAME
 from tinytrain.errors import InputError
 from tinytrain.graph import MAX_ELEMENTS, MAX_RANK
@@ -25,7 +26,10 @@ OPSETS = (11, 28)
 """Lowest and highest version of the standard operators; below 11 Clip and Pad differ."""
 
 MAX_FILE_BYTES = 16 << 20
-"""Protobuf's objects take many times the bytes of the file that they came from."""
+"""Packed numbers take up to eight times their bytes in memory."""
+
+MAX_FIELDS = 1 << 17
+"""Fields of all messages in the file. A quantized operator comes with some 200."""
 
 MAX_ENTRIES = 1 << 13
 """Nodes, or initializers. A quantized operator comes with up to five nodes and ten constants."""
@@ -122,13 +126,18 @@ def read_file(data: bytes, name: str) -> File:
     if graph.sparse_initializer:
         raise InputError(f"{name}: sparse initializers are not supported; store them densely")
     constants = {
-        entry.name: _array(entry, f"{name}: initializer '{_printable(entry.name)}'")
+        _text(entry.name): _array(entry, f"{name}: initializer '{_printable(entry.name)}'")
         for entry in graph.initializer
     }
     nodes = tuple(_node(entry, index, name) for index, entry in enumerate(graph.node))
     # Files of the first IR versions list initializers among the inputs.
-    inputs = tuple(_edge(entry, name) for entry in graph.input if entry.name not in constants)
-    return File(name, opset, nodes, constants, inputs, tuple(o.name for o in graph.output))
+    inputs = tuple(
+        _edge(entry, name) for entry in graph.input if _text(entry.name) not in constants
+    )
+    outputs = tuple(_text(entry.name) for entry in graph.output)
+    if not outputs:
+        raise InputError(f"{name}: the graph has no output")
+    return File(name, opset, nodes, constants, inputs, outputs)
 
 
 def _decode(data: bytes, name: str) -> Any:
@@ -142,8 +151,10 @@ def _decode(data: bytes, name: str) -> Any:
         ) from error
     model = onnx.ModelProto()
     try:
+        if count_fields(data, model.DESCRIPTOR, MAX_FIELDS) > MAX_FIELDS:
+            raise InputError(f"{name}: more than {MAX_FIELDS} fields; not a model of this size")
         model.ParseFromString(data)
-    except (DecodeError, RuntimeError) as error:
+    except (DecodeError, RuntimeError, WireError) as error:
         raise InputError(f"{name}: not an ONNX file, or a damaged one") from error
     if not model.graph.node:
         raise InputError(f"{name}: not an ONNX file (it has no nodes)")
@@ -161,7 +172,13 @@ def _opset(model: Any, name: str) -> int:
     return int(versions[0])
 
 
-def _printable(text: str) -> str:
+def _text(value: str | bytes) -> str:
+    """A name; protobuf gives bytes where it is not UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
+def _printable(value: str | bytes) -> str:
+    text = _text(value)
     return "".join(c if c.isprintable() else "?" for c in text[:MAX_NAME])
 
 
@@ -177,14 +194,14 @@ def _node(entry: Any, index: int, file: str) -> Node:
     for attribute in entry.attribute:
         value = _attribute(attribute, where)
         if value is not None:
-            attributes[attribute.name] = value
+            attributes[_text(attribute.name)] = value
     return Node(
         index,
         kind,
         "" if entry.domain == "ai.onnx" else _printable(entry.domain),
         name,
-        tuple(entry.input),
-        tuple(entry.output),
+        tuple(_text(edge) for edge in entry.input),
+        tuple(_text(edge) for edge in entry.output),
         attributes,
     )
 
@@ -259,4 +276,4 @@ def _edge(entry: Any, file: str) -> Edge:
                 f"{where}: dimension {axis} is open or out of range; give it a number "
                 "(python -m onnxruntime.tools.make_dynamic_shape_fixed)"
             )
-    return Edge(entry.name, dtype, tuple(shape))
+    return Edge(_text(entry.name), dtype, tuple(shape))

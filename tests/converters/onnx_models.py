@@ -107,6 +107,44 @@ def quantize(network: Network, folder: Path, scheme: Scheme | None = None) -> Pa
     return target
 
 
+def surround(network: Network, folder: Path, scheme: Scheme | None = None) -> Path:
+    """The path of the model with quantizers around it, which ONNX Runtime's quantizer leaves out
+    where nothing but such nodes is there. Operators that only move or choose numbers keep their
+    input's scale, as they do there.
+    """
+    scheme = scheme or Scheme()
+    model = network.build()
+    onnx.save(model, folder / "float.onnx")
+    x = inputs(network.shape)
+    y = runtime_outputs(folder / "float.onnx", x)
+    inner = model.graph.node
+    shared = inner[-1].op_type in ("AveragePool", "MaxPool", "Pad")
+    inner[0].input[0], inner[-1].output[0] = "xd", "yf"
+    nodes = [
+        *(helper.make_node(f"{kind}Linear", [source, "xs", "xz"], [target])
+          for kind, source, target in (("Quantize", "x", "xq"), ("Dequantize", "xq", "xd"))),
+        *inner,
+        *(helper.make_node(f"{kind}Linear", [source, "ys", "yz"], [target])
+          for kind, source, target in (("Quantize", "yf", "yq"), ("Dequantize", "yq", "y"))),
+    ]  # fmt: skip
+    constants = dict(network.constants)
+    for name, values in (("x", x), ("y", x if shared else y)):
+        constants[f"{name}s"], constants[f"{name}z"] = _levels(values, scheme)
+    around = Network(nodes, network.shape, constants, network.opset)
+    onnx.save(around.build(), folder / "model.onnx")
+    return folder / "model.onnx"
+
+
+def _levels(values: Float, scheme: Scheme) -> tuple[NDArray[np.float32], NDArray[Any]]:
+    """Scale and zero point that hold the values' range."""
+    dtype = np.dtype(scheme.activations.removeprefix("Q").lower())
+    low, high = min(0.0, float(values.min())), max(0.0, float(values.max()))
+    if scheme.symmetric:
+        return np.float32(max(-low, high) / 127), dtype.type(0)
+    scale = np.float32((high - low) / 255)
+    return scale, dtype.type(round(np.iinfo(dtype).min - low / float(scale)))
+
+
 def runtime_outputs(path: Path, x: Float) -> Float:
     """(n, elements): every operator in float between its quantizers, as the file says."""
     options = onnxruntime.SessionOptions()
@@ -124,7 +162,7 @@ def channels_last(values: NDArray[Any], shape: Sequence[int]) -> NDArray[Any]:
 def emulated_outputs(graph: Graph, x: Float) -> Float:
     """(n, elements) real values of the graph's output, of real inputs in ONNX's order."""
     source = graph.tensors[graph.inputs[0]]
-    if source.shape != (1, *x.shape[1:]):
+    if any(note.startswith("input") for note in graph.notes):
         x = channels_last(x, x.shape).reshape(len(x), *source.shape[1:])
     assert source.quantization is not None
     scale, zero_point = source.quantization.scale, source.quantization.zero_point
@@ -136,15 +174,16 @@ def emulated_outputs(graph: Graph, x: Float) -> Float:
 
 
 def steps_apart(path: Path) -> NDArray[np.float64]:
-    """How far emulator and ONNX Runtime are apart, in steps of our output's scale."""
+    """How far emulator and ONNX Runtime are apart, in steps of the coarser of both outputs."""
     graph = parse_onnx(path.read_bytes(), path.name)
     model = onnx.load(path)
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim]
     x = inputs(shape)
     expected, found = runtime_outputs(path, x), emulated_outputs(graph, x)
     output = graph.tensors[graph.outputs[0]]
-    if graph.notes and graph.notes[-1].startswith("output"):
-        extents = output.shape
-        expected = channels_last(expected, (1, extents[-1], *extents[1:-1]))
+    if any(note.startswith("output") for note in graph.notes):
+        expected = channels_last(expected, (1, output.shape[-1], *output.shape[1:-1]))
     assert output.quantization is not None
-    return np.abs(found - expected) / output.quantization.scale[0]
+    constants = {entry.name: entry for entry in model.graph.initializer}
+    last = float(numpy_helper.to_array(constants[model.graph.node[-1].input[1]]))
+    return np.abs(found - expected) / max(last, float(output.quantization.scale[0]))

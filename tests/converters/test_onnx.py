@@ -1,9 +1,9 @@
 """ONNX Runtime's QDQ models give the same answers here, but for rounding.
 
 ONNX computes an operator in float between DequantizeLinear and QuantizeLinear, tinytrain in
-integers by TensorFlow Lite's rules, so now and then an output is one step of its scale off. A
-single operator stays within one step on every element, at least MOST exactly equal; a network of
-some ten operators stays within one step on at least NETWORK of its elements.
+integers by TensorFlow Lite's rules, which round twice, so now and then an output is one step of its
+scale off. A single operator stays within one step on every element, at least MOST of them equal; a
+network of up to ten operators stays within one step on at least NETWORK of its elements.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from tests.converters.onnx_models import (
     Scheme,
     quantize,
     steps_apart,
+    surround,
     weights,
 )
 from tinytrain.converters.onnx.folding import parse_onnx
@@ -35,7 +36,12 @@ from tinytrain.pipeline.convert import convert
 from tinytrain.pipeline.verify import verify
 from tinytrain.project import load_project
 
-MOST = 0.95
+MOST = 0.9
+MANY = 0.7
+"""Of operators that are further from float: MEAN rounds twice at a gain far below 1; ties of
+AveragePool go away from zero; Softmax, Sigmoid and Tanh have an output scale of their own at the
+end of a graph."""
+FURTHER = ("AveragePool", "ReduceMean", "GlobalAveragePool", "Softmax", "Sigmoid", "Tanh")
 NETWORK = 0.95
 EXACT = 1e-3
 """Of a step: float32 rounding in ONNX Runtime."""
@@ -56,6 +62,11 @@ def depthwise(multiplier: int) -> Network:
 
 def one(kind: str, shape: tuple[int, ...] = (1, 3, 8, 6), **attributes: Any) -> Network:
     return Network([node(kind, ["x"], ["y"], **attributes)], shape)
+
+
+def transposed(*order: int) -> Network:
+    nodes = [node("Transpose", ["x"], ["t"], perm=order), node("Relu", ["t"], ["y"])]
+    return Network(nodes, (1, 3, 8, 6))
 
 
 def with_constants(
@@ -122,16 +133,19 @@ OPERATORS: dict[str, Callable[[], Network]] = {
     ),
     "add_a_constant": lambda: with_constants("Add", (1, 3, 8, 6), {"c": weights(3, 1, 1)}),
     "multiply_a_constant": lambda: with_constants("Mul", (1, 3, 8, 6), {"c": weights(3, 8, 1)}),
-    "transpose": lambda: one("Transpose", perm=[0, 2, 3, 1]),
-    "transpose_all": lambda: one("Transpose", perm=[0, 3, 1, 2]),
+    "transpose": lambda: transposed(0, 2, 3, 1),
+    "transpose_another_way": lambda: transposed(0, 3, 1, 2),
 }
 
 
+@pytest.mark.parametrize("scheme", ["per_channel", "symmetric_per_tensor", "uint8"])
 @pytest.mark.parametrize("name", OPERATORS)
-def test_an_operator_agrees_within_one_step(name: str, tmp_path: Path) -> None:
-    apart = steps_apart(quantize(OPERATORS[name](), tmp_path))
+def test_an_operator_agrees_within_one_step(name: str, scheme: str, tmp_path: Path) -> None:
+    network = OPERATORS[name]()
+    quantized = network.nodes[0].op_type in ("Add", "Conv", "Gemm", "MatMul", "Mul")
+    apart = steps_apart((quantize if quantized else surround)(network, tmp_path, SCHEMES[scheme]))
     assert apart.max() <= 1 + EXACT
-    assert (apart <= 0.5).mean() >= MOST
+    assert (apart <= 0.5).mean() >= (MANY if network.nodes[0].op_type in FURTHER else MOST)
 
 
 def flattened() -> Network:
@@ -444,6 +458,15 @@ def test_a_constant_named_many_times_is_refused_before_memory_runs_out() -> None
     constants = {"w": np.ones((size, size), np.int8), "s": np.float32(1), "z": np.int8(0)}
     model = Network(nodes, (1, size), constants).build()
     refuse(model, "constants", "at most")
+
+
+@pytest.mark.parametrize("entry", [b"\x0a\x00", b"\x2a\x00", b"\x5a\x00"])
+def test_millions_of_empty_entries_are_refused_before_they_are_decoded(entry: bytes) -> None:
+    """Nodes, initializers, inputs: two bytes each in the file, hundreds in memory."""
+    body = entry * (4 << 20)
+    length = bytes([len(body) & 0x7F | 0x80, len(body) >> 7 & 0x7F | 0x80,
+                    len(body) >> 14 & 0x7F | 0x80, len(body) >> 21])  # fmt: skip
+    refuse(b"\x3a" + length + body, "more than 131072 fields")
 
 
 MUTANTS = 300

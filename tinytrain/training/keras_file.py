@@ -32,9 +32,11 @@ def load_network(path: Path) -> Model:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except Exception as error:
-        # Keras raises most kinds for a damaged or foreign file; the first line says which.
-        first = str(error).strip().splitlines()[:1] or [type(error).__name__]
-        raise InputError(f"{path}: Keras cannot load it: {first[0][:300]}") from error
+        # Keras raises most kinds for a damaged or foreign file. The first sentence says which; the
+        # next ones tell how to switch the safe mode off.
+        text = str(error).strip() or type(error).__name__
+        first = text.splitlines()[0].split(". ")[0][:300]
+        raise InputError(f"{path}: Keras cannot load it: {first}") from error
     if not getattr(model, "inputs", None):
         raise InputError(f"{path}: the network has no fixed inputs; build it, then save it again")
     return model
