@@ -57,7 +57,9 @@ ROOMS = {
         "the rooms above, but not the emulator", ("converters",), {*ABOVE_MODEL, "model"}
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
-    "protocol": Room("head", ("tinytrain/protocol", "tinytrain/generate"), {"head"}),
+    "protocol": Room(
+        "graph, head", ("tinytrain/protocol", "tinytrain/generate"), {"graph", "head"}
+    ),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),
@@ -247,11 +249,16 @@ def parameter_classes(base: type = Parameters) -> list[type[Parameters]]:
     return [found for kind in kinds for found in parameter_classes(kind) or [kind]]
 
 
+NUMBERS = {int: "integer", float: "float"}
+
+
 def c_type(hint: object) -> str:
-    """The C type of a dataclass's field: an integer, or a pointer to constant numbers."""
-    if hint is int:
-        return "integer"
+    """The C type of a dataclass's field: a number, a struct, or a pointer to constants."""
+    if isinstance(hint, type):
+        return hint.structure if issubclass(hint, Parameters) else NUMBERS[hint]
     (dtype,) = get_args(get_args(hint)[1])
+    if dtype is np.generic:
+        return "const void *"
     return f"const {np.dtype(dtype).name}_t *"
 
 

@@ -38,26 +38,6 @@ class ConstantArray:
         return wrapped(_literal(value) for value in self.data.reshape(-1).tolist())
 
 
-@dataclass(frozen=True)
-class ConstantStruct:
-    """A parameters struct in flash, with designated initializers: numbers first, then pointers."""
-
-    name: str
-    type: str
-    members: tuple[tuple[str, str], ...]
-    scalars: tuple[tuple[str, int], ...]
-    """The members that are numbers."""
-    layout: str
-    """Of those, as a format of Python's struct."""
-
-    @property
-    def size_of_scalars(self) -> str:
-        """C for the bytes in front of the first pointer."""
-        if len(self.scalars) == len(self.members):
-            return f"sizeof {self.name}"
-        return f"offsetof({self.type}, {self.members[len(self.scalars)][0]})"
-
-
 @dataclass(frozen=True, eq=False)
 class ConstantBlock:
     """A stretch of flash that a device can read back, and what has to be there."""
@@ -65,8 +45,6 @@ class ConstantBlock:
     name: str
     pointer: str
     """C for its address."""
-    size: str
-    """C for its bytes."""
     data: bytes
     layout: str
     """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
@@ -76,12 +54,28 @@ class ConstantBlock:
     def items(self, data: bytes) -> npt.NDArray[Any]:
         """The numbers in what was read back."""
         if self.labels:
-            return np.array(struct.unpack(self.layout, data), np.int64)
+            return np.array(struct.unpack(self.layout, data))
         return np.frombuffer(data, self.layout)
 
     def describe(self, item: int) -> str:
         """An item as messages name it."""
         return f"{self.name}.{self.labels[item]}" if self.labels else f"{self.name}[{item}]"
+
+
+@dataclass(frozen=True)
+class ConstantStruct:
+    """A parameters struct in flash, with designated initializers."""
+
+    name: str
+    type: str
+    members: tuple[tuple[str, str], ...]
+    runs: tuple[ConstantBlock, ...]
+    """Its numbers: a block for each run of them without a pointer or struct in between."""
+
+    @property
+    def initializer(self) -> str:
+        """For a struct inside another."""
+        return "{" + ", ".join(f".{member} = {value}" for member, value in self.members) + "}"
 
 
 def wrapped(items: Iterable[str]) -> str:
@@ -91,24 +85,60 @@ def wrapped(items: Iterable[str]) -> str:
     )
 
 
-def _literal(value: int) -> str:
-    """INT32_MIN has no literal in C: its digits are out of range before the sign applies."""
+def _literal(value: int | float) -> str:
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
+    are written in hexadecimal, which loses nothing.
+    """
+    if isinstance(value, float):
+        return f"{value.hex()}f"
     return "INT32_MIN" if value == -(1 << 31) else str(value)
 
 
-def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArray], ConstantStruct]:
-    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`."""
+def constants_of(
+    parameters: Parameters, prefix: str, place: str = ""
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`.
+
+    An empty array is NULL; parameters inside parameters are a struct inside the struct, at `place`.
+    """
+    place = place or prefix
     arrays: list[ConstantArray] = []
     members: list[tuple[str, str]] = []
-    scalars: list[tuple[str, int]] = []
+    runs: list[ConstantBlock] = []
+    numbers: dict[str, int | float] = {}
     for field in fields(parameters):  # type: ignore[arg-type]
         value = getattr(parameters, field.name)
-        if isinstance(value, np.ndarray):
-            arrays.append(ConstantArray(f"{prefix}_{field.name}", value))
-            members.append((field.name, arrays[-1].name))
-        else:
+        name = f"{prefix}_{field.name}"
+        if isinstance(value, int | float):
             members.append((field.name, _literal(value)))
-            scalars.append((field.name, value))
-    layout = "<" + "".join("H" if name in parameters.short else "i" for name, _ in scalars)
-    structure = parameters.structure
-    return arrays, ConstantStruct(prefix, structure, tuple(members), tuple(scalars), layout)
+            numbers[field.name] = value
+            continue
+        runs += _run(parameters, place, numbers)
+        numbers = {}
+        if isinstance(value, Parameters):
+            found, inner = constants_of(value, name, f"{place}.{field.name}")
+            arrays += found
+            runs += inner.runs
+            members.append((field.name, inner.initializer))
+        else:
+            arrays += [ConstantArray(name, value)] if value.size else []
+            members.append((field.name, name if value.size else "NULL"))
+    runs += _run(parameters, place, numbers)
+    return arrays, ConstantStruct(prefix, parameters.structure, tuple(members), tuple(runs))
+
+
+def _run(
+    parameters: Parameters, place: str, numbers: dict[str, int | float]
+) -> list[ConstantBlock]:
+    """Neighbouring numbers of a struct; all are 4 bytes, but for the short ones."""
+    if not numbers:
+        return []
+
+    def letter(name: str) -> str:
+        if name in parameters.short:
+            return "H"
+        return "f" if isinstance(numbers[name], float) else "i"
+
+    layout = "<" + "".join(letter(name) for name in numbers)
+    data = struct.pack(layout, *numbers.values())
+    return [ConstantBlock(place, f"&{place}.{next(iter(numbers))}", data, layout, tuple(numbers))]

@@ -196,6 +196,10 @@ def _is_nothing(model: Model, kernel: Kernel) -> bool:
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
     outputs = [_pointer(model, tensor, "") for tensor in kernel.outputs]
+    if kernel.parameters.input_array:
+        inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
+    if kernel.parameters.output_array:
+        outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
     nothing = _is_nothing(model, kernel)
     result = model.graph.tensors[kernel.outputs[0]]
     comment = f"{kernel.kind} -> {_describe(result)}" + (", in place" if nothing else "")
@@ -224,22 +228,14 @@ def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
     arrays, structs = _constants(model)
     return (
         *(_array_block(array) for array in arrays),
-        *(_scalar_block(struct) for struct in structs),
+        *(run for struct in structs for run in struct.runs),
         *(_slot_block(name, slots) for name, slots in _slots(model).items()),
     )
 
 
 def _array_block(array: ConstantArray) -> ConstantBlock:
     data = np.ascontiguousarray(array.data)
-    size = f"sizeof {array.name}"
-    return ConstantBlock(array.name, array.name, size, data.tobytes(), data.dtype.str)
-
-
-def _scalar_block(struct: ConstantStruct) -> ConstantBlock:
-    names = tuple(name for name, _ in struct.scalars)
-    data = pack(struct.layout, *(value for _, value in struct.scalars))
-    size = struct.size_of_scalars
-    return ConstantBlock(struct.name, f"&{struct.name}", size, data, struct.layout, names)
+    return ConstantBlock(array.name, array.name, data.tobytes(), data.dtype.str)
 
 
 def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:
@@ -248,7 +244,7 @@ def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:
     labels = tuple(
         f"{part} of {index}" for index in range(len(slots)) for part in ("offset", "bytes")
     )
-    return ConstantBlock(name, name, f"sizeof {name}", data, layout, labels)
+    return ConstantBlock(name, name, data, layout, labels)
 
 
 def _slots(model: Model) -> dict[str, list[Placement]]:

@@ -15,17 +15,45 @@ from tinytrain.converters.tflite_schema import Field
 from tinytrain.operators.table import OPERATORS
 
 TABLES = {
+    "ABS": "AbsOptions",
     "ADD": "AddOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
+    "DEQUANTIZE": "DequantizeOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
+    "HARD_SWISH": "HardSwishOptions",
+    "LEAKY_RELU": "LeakyReluOptions",
+    "LOGISTIC": "NONE",
+    "MAXIMUM": "MaximumMinimumOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
+    "MINIMUM": "MaximumMinimumOptions",
+    "MUL": "MulOptions",
+    "PRELU": "NONE",
+    "QUANTIZE": "QuantizeOptions",
+    "RELU": "NONE",
+    "RELU6": "NONE",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "ARG_MAX": "ArgMaxOptions",
+    "CONCATENATION": "ConcatenationOptions",
+    "EXPAND_DIMS": "ExpandDimsOptions",
+    "MIRROR_PAD": "MirrorPadOptions",
+    "PAD": "PadOptions",
+    "PADV2": "PadV2Options",
+    "REDUCE_MAX": "ReducerOptions",
+    "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SPLIT": "SplitOptions",
+    "SQUEEZE": "SqueezeOptions",
+    "STRIDED_SLICE": "StridedSliceOptions",
+    "SUM": "ReducerOptions",
+    "TRANSPOSE": "TransposeOptions",
+    "TRANSPOSE_CONV": "TransposeConvOptions",
+    "SUB": "SubOptions",
+    "TANH": "NONE",
 }
-"""The options table of an operator, by its name in the schema."""
+"""The options table of an operator, by its name in the schema; NONE where it has no options."""
 
 NAMES = {
     "activation": "fusedActivationFunction",

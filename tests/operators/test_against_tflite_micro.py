@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -22,229 +21,30 @@ from numpy.typing import NDArray
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
+from tests.operators import (
+    strategies_elementwise,
+    strategies_int16,
+    strategies_layout,
+    strategies_lookup,
+    strategies_quantize,
+    strategies_weighted,
+)
+from tests.operators.cases import (
+    Case,
+    activations,
+    extent,
+    scales,
+    seeds,
+    shapes,
+    zero_points,
+)
+from tests.operators.strategies_weighted import FullyConnected, windows
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "200"))
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
-
-Bytes = NDArray[np.int8]
-
-
-class Case:
-    """What is random about a model with one operator. `seed` gives constants and samples."""
-
-    seed: int
-
-    @property
-    def rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    def build(self) -> bytes:
-        """The .tflite file."""
-        raise NotImplementedError
-
-
-def numbers(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> Bytes:
-    if style == "extremes":
-        return rng.choice(np.array([-128, -127, 127], np.int8), shape)
-    if style == "zeros":
-        return np.zeros(shape, np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
-
-
-styles = st.sampled_from(["any", "any", "extremes", "zeros"])
-scales = st.floats(2.0**-10, 4.0, width=32)
-zero_points = st.integers(-128, 127)
-activations = st.sampled_from(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
-biases = st.sampled_from(["none", "left out", "small", "large"])
-seeds = st.integers(0, 2**32 - 1)
-pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
-
-
-def shapes(elements: int = 600, rank: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
-    extents = st.lists(st.integers(1, 12), min_size=1, max_size=rank)
-    return extents.map(tuple).filter(lambda shape: prod(shape) <= elements)
-
-
-@dataclass(frozen=True)
-class Weighted(Case):
-    """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights, biases, rescaling.
-
-    `gain` is log2 of output scale / (input scale * weight scale).
-    """
-
-    input_scale: float
-    input_zero_point: int
-    weight_scale: float
-    output_zero_point: int
-    gain: float
-    per_channel: bool
-    weight_style: str
-    bias: str
-    activation: str
-    seed: int
-
-    @property
-    def bias_limit(self) -> int:
-        """Sums must not overflow when they are shifted left: the reference is undefined there."""
-        return 1 << int(min(30.0, 25.0 + self.gain)) if self.bias == "large" else 5000
-
-    def operator(
-        self,
-        kind: str,
-        input_shape: tuple[int, ...],
-        weight_shape: tuple[int, ...],
-        channel_axis: int,
-        output_shape: tuple[int, ...],
-        options: tuple[str, dict[str, Any]],
-    ) -> bytes:
-        rng = self.rng
-        channels = weight_shape[channel_axis]
-        spread = 2.0 ** rng.uniform(-3, 3, channels) if self.per_channel else np.ones(1)
-        weight_scale = (self.weight_scale * spread).astype(np.float32)
-        output_scale = self.input_scale * self.weight_scale * 2.0**self.gain
-        weights = numbers(rng, weight_shape, self.weight_style)
-        bias = rng.integers(-self.bias_limit, self.bias_limit + 1, channels)
-        tensors = [
-            Tensor(input_shape, scale=self.input_scale, zero_point=self.input_zero_point),
-            Tensor(weight_shape, scale=weight_scale, axis=channel_axis, data=weights),
-            Tensor(output_shape, scale=output_scale, zero_point=self.output_zero_point),
-            Tensor((channels,), "int32", weight_scale * np.float32(self.input_scale), data=bias),
-        ]
-        inputs = {"none": (0, 1, -1), "left out": (0, 1)}.get(self.bias, (0, 1, 3))
-        table, values = options
-        values = {**values, "fusedActivationFunction": self.activation}
-        return build(tensors, [Operator(kind, inputs, (2,), table, values)], [0], [2])
-
-
-weighted = {
-    "input_scale": scales,
-    "input_zero_point": zero_points,
-    "weight_scale": scales,
-    "output_zero_point": zero_points,
-    "gain": st.floats(-4.0, 24.0),
-    "per_channel": st.booleans(),
-    "weight_style": styles,
-    "bias": biases,
-    "activation": activations,
-    "seed": seeds,
-}
-
-
-def extent(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Outputs along one axis, as TensorFlow's documentation of tf.nn.convolution states them."""
-    if padding == "SAME":
-        return -(-size // stride)
-    return -(-(size - (kernel - 1) * dilation) // stride)
-
-
-@dataclass(frozen=True)
-class Convolution(Weighted):
-    """Pairs are (height, width)."""
-
-    size: tuple[int, int]
-    channels: int
-    filters: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: str
-
-    @property
-    def output_size(self) -> tuple[int, ...]:
-        along = zip(self.size, self.kernel, self.stride, self.dilation, strict=True)
-        return tuple(extent(*axis, self.padding) for axis in along)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return {
-            "padding": self.padding,
-            "strideH": self.stride[0],
-            "strideW": self.stride[1],
-            "dilationHFactor": self.dilation[0],
-            "dilationWFactor": self.dilation[1],
-        }
-
-
-class Conv2D(Convolution):
-    def build(self) -> bytes:
-        return self.operator(
-            "CONV_2D",
-            (1, *self.size, self.channels),
-            (self.filters, *self.kernel, self.channels),
-            0,
-            (1, *self.output_size, self.filters),
-            ("Conv2DOptions", self.options),
-        )
-
-
-class DepthwiseConv2D(Convolution):
-    """`filters`: the depth multiplier. The reference crashes at a bias of index -1."""
-
-    def build(self) -> bytes:
-        channels = self.channels * self.filters
-        return self.operator(
-            "DEPTHWISE_CONV_2D",
-            (1, *self.size, self.channels),
-            (1, *self.kernel, channels),
-            3,
-            (1, *self.output_size, channels),
-            ("DepthwiseConv2DOptions", {**self.options, "depthMultiplier": self.filters}),
-        )
-
-
-@st.composite
-def windows(draw: st.DrawFn, dilated: bool = True) -> dict[str, Any]:
-    """Size, kernel, stride, dilation and padding that fit each other."""
-    kernel, stride = draw(pairs), draw(pairs)
-    dilation = draw(pairs) if dilated else (1, 1)
-    padding = draw(st.sampled_from(["SAME", "VALID"]))
-    size = draw(st.tuples(st.integers(1, 11), st.integers(1, 11)))
-    if padding == "VALID":
-        reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-        size = (max(size[0], reach[0]), max(size[1], reach[1]))
-    return dict(size=size, kernel=kernel, stride=stride, dilation=dilation, padding=padding)
-
-
-def convolutions(
-    kind: type[Convolution], biases: st.SearchStrategy[str] = biases
-) -> st.SearchStrategy[Case]:
-    channels = st.integers(1, 5)
-    drawn = {**weighted, "channels": channels, "filters": channels, "bias": biases}
-    others = st.fixed_dictionaries(drawn)
-    return st.builds(lambda window, other: kind(**window, **other), windows(), others)
-
-
-@dataclass(frozen=True)
-class FullyConnected(Weighted):
-    leading: tuple[int, ...]
-    """The input's shape but for the last dimension."""
-    depth: int
-    outputs: int
-    keep_dimensions: bool
-
-    def build(self) -> bytes:
-        leading = self.leading if self.keep_dimensions else (prod(self.leading),)
-        return self.operator(
-            "FULLY_CONNECTED",
-            (*self.leading, self.depth),
-            (self.outputs, self.depth),
-            0,
-            (*leading, self.outputs),
-            ("FullyConnectedOptions", {"keepNumDims": self.keep_dimensions}),
-        )
-
-
-fully_connected = st.builds(
-    FullyConnected,
-    **weighted,
-    leading=shapes(12, rank=3),
-    depth=st.integers(1, 70),
-    outputs=st.integers(1, 12),
-    keep_dimensions=st.booleans(),
-)
 
 
 @dataclass(frozen=True)
@@ -299,97 +99,6 @@ def pools(kind: type[Pool]) -> st.SearchStrategy[Case]:
         zero_point=zero_points,
         activation=activations,
         seed=seeds,
-    )
-
-
-@dataclass(frozen=True)
-class Add(Case):
-    """`gain` is log2 of output scale / largest input scale."""
-
-    shape: tuple[int, ...]
-    scales: tuple[float, float]
-    zero_points: tuple[int, int, int]
-    gain: float
-    operands: str
-    activation: str
-    seed: int
-
-    def build(self) -> bytes:
-        first, second = self.scales
-        same = self.operands == "one tensor"
-        output_scale = (first if same else max(first, second)) * 2.0**self.gain
-        constant = {"constant first": 0, "constant second": 1}.get(self.operands)
-        tensors = [
-            Tensor(
-                self.shape,
-                scale=scale,
-                zero_point=zero_point,
-                data=numbers(self.rng, self.shape, "any") if i == constant else None,
-            )
-            for i, (scale, zero_point) in enumerate(
-                zip((first, second, output_scale), self.zero_points, strict=True)
-            )
-        ]
-        inputs = (0, 0) if same else (0, 1)
-        options = {"fusedActivationFunction": self.activation}
-        operator = Operator("ADD", inputs, (2,), "AddOptions", options)
-        return build(tensors, [operator], sorted({*inputs} - {constant}), [2])
-
-
-additions = st.builds(
-    Add,
-    shape=shapes(),
-    scales=st.tuples(scales, scales),
-    zero_points=st.tuples(zero_points, zero_points, zero_points),
-    gain=st.floats(-6.0, 8.0),
-    operands=st.sampled_from(["two tensors", "one tensor", "constant first", "constant second"]),
-    activation=activations,
-    seed=seeds,
-)
-
-
-@dataclass(frozen=True)
-class Mean(Case):
-    """`gain` is log2 of output scale / input scale."""
-
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    keep_dimensions: bool
-    scale: float
-    gain: float
-    zero_points: tuple[int, int]
-    seed: int
-
-    def build(self) -> bytes:
-        reduced = {axis % len(self.shape) for axis in self.axes}
-        left = [
-            1 if axis in reduced else size
-            for axis, size in enumerate(self.shape)
-            if self.keep_dimensions or axis not in reduced
-        ]
-        tensors = [
-            Tensor(self.shape, scale=self.scale, zero_point=self.zero_points[0]),
-            Tensor((len(self.axes),), "int32", data=self.axes),
-            Tensor(tuple(left), scale=self.scale * 2.0**self.gain, zero_point=self.zero_points[1]),
-        ]
-        options = {"keepDims": self.keep_dimensions}
-        return build(tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2])
-
-
-@st.composite
-def means(draw: st.DrawFn) -> Case:
-    shape = draw(shapes())
-    first = draw(st.integers(0, len(shape) - 1))
-    last = draw(st.integers(first, len(shape) - 1))
-    axes = [axis - draw(st.sampled_from([0, len(shape)])) for axis in range(first, last + 1)]
-    return Mean(
-        shape,
-        tuple(draw(st.permutations(axes))),
-        draw(st.booleans()),
-        draw(scales),
-        draw(st.floats(-8.0, 8.0)),
-        draw(st.tuples(zero_points, zero_points)),
-        draw(seeds),
     )
 
 
@@ -466,18 +175,21 @@ def prime_factors(number: int) -> list[int]:
 
 
 STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
-    "ADD": additions,
+    **strategies_elementwise.STRATEGIES,
+    **strategies_int16.STRATEGIES,
+    **strategies_layout.STRATEGIES,
+    **strategies_lookup.STRATEGIES,
+    **strategies_quantize.STRATEGIES,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
-    "CONV_2D": convolutions(Conv2D),
-    "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
-    "FULLY_CONNECTED": fully_connected,
+    **strategies_weighted.STRATEGIES,
     "MAX_POOL_2D": pools(MaxPool2D),
-    "MEAN": means(),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {
+    **strategies_int16.EXAMPLES,
+    **strategies_lookup.EXAMPLES,
     # The product of the scales is taken in double, with one weight scale too.
     "FULLY_CONNECTED": (
         FullyConnected(
@@ -501,22 +213,42 @@ EXAMPLES: Mapping[str, tuple[Case, ...]] = {
 """Cases that failed once."""
 
 
-def samples(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[Bytes]:
-    """A batch for each input: random, extremes, all lowest, all highest."""
-    batches = []
-    for shape in shapes:
-        batch = np.empty((4, *shape), np.int8)
-        batch[0] = numbers(rng, shape, "any")
-        batch[1] = numbers(rng, shape, "extremes")
-        batch[2], batch[3] = -128, 127
-        batches.append(batch)
-    return batches
+def samples(
+    shapes: list[tuple[int, ...]], rng: np.random.Generator, dtypes: list[str] | None = None
+) -> list[NDArray[Any]]:
+    """A batch for each input, of int8 or of `dtypes`: random, extremes, all lowest, all highest."""
+    types = ["int8"] * len(shapes) if dtypes is None else dtypes
+    return [
+        batch_of(shape, np.dtype(dtype), rng) for shape, dtype in zip(shapes, types, strict=True)
+    ]
 
 
-def reference(model: bytes, inputs: list[Bytes], outputs: int = 1) -> list[Bytes]:
+def batch_of(
+    shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
+) -> NDArray[Any]:
+    if dtype == np.float32:
+        return floats((4, *shape), rng)
+    batch = np.empty((4, *shape), dtype)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    batch[0] = rng.integers(low, high + 1, shape)
+    batch[1] = rng.choice(np.array([low, low + 1, high]), shape)
+    batch[2], batch[3] = low, high
+    return batch
+
+
+def floats(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Numbers of every size that a quantization may hold, ties of common scales among them."""
+    size = 2.0 ** rng.uniform(-12, 8, shape)
+    ties = (rng.integers(-600, 600, shape) + 0.5) * 2.0 ** rng.integers(-6, 1, shape)
+    return np.where(rng.random(shape) < 0.5, ties, rng.uniform(-1, 1, shape) * size).astype(
+        np.float32
+    )
+
+
+def reference(model: bytes, inputs: list[NDArray[Any]], outputs: int = 1) -> list[NDArray[Any]]:
     """What TensorFlow Lite Micro gives: (n, elements) for each output."""
     interpreter = Interpreter.from_bytes(model, arena_size=8 << 20)
-    found: list[list[Bytes]] = [[] for _ in range(outputs)]
+    found: list[list[NDArray[Any]]] = [[] for _ in range(outputs)]
     for sample in zip(*inputs, strict=True):
         for position, x in enumerate(sample):
             interpreter.set_input(x, position)
@@ -529,18 +261,21 @@ def reference(model: bytes, inputs: list[Bytes], outputs: int = 1) -> list[Bytes
 def assert_equal_to_reference(model: bytes, rng: np.random.Generator) -> None:
     graph = parse_tflite(model, "model")
     kernels = require_kernels(graph)
-    inputs = samples([graph.tensors[tensor].shape for tensor in graph.inputs], rng)
+    given = [graph.tensors[tensor] for tensor in graph.inputs]
+    inputs = samples([x.shape for x in given], rng, [x.dtype for x in given])
     values = run(graph, kernels, inputs)
     expected = reference(model, inputs, len(graph.outputs))
     for tensor, output in zip(graph.outputs, expected, strict=True):
+        assert values[tensor].dtype == output.dtype
         np.testing.assert_array_equal(values[tensor], output)
 
 
 def test_every_operator_of_the_table_has_a_strategy() -> None:
-    assert set(STRATEGIES) == set(OPERATORS)
+    """A second strategy for an operator has the operator's name and what sets it apart."""
+    assert {name.split()[0] for name in STRATEGIES} == set(OPERATORS)
 
 
-@pytest.mark.parametrize("kind", OPERATORS)
+@pytest.mark.parametrize("kind", STRATEGIES)
 def test_the_emulator_gives_the_bytes_of_tflite_micro(kind: str) -> None:
     def check(case: Case) -> None:
         assert_equal_to_reference(case.build(), case.rng)

@@ -11,6 +11,14 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
+    elementwise_kernels,
+    layout_kernels,
+    lookup_kernels,
+    quantize_kernels,
+    sigmoid_kernels,
+    wide_kernels,
+)
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel

@@ -20,11 +20,11 @@ from tinytrain.emulator.requantize import EXACT_FLOAT32, Rescale
 from tinytrain.operators.activation import INTEGER_BITS, Softmax
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.dense import FullyConnected
-from tinytrain.operators.elementwise import LEFT_SHIFT, Add
 from tinytrain.operators.kernel import Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.operators.pooling import AveragePool2D, MaxPool2D, Pooling
-from tinytrain.operators.reduction import Mean
+from tinytrain.operators.reduction import ArgMax, Reduction, Sum
+from tinytrain.operators.transpose_convolution import TransposeConv
 
 Int8 = npt.NDArray[np.int8]
 Int = npt.NDArray[np.int64]
@@ -299,6 +299,42 @@ def _prepare_fully_connected(p: FullyConnected) -> _Product:
     return _product(p.weights)
 
 
+@lru_cache(maxsize=PREPARED)
+def _prepare_transpose_conv(p: TransposeConv) -> tuple[_Product, int]:
+    """The product of every tap and channel with an input pixel, and the reach of whole sums."""
+    taps = np.moveaxis(p.weights, 0, 2).reshape(-1, p.input_channels)
+    return _product(taps), _reach(p.weights.reshape(p.output_channels, -1))
+
+
+@evaluate.register
+def transpose_conv(p: TransposeConv, x: Int8) -> Int8:
+    product, reach = _prepare_transpose_conv(p)
+    rescale = _rescale(p)
+
+    def work(part: Value) -> Value:
+        taps = product(_image(p, part).reshape(-1, p.input_channels))
+        acc = _scatter_taps(p, taps.reshape(len(part), p.input_height, p.input_width, -1), reach)
+        return rescale.apply(acc, reach).reshape(len(part), -1)
+
+    return _in_chunks(x, p.output_height * p.output_width * product.columns.shape[1], work)
+
+
+def _scatter_taps(p: TransposeConv, taps: npt.NDArray[Any], reach: int) -> npt.NDArray[Any]:
+    """(n, outputs_h, outputs_w, C): each tap (n, H, W, kernel_h * kernel_w * C) adds to a grid."""
+    rows, columns = p.input_height * p.stride_height, p.input_width * p.stride_width
+    bottom, right = p.pad_top + p.output_height, p.pad_left + p.output_width
+    height = max(rows + p.kernel_height, bottom)
+    width = max(columns + p.kernel_width, right)
+    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    acc = np.zeros((len(taps), height, width, p.output_channels), dtype)
+    each = np.split(taps, p.kernel_height * p.kernel_width, axis=3)
+    for tap, values in enumerate(each):
+        row, column = divmod(tap, p.kernel_width)
+        grid = acc[:, row : row + rows, column : column + columns]
+        grid[:, :: p.stride_height, :: p.stride_width] += values
+    return acc[:, p.pad_top : bottom, p.pad_left : right]
+
+
 @evaluate.register
 def fully_connected(p: FullyConnected, x: Int8) -> Int8:
     product = _prepare_fully_connected(p)
@@ -327,25 +363,28 @@ def average_pool_2d(p: AveragePool2D, x: Int8) -> Int8:
     return _clamp(np.sign(total) * magnitude, p.activation_min, p.activation_max)
 
 
-@evaluate.register
-def add(p: Add, a: Int8, b: Int8) -> Int8:
-    def raised(x: Int8, zero_point: int, multiplier: int, shift: int) -> Int:
-        offset = (x.astype(np.int64) - zero_point) << LEFT_SHIFT
-        return fixed.multiply_by_quantized_multiplier(offset, multiplier, shift)
-
-    total = raised(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift) + raised(
-        b, p.input2_zero_point, p.input2_multiplier, p.input2_shift
-    )
-    scaled = fixed.multiply_by_quantized_multiplier(total, p.output_multiplier, p.output_shift)
-    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
+def _in_five(p: Reduction, x: Int8) -> Int8:
+    """x (n, elements) by axes of kept and reduced elements in turn; 2 and 4 are reduced."""
+    return x.reshape(len(x), p.outer, p.reduced1, p.middle, p.reduced2, p.inner)
 
 
 @evaluate.register
-def mean(p: Mean, x: Int8) -> Int8:
-    total = x.reshape(len(x), p.outer, p.reduced, p.inner).sum(axis=2, dtype=np.int64)
-    centred = total - p.input_zero_point * p.reduced
+def reduce_sum(p: Sum, x: Int8) -> Int8:
+    total = _in_five(p.extents, x).sum(axis=(2, 4), dtype=np.int64)
+    centred = total - p.input_zero_point * p.extents.reduced1 * p.extents.reduced2
     scaled = fixed.multiply_by_quantized_multiplier(centred, p.multiplier, p.shift)
     return _clamp(scaled + p.output_zero_point, -128, 127)
+
+
+@evaluate.register
+def reduce_max(p: Reduction, x: Int8) -> Int8:
+    return _in_five(p, x).max(axis=(2, 4)).reshape(len(x), -1)
+
+
+@evaluate.register
+def arg_max(p: ArgMax, x: Int8) -> npt.NDArray[np.int32]:
+    rows = x.reshape(len(x), p.outer, p.depth, p.inner)
+    return rows.argmax(axis=2).astype(np.int32).reshape(len(x), -1)
 
 
 SUM_BITS = 12

@@ -1,4 +1,5 @@
-/* RESHAPE: a copy, where the planner could not put the output on the input. */
+/* RESHAPE, SQUEEZE, EXPAND_DIMS: a copy, where the planner could not put the output on the input.
+ */
 #include <stddef.h>
 #include <string.h>
 
