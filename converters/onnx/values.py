@@ -11,7 +11,6 @@ import numpy.typing as npt
 
 from tinytrain.converters.onnx.builder import NATURAL, Activation, Builder, quantization, same
 from tinytrain.converters.onnx.reader import Node
-from tinytrain.errors import InputError
 from tinytrain.graph import Quantization
 
 Clamp = tuple[float, float]
@@ -193,6 +192,4 @@ def scales_fit(node: Node, constant: Constant, axis: int) -> None:
     """Refuses scales along another axis than `axis`."""
     found = constant.quantization
     if found is not None and not found.per_tensor and found.axis != axis:
-        raise InputError(
-            str(node.fail(f"'{constant.name}' has scales along axis {found.axis}, not {axis}"))
-        )
+        raise node.fail(f"'{constant.name}' has scales along axis {found.axis}, not {axis}")
