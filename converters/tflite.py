@@ -73,11 +73,11 @@ def parse_tflite(data: bytes, name: str) -> Graph:
         _operator(table, kinds) for table in subgraph.tables(3, f"{name}: operator", MAX_OPERATORS)
     )
     graph = Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2))
-    _limit_constants(validate(graph))
-    return graph
+    return limit_constants(validate(graph))
 
 
-def _limit_constants(graph: Graph) -> None:
+def limit_constants(graph: Graph) -> Graph:
+    """The graph itself, once its operators read no more constants than are supported."""
     total = 0
     for operator in graph.operators:
         read = (graph.tensors[index] for index in operator.inputs if index >= 0)
@@ -87,6 +87,7 @@ def _limit_constants(graph: Graph) -> None:
             f"{graph.name}: its operators read {total} bytes of constants; at most "
             f"{MAX_CONSTANT_BYTES} are supported"
         )
+    return graph
 
 
 def _indices(table: Table, slot: int) -> tuple[int, ...]:

@@ -121,7 +121,7 @@ seed_option = click.option(
 
 
 @main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")
-@click.argument("model", metavar="MODEL.tflite", type=PATH)
+@click.argument("model", metavar="MODEL", type=PATH)
 @click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the project goes.")
 @click.option("--name", help="Prefix of the C names; default: from the file's name.")
 @click.option(
@@ -137,6 +137,13 @@ seed_option = click.option(
     help="Real inputs x (n, *input shape) int8, labels y: set the head's step size, become the "
     "golden samples, and serve `verify`.",
 )
+@click.option(
+    "--representative",
+    type=PATH,
+    metavar="x.npy",
+    help="For a .keras: float32 inputs (n, *input shape), to quantize it with; several inputs: an "
+    ".npz with an array for each.",
+)
 @click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
 @click.option(
     "--tau",
@@ -151,19 +158,22 @@ def convert(
     name: str | None,
     head: str,
     samples: Path | None,
+    representative: Path | None,
     eta: float,
     tau: float,
     rows: int,
 ) -> None:
-    """Turn a .tflite file into a self-contained C project."""
+    """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
 
-    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples)
+    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples, representative)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
     )
+    for note in done.graph.notes:
+        click.echo(note)
     if done.head is None:
         click.echo(
             "no learning head"

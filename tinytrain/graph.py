@@ -85,6 +85,8 @@ class Graph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    """What a front end changed that its user has to know, a sentence each."""
 
     def describe(self, tensor: int) -> str:
         """A tensor as messages name it."""
