@@ -44,7 +44,7 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
         fontsize=10,
     )
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     figure.savefig(path, format="png")
 
 
