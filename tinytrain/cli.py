@@ -104,6 +104,9 @@ def main() -> None:
 
 PATH = click.Path(path_type=Path)
 project_argument = click.argument("directory", metavar="DIR", type=PATH)
+proof_target_option = click.option(
+    "--target", default="host", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
 target_option = click.option(
     "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
 )
@@ -175,7 +178,7 @@ def convert(
 
 @main.command(epilog="Example: tinytrain verify project --target cortex-m4")
 @project_argument
-@target_option
+@proof_target_option
 @click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
 @click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
 @click.option("--layers", is_flag=True, help="Show every operator, and the first that differs.")
@@ -187,8 +190,10 @@ def verify(directory: Path, target: str, samples: int, steps: int, layers: bool,
     from tinytrain.project import load_project
     from tinytrain.report.tables import layers_text, verification_text
 
-    if samples < 0 or steps < 0:
-        raise InputError(f"--samples {samples} --steps {steps}: neither may be negative")
+    if samples < 0 or steps < 0 or samples + steps == 0:
+        raise InputError(
+            f"--samples {samples} --steps {steps}: neither may be negative, and not both 0"
+        )
     project = load_project(directory)
     with _progress() as progress:
         found = run(project, target, samples, steps, seed, progress)

@@ -110,6 +110,15 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "blocks": constant_blocks(model),
         "input_lines": [_describe(tensor) for tensor in model.inputs],
         "output_lines": [_describe(tensor) for tensor in model.outputs],
+        "scales": [
+            (
+                which,
+                f"{float(tensors[0].quantization.scale[0]).hex()}f",
+                int(tensors[0].quantization.zero_point[0]),
+            )
+            for which, tensors in (("INPUT", model.inputs), ("OUTPUT", model.outputs))
+            if len(tensors) == 1 and tensors[0].quantization is not None
+        ],
         "input_bytes": model.input_bytes,
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,

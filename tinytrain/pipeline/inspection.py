@@ -9,7 +9,7 @@ from pathlib import Path
 from tinytrain.converters.tflite import read_tflite
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph, Tensor
-from tinytrain.operators.table import lower_graph
+from tinytrain.operators.table import lower_graph, refusals
 from tinytrain.pipeline.output import new_file
 from tinytrain.plan.memory import MemoryPlan, plan_memory
 from tinytrain.project import load_project
@@ -56,6 +56,8 @@ class Inspection:
     operators: tuple[OperatorRow, ...]
     memory: tuple[Stretch, ...]
     """By offset, then by time; empty where an operator cannot be converted."""
+    refusals: tuple[str, ...]
+    """Why it cannot be converted; empty where it can."""
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain inspect --json` prints."""
@@ -116,6 +118,7 @@ def inspect(path: Path) -> Inspection:
         tuple(_entry(graph.tensors[index]) for index in graph.outputs),
         rows,
         _stretches(graph, plan) if plan else (),
+        tuple(refusals(graph, lowering)) if lowering.problems else (),
     )
 
 

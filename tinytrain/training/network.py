@@ -83,7 +83,10 @@ def load_tensorflow() -> Library:
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    import tensorflow
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise InputError("training needs TensorFlow: pip install 'tinytrain[train]'") from error
 
     tensorflow.config.threading.set_intra_op_parallelism_threads(_THREADS)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
