@@ -68,7 +68,8 @@ class Field:
     name: str
     slot: int
     kind: str
-    default: int | float = 0
+    """A scalar of `converters.flatbuffer`, or "text"."""
+    default: int | float | str = 0
     names: tuple[str, ...] = ()
     """For an enumeration: the names of its values."""
 
@@ -103,6 +104,12 @@ _POOL = Options(
 _REDUCER = Options(27, (Field("keep_dims", 0, "bool"),))
 
 OPTIONS: Mapping[str, Options] = {
+    "ASSIGN_VARIABLE": Options(113),
+    "CALL_ONCE": Options(103, (Field("init_subgraph_index", 0, "i32"),)),
+    "READ_VARIABLE": Options(112),
+    "VAR_HANDLE": Options(
+        111, (Field("container", 0, "text", ""), Field("shared_name", 1, "text", ""))
+    ),
     "CONV_2D": Options(
         1,
         (

@@ -16,14 +16,18 @@ from tinytrain.operators.table import OPERATORS
 
 TABLES = {
     "ADD": "AddOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "FULLY_CONNECTED": "FullyConnectedOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 """The options table of an operator, by its name in the schema."""
 
@@ -49,6 +53,14 @@ FIELDS = [
     pytest.param(kind, field, id=f"{kind}-{field.name}")
     for kind, options in tflite_schema.OPTIONS.items()
     for field in options.fields
+    if field.kind != "text"
+]
+
+TEXTS = [
+    pytest.param(kind, field, id=f"{kind}-{field.name}")
+    for kind, options in tflite_schema.OPTIONS.items()
+    for field in options.fields
+    if field.kind == "text"
 ]
 
 
@@ -109,6 +121,13 @@ def test_every_attribute_is_read_from_its_field(kind: str, field: Field) -> None
     for value in (1, 0) if field.kind == "bool" else (3, 1, 0):
         table = packed(TABLES[kind], {schema_name(field): value})
         assert table.scalar(field.slot, field.kind, -1) == value
+
+
+@pytest.mark.parametrize(("kind", "field"), TEXTS)
+def test_every_text_is_read_from_its_field(kind: str, field: Field) -> None:
+    table = packed(TABLES[kind], {schema_name(field): "a name, \u00e4nd more"})
+    assert table.text(field.slot, 50) == "a name, \u00e4nd more"
+    assert packed(TABLES[kind], {}).text(field.slot, 50) == field.default
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS)

@@ -18,54 +18,30 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
+from tests.operators.cases import (
+    Bytes,
+    Case,
+    activations,
+    biases,
+    extent,
+    numbers,
+    pairs,
+    scales,
+    seeds,
+    shapes,
+    styles,
+    zero_points,
+)
+from tests.operators.strategies_state import STATE_STRATEGIES
 from tinytrain.converters.tflite import parse_tflite, read_bytes
-from tinytrain.emulator.inference import run
+from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "200"))
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
-
-Bytes = NDArray[np.int8]
-
-
-class Case:
-    """What is random about a model with one operator. `seed` gives constants and samples."""
-
-    seed: int
-
-    @property
-    def rng(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    def build(self) -> bytes:
-        """The .tflite file."""
-        raise NotImplementedError
-
-
-def numbers(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> Bytes:
-    if style == "extremes":
-        return rng.choice(np.array([-128, -127, 127], np.int8), shape)
-    if style == "zeros":
-        return np.zeros(shape, np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
-
-
-styles = st.sampled_from(["any", "any", "extremes", "zeros"])
-scales = st.floats(2.0**-10, 4.0, width=32)
-zero_points = st.integers(-128, 127)
-activations = st.sampled_from(["NONE", "RELU", "RELU6", "RELU_N1_TO_1"])
-biases = st.sampled_from(["none", "left out", "small", "large"])
-seeds = st.integers(0, 2**32 - 1)
-pairs = st.tuples(st.integers(1, 4), st.integers(1, 4))
-
-
-def shapes(elements: int = 600, rank: int = 4) -> st.SearchStrategy[tuple[int, ...]]:
-    extents = st.lists(st.integers(1, 12), min_size=1, max_size=rank)
-    return extents.map(tuple).filter(lambda shape: prod(shape) <= elements)
 
 
 @dataclass(frozen=True)
@@ -131,13 +107,6 @@ weighted = {
     "activation": activations,
     "seed": seeds,
 }
-
-
-def extent(size: int, kernel: int, stride: int, dilation: int, padding: str) -> int:
-    """Outputs along one axis, as TensorFlow's documentation of tf.nn.convolution states them."""
-    if padding == "SAME":
-        return -(-size // stride)
-    return -(-(size - (kernel - 1) * dilation) // stride)
 
 
 @dataclass(frozen=True)
@@ -475,6 +444,7 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "MEAN": means(),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
+    **STATE_STRATEGIES,
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {
@@ -502,13 +472,16 @@ EXAMPLES: Mapping[str, tuple[Case, ...]] = {
 
 
 def samples(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[Bytes]:
-    """A batch for each input: random, extremes, all lowest, all highest."""
+    """A batch for each input: random, extremes, all lowest, all highest, and random ones again for
+    what has state.
+    """
     batches = []
     for shape in shapes:
-        batch = np.empty((4, *shape), np.int8)
+        batch = np.empty((8, *shape), np.int8)
         batch[0] = numbers(rng, shape, "any")
         batch[1] = numbers(rng, shape, "extremes")
         batch[2], batch[3] = -128, 127
+        batch[4:] = numbers(rng, (4, *shape), "any")
         batches.append(batch)
     return batches
 
@@ -530,7 +503,7 @@ def assert_equal_to_reference(model: bytes, rng: np.random.Generator) -> None:
     graph = parse_tflite(model, "model")
     kernels = require_kernels(graph)
     inputs = samples([graph.tensors[tensor].shape for tensor in graph.inputs], rng)
-    values = run(graph, kernels, inputs)
+    values = run_in_order(graph, kernels, inputs)
     expected = reference(model, inputs, len(graph.outputs))
     for tensor, output in zip(graph.outputs, expected, strict=True):
         np.testing.assert_array_equal(values[tensor], output)

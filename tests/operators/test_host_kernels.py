@@ -19,13 +19,8 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from numpy.typing import NDArray
 
 from tests.models import Operator, Tensor, build
-from tests.operators.test_against_tflite_micro import (
-    EXAMPLES,
-    STRATEGIES,
-    Case,
-    Softmax,
-    samples,
-)
+from tests.operators.cases import Case
+from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, Softmax, samples
 from tinytrain.converters.tflite import read_tflite
 from tinytrain.errors import InputError
 from tinytrain.model import Model

@@ -47,6 +47,9 @@ class Kernel:
     """Multiply-accumulates of one inference."""
     in_place: bool = False
     """Whether the output may lie exactly where an input of its size lies."""
+    state: tuple[int, ...] = ()
+    """Variables that it reads and writes: the last of the C arguments, and in the emulator operands
+    after the inputs, and results after the outputs."""
 
     @property
     def weight_bytes(self) -> int:

@@ -15,15 +15,18 @@ from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
 from tinytrain.operators.layout import lower_reshape
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
 from tinytrain.operators.reduction import lower_mean
+from tinytrain.operators.variables import lower_variable_copy
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "ADD": lower_add,
+    "ASSIGN_VARIABLE": lower_variable_copy,
     "AVERAGE_POOL_2D": lower_average_pool_2d,
     "CONV_2D": lower_conv_2d,
     "DEPTHWISE_CONV_2D": lower_depthwise_conv_2d,
     "FULLY_CONNECTED": lower_fully_connected,
     "MAX_POOL_2D": lower_max_pool_2d,
     "MEAN": lower_mean,
+    "READ_VARIABLE": lower_variable_copy,
     "RESHAPE": lower_reshape,
     "SOFTMAX": lower_softmax,
 }

@@ -128,6 +128,6 @@ typedef struct tt_stretch {
 } tt_stretch;
 
 /* Copies; input and output may overlap. */
-void tt_copy(const tt_stretch *p, const int8_t *input, int8_t *output);
+void tt_copy(const tt_stretch *p, const void *input, void *output);
 
 #endif
