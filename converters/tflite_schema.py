@@ -107,6 +107,14 @@ OPTIONS: Mapping[str, Options] = {
     "ASSIGN_VARIABLE": Options(113),
     "CALL_ONCE": Options(103, (Field("init_subgraph_index", 0, "i32"),)),
     "READ_VARIABLE": Options(112),
+    "SVDF": Options(
+        6,
+        (
+            Field("rank", 0, "i32"),
+            _activation(1),
+            Field("asymmetric_quantize_inputs", 2, "bool"),
+        ),
+    ),
     "VAR_HANDLE": Options(
         111, (Field("container", 0, "text", ""), Field("shared_name", 1, "text", ""))
     ),

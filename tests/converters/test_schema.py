@@ -27,6 +27,7 @@ TABLES = {
     "READ_VARIABLE": "ReadVariableOptions",
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
+    "SVDF": "SVDFOptions",
     "VAR_HANDLE": "VarHandleOptions",
 }
 """The options table of an operator, by its name in the schema."""

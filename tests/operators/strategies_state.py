@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from hypothesis import strategies as st
 
 from tests.models import Operator, Subgraph, Tensor, build
-from tests.operators.cases import Case, numbers, scales, seeds, shapes, zero_points
+from tests.operators.cases import Case, numbers, scales, seeds, shapes, styles, zero_points
 
 HANDLE = Tensor((1,), "resource")
 
@@ -96,7 +97,92 @@ delays = st.builds(
     seed=seeds,
 )
 
+
+@dataclass(frozen=True)
+class Svdf(Case):
+    """`state_gain`, `output_gain`: log2 of the state's and the output's scale over their sums'.
+
+    A state whose zero point is not 0 must not saturate, so its gain is raised.
+    """
+
+    units: int
+    rank: int
+    memory: int
+    depth: int
+    state_type: str
+    weight_style: str
+    scales: tuple[float, float, float]
+    zero_points: tuple[int, int, int]
+    state_gain: float
+    output_gain: float
+    bias_bits: int
+    activation: str
+    seed: int
+
+    def build(self) -> bytes:
+        rng = self.rng
+        filters = self.units * self.rank
+        wide = self.state_type == "int16"
+        input_scale, weight_scale, time_scale = (np.float32(scale) for scale in self.scales)
+        x_zero, state_zero, y_zero = self.zero_points
+        state_zero = 0 if wide else state_zero
+        reach = 255 * 128 * self.depth if state_zero else 1
+        state_gain = max(self.state_gain, np.log2(reach / (126 - abs(state_zero))))
+        state_scale = np.float32(input_scale * weight_scale * 2.0**state_gain)
+        bias_scale = np.float32(state_scale * time_scale)
+        output_scale = np.float32(bias_scale * 2.0**self.output_gain)
+        time_weights = numbers(rng, (filters, self.memory), self.weight_style).astype(np.int64)
+        if wide:
+            time_weights = time_weights * 256 + rng.integers(0, 256, time_weights.shape)
+        bias = rng.integers(-1 << self.bias_bits, (1 << self.bias_bits) + 1, self.units)
+        weights = numbers(rng, (filters, self.depth), self.weight_style)
+        tensors = [
+            Tensor((1, self.depth), scale=float(input_scale), zero_point=x_zero),
+            Tensor((filters, self.depth), scale=float(weight_scale), data=weights),
+            Tensor(time_weights.shape, self.state_type, float(time_scale), data=time_weights),
+            Tensor((self.units,), "int32", float(bias_scale), data=bias),
+            Tensor(
+                (1, filters * self.memory),
+                self.state_type,
+                float(state_scale),
+                state_zero,
+                is_variable=True,
+            ),
+            Tensor((1, self.units), scale=float(output_scale), zero_point=y_zero),
+        ]
+        options = {"rank": self.rank, "fusedActivationFunction": self.activation}
+        operator = Operator("SVDF", (0, 1, 2, 3, 4), (5,), "SVDFOptions", options)
+        return build(tensors, [operator], [0], [5])
+
+
+def svdfs(state_type: str, output_gains: st.SearchStrategy[float]) -> st.SearchStrategy[Case]:
+    return st.builds(
+        Svdf,
+        units=st.integers(1, 4),
+        rank=st.integers(1, 3),
+        memory=st.integers(1, 7),
+        depth=st.integers(1, 9),
+        state_type=st.just(state_type),
+        weight_style=styles,
+        scales=st.tuples(small_scales, small_scales, small_scales),
+        zero_points=st.tuples(
+            zero_points, st.one_of(st.just(0), st.integers(-100, 100)), zero_points
+        ),
+        state_gain=st.floats(-6.0, 12.0),
+        output_gain=output_gains,
+        bias_bits=st.integers(0, 20),
+        activation=st.sampled_from(["NONE", "RELU"]),
+        seed=seeds,
+    )
+
+
+small_scales = st.floats(2.0**-10, 2.0**-4, width=32)
+"""The reference wants the bias's scale to be the product of two others to within 1e-5."""
+
+svdf = st.one_of(svdfs("int8", st.floats(1.1, 16.0)), svdfs("int16", st.floats(8.0, 30.0)))
+
 STATE_STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ASSIGN_VARIABLE": delays,
     "READ_VARIABLE": delays,
+    "SVDF": svdf,
 }

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.emulator import state_kernels  # noqa: F401 (registers its kernels)
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel

@@ -54,7 +54,8 @@ class Kernel:
     @property
     def weight_bytes(self) -> int:
         """Bytes of its weights and biases."""
-        arrays = (getattr(self.parameters, name, None) for name in ("weights", "bias"))
+        names = ("weights", "bias", "time_weights", "recurrent_weights")
+        arrays = (getattr(self.parameters, name, None) for name in names)
         return sum(array.nbytes for array in arrays if array is not None)
 
 

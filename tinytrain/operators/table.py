@@ -15,6 +15,7 @@ from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
 from tinytrain.operators.layout import lower_reshape
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
 from tinytrain.operators.reduction import lower_mean
+from tinytrain.operators.svdf import lower_svdf
 from tinytrain.operators.variables import lower_variable_copy
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
@@ -29,6 +30,7 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "READ_VARIABLE": lower_variable_copy,
     "RESHAPE": lower_reshape,
     "SOFTMAX": lower_softmax,
+    "SVDF": lower_svdf,
 }
 
 

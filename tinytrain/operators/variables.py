@@ -1,7 +1,10 @@
-"""READ_VARIABLE and ASSIGN_VARIABLE: a variable's bytes out and in, whatever they mean."""
+"""Variables: READ_VARIABLE and ASSIGN_VARIABLE, their bytes out and in; operators with state."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from tinytrain.graph import Quantization, Tensor
 from tinytrain.operators.kernel import Kernel, Reading
 from tinytrain.operators.layout import Copy
 
@@ -23,3 +26,13 @@ def lower_variable_copy(reading: Reading) -> Kernel:
             f"shape {source.shape}"
         )
     return Kernel(reading.index, reading.operator.kind, Copy(source.bytes), (x,), (y,))
+
+
+def variable(
+    reading: Reading, position: int, dtypes: Sequence[str]
+) -> tuple[int, Tensor, Quantization]:
+    """An input that is a variable of one of `dtypes`, with one scale: an operator's own state."""
+    index, tensor, quantization = reading.operand(position, dtypes)
+    if not tensor.is_variable:
+        raise reading.fail(f"input {reading.name(index)} is no variable; its state has to be one")
+    return index, tensor, quantization
