@@ -115,6 +115,17 @@ OPTIONS: Mapping[str, Options] = {
             Field("asymmetric_quantize_inputs", 2, "bool"),
         ),
     ),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Options(
+        71,
+        (
+            _activation(0),
+            Field("cell_clip", 1, "f32"),
+            Field("proj_clip", 2, "f32"),
+            Field("time_major", 3, "bool"),
+            Field("asymmetric_quantize_inputs", 4, "bool"),
+            Field("diagonal_recurrent_tensors", 5, "bool"),
+        ),
+    ),
     "VAR_HANDLE": Options(
         111, (Field("container", 0, "text", ""), Field("shared_name", 1, "text", ""))
     ),

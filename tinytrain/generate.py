@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import head, protocol
+from tinytrain import head, protocol, sigmoid
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,10 +116,38 @@ def render_head_constants() -> str:
     )
 
 
+def render_sigmoid_table() -> str:
+    """firmware/src/kernels/sigmoid_table.h: the table of int16 sigmoid and tanh."""
+    values = [f"{value}," for value in sigmoid.SIGMOID_TABLE]
+    return "\n".join(
+        [
+            "/* The table of int16 sigmoid and tanh.",
+            f" * {NOTICE.format(source='sigmoid.py')} */",
+            "#ifndef TINYTRAIN_SIGMOID_TABLE_H",
+            "#define TINYTRAIN_SIGMOID_TABLE_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            f"#define TT_SIGMOID_ENTRIES {len(sigmoid.SIGMOID_TABLE)}",
+            "",
+            "/* sigmoid(i / 24) in Q0.16. */",
+            "/* clang-format off */",
+            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
+            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
+            "};",
+            "/* clang-format on */",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
+    ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
 )
 
 

@@ -28,6 +28,7 @@ TABLES = {
     "RESHAPE": "ReshapeOptions",
     "SOFTMAX": "SoftmaxOptions",
     "SVDF": "SVDFOptions",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
     "VAR_HANDLE": "VarHandleOptions",
 }
 """The options table of an operator, by its name in the schema."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,6 +98,11 @@ delays = st.builds(
 )
 
 
+def one_operator(tensors: Sequence[Tensor], operator: Operator) -> bytes:
+    """The file of a model whose first tensor is the input and whose last is the output."""
+    return build(tensors, [operator], [0], [len(tensors) - 1])
+
+
 @dataclass(frozen=True)
 class Svdf(Case):
     """`state_gain`, `output_gain`: log2 of the state's and the output's scale over their sums'.
@@ -120,6 +125,9 @@ class Svdf(Case):
     seed: int
 
     def build(self) -> bytes:
+        return one_operator(*self.parts())
+
+    def parts(self) -> tuple[list[Tensor], Operator]:
         rng = self.rng
         filters = self.units * self.rank
         wide = self.state_type == "int16"
@@ -151,8 +159,7 @@ class Svdf(Case):
             Tensor((1, self.units), scale=float(output_scale), zero_point=y_zero),
         ]
         options = {"rank": self.rank, "fusedActivationFunction": self.activation}
-        operator = Operator("SVDF", (0, 1, 2, 3, 4), (5,), "SVDFOptions", options)
-        return build(tensors, [operator], [0], [5])
+        return tensors, Operator("SVDF", (0, 1, 2, 3, 4), (5,), "SVDFOptions", options)
 
 
 def svdfs(state_type: str, output_gains: st.SearchStrategy[float]) -> st.SearchStrategy[Case]:
@@ -181,8 +188,83 @@ small_scales = st.floats(2.0**-10, 2.0**-4, width=32)
 
 svdf = st.one_of(svdfs("int8", st.floats(1.1, 16.0)), svdfs("int16", st.floats(8.0, 30.0)))
 
+
+@dataclass(frozen=True)
+class Lstm(Case):
+    """`reach`: log2 of how far a gate's sum goes in Q3.12, for the input and the recurrent part."""
+
+    steps: int
+    depth: int
+    units: int
+    time_major: bool
+    weight_style: str
+    reach: tuple[float, float]
+    output_scale: float
+    zero_points: tuple[int, int]
+    cell_exponent: int
+    cell_clip: float
+    bias: bool
+    seed: int
+
+    def build(self) -> bytes:
+        return one_operator(*self.parts())
+
+    def parts(self) -> tuple[list[Tensor], Operator]:
+        rng = self.rng
+        shape = (
+            (lambda n: (self.steps, 1, n)) if self.time_major else (lambda n: (1, self.steps, n))
+        )
+        x_zero, y_zero = self.zero_points
+        tensors = [Tensor(shape(self.depth), scale=0.05, zero_point=x_zero)]
+        input_scale = np.float32(0.05)
+        for width, scale, reach in (
+            (self.depth, input_scale, self.reach[0]),
+            (self.units, np.float32(self.output_scale), self.reach[1]),
+        ):
+            for _ in range(4):
+                spread = rng.uniform(0.5, 1.5) / (width * 64 * 128) / 4096
+                weights = numbers(rng, (self.units, width), self.weight_style)
+                weight_scale = float(np.float32(2.0**reach * spread / scale))
+                tensors.append(Tensor(weights.shape, scale=weight_scale, data=weights))
+        for gate in range(4):
+            bias = rng.integers(-1 << 14, 1 << 14, self.units)
+            bias_scale = float(np.float32(tensors[1 + gate].scale) * input_scale)
+            tensors.append(Tensor((self.units,), "int32", bias_scale, data=bias * self.bias))
+        state = (1, self.units)
+        tensors += [
+            Tensor(state, scale=self.output_scale, zero_point=y_zero, is_variable=True),
+            Tensor(state, "int16", 2.0**self.cell_exponent, is_variable=True),
+            Tensor(shape(self.units), scale=self.output_scale, zero_point=y_zero),
+        ]
+        inputs = (*range(9), -1, -1, -1, 9, 10, 11, 12, -1, -1, 13, 14, -1, -1, -1, -1)
+        options = {
+            "fusedActivationFunction": "TANH",
+            "cellClip": self.cell_clip,
+            "timeMajor": self.time_major,
+        }
+        table = "UnidirectionalSequenceLSTMOptions"
+        return tensors, Operator("UNIDIRECTIONAL_SEQUENCE_LSTM", inputs, (15,), table, options)
+
+
+lstms = st.builds(
+    Lstm,
+    steps=st.integers(1, 5),
+    depth=st.integers(1, 6),
+    units=st.integers(1, 6),
+    time_major=st.booleans(),
+    weight_style=styles,
+    reach=st.tuples(st.floats(6.0, 17.0), st.floats(6.0, 17.0)),
+    output_scale=st.floats(2.0**-12, 2.0**-5, width=32),
+    zero_points=st.tuples(zero_points, zero_points),
+    cell_exponent=st.integers(-18, -6),
+    cell_clip=st.one_of(st.just(0.0), st.floats(2.0**-8, 8.0, width=32)),
+    bias=st.booleans(),
+    seed=seeds,
+)
+
 STATE_STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ASSIGN_VARIABLE": delays,
     "READ_VARIABLE": delays,
     "SVDF": svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lstms,
 }

@@ -13,6 +13,7 @@ from tinytrain.operators.dense import lower_fully_connected
 from tinytrain.operators.elementwise import lower_add
 from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
 from tinytrain.operators.layout import lower_reshape
+from tinytrain.operators.lstm import lower_lstm
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
 from tinytrain.operators.reduction import lower_mean
 from tinytrain.operators.svdf import lower_svdf
@@ -31,6 +32,7 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "RESHAPE": lower_reshape,
     "SOFTMAX": lower_softmax,
     "SVDF": lower_svdf,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lower_lstm,
 }
 
 
