@@ -6,17 +6,20 @@
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
 #   make size     TARGET=cortex-m4 MODEL=demo/project
 #   make bench lint setup clean
+#   make fuzz SECONDS=600                  # the link's parser under libFuzzer
 #
 # PYTHON  the Python to make the virtual environment with, python3 (3.10 or later)
 # VENV    where it goes, .venv
 # TARGET  host, cortex-m0, cortex-m4 (default), cortex-m33 or cortex-m55
 # MODEL   a converted project, demo/project
+# SECONDS how long to fuzz, 600
 
 PYTHON ?= python3
 VENV   ?= .venv
 TARGET ?= cortex-m4
 MODEL  ?= demo/project
 DEMO   ?= demo
+SECONDS ?= 600
 
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -26,7 +29,7 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo test lint firmware qemu size bench clean
+.PHONY: help setup toolchain demo test lint firmware qemu size bench fuzz clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -84,6 +87,17 @@ size:
 
 bench: setup
 	$(BIN)/python benchmarks/watch.py
+
+# The device application under libFuzzer and sanitizers, on a model that fits small inputs; what it
+# finds interesting stays in tests/firmware/corpus. Needs clang (Debian: clang libclang-rt-14-dev).
+fuzz:
+	@mkdir -p build/fuzz tests/firmware/corpus
+	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -Itests/firmware/tiny -Ifirmware/include -Ifirmware/app -Ifirmware/port \
+	    -o build/fuzz/serve tests/firmware/fuzz_serve.c firmware/app/serve.c \
+	    tests/firmware/tiny/tiny.c firmware/src/*.c firmware/src/*/*.c
+	build/fuzz/serve -max_total_time=$(SECONDS) -max_len=1024 -print_final_stats=1 \
+	    tests/firmware/corpus
 
 clean:
 	rm -rf build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info

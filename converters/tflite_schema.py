@@ -101,6 +101,7 @@ _POOL = Options(
         _activation(5),
     ),
 )
+_NO_TABLE = Options(0)
 _REDUCER = Options(27, (Field("keep_dims", 0, "bool"),))
 
 OPTIONS: Mapping[str, Options] = {
@@ -159,6 +160,54 @@ OPTIONS: Mapping[str, Options] = {
     ),
     "SOFTMAX": Options(9, (Field("beta", 0, "f32"),)),
     "ADD": Options(11, (_activation(0),)),
+    "ABS": Options(78),
+    "DEQUANTIZE": Options(38),
+    "HARD_SWISH": Options(91),
+    "LEAKY_RELU": Options(75, (Field("alpha", 0, "f32"),)),
+    "LOGISTIC": _NO_TABLE,
+    "MAXIMUM": Options(39),
+    "MINIMUM": Options(39),
+    "MUL": Options(21, (_activation(0),)),
+    "PRELU": _NO_TABLE,
+    "QUANTIZE": Options(89),
+    "RELU": _NO_TABLE,
+    "RELU6": _NO_TABLE,
+    "SUB": Options(28, (_activation(0),)),
+    "TANH": _NO_TABLE,
     "MEAN": _REDUCER,
     "RESHAPE": Options(17),
+    "ARG_MAX": Options(40, (Field("output_type", 0, "i8", 0, tuple(TENSOR_TYPES)),)),
+    "CONCATENATION": Options(10, (Field("axis", 0, "i32"), _activation(1))),
+    "EXPAND_DIMS": Options(52),
+    "MIRROR_PAD": Options(77, (Field("mode", 0, "i8", 0, MIRROR_MODE),)),
+    "PAD": Options(22),
+    "PADV2": Options(43),
+    "REDUCE_MAX": _REDUCER,
+    "RESIZE_NEAREST_NEIGHBOR": Options(
+        74, (Field("align_corners", 0, "bool"), Field("half_pixel_centers", 1, "bool"))
+    ),
+    "SPLIT": Options(35, (Field("num_splits", 0, "i32"),)),
+    "SQUEEZE": Options(30),
+    "STRIDED_SLICE": Options(
+        32,
+        (
+            Field("begin_mask", 0, "i32"),
+            Field("end_mask", 1, "i32"),
+            Field("ellipsis_mask", 2, "i32"),
+            Field("new_axis_mask", 3, "i32"),
+            Field("shrink_axis_mask", 4, "i32"),
+            Field("offset", 5, "bool"),
+        ),
+    ),
+    "SUM": _REDUCER,
+    "TRANSPOSE": Options(26),
+    "TRANSPOSE_CONV": Options(
+        49,
+        (
+            _padding(),
+            Field("stride_width", 1, "i32"),
+            Field("stride_height", 2, "i32"),
+            _activation(3),
+        ),
+    ),
 }

@@ -77,6 +77,19 @@ def multiply_by_quantized_multiplier(x: IntLike, multiplier: IntLike, shift: Int
     )
 
 
+def multiply_by_quantized_multiplier_int64(x: IntLike, multiplier: IntLike, shift: IntLike) -> Int:
+    """x * multiplier * 2^(shift - 31) for 48-bit x, with a 16-bit multiplier; shift -31 to 7.
+
+    The multiplier is rounded to 16 bits and the product once, ties up; the result is the low 32
+    bits. Source: the int64 overload of MultiplyByQuantizedMultiplier.
+    """
+    factor = np.asarray(multiplier, np.int64)
+    reduced = np.where(factor < 0x7FFF0000, (factor + (1 << 15)) >> 16, 0x7FFF)
+    total_shift = 15 - np.asarray(shift, np.int64)
+    product = np.asarray(x, np.int64) * reduced + (np.int64(1) << (total_shift - 1))
+    return wrap32(product >> total_shift)
+
+
 def shift_left_saturating(x: IntLike, exponent: int) -> Int:
     """x * 2^exponent, saturated to int32; exponent 0 to 31."""
     return np.clip(np.asarray(x, np.int64) << exponent, INT32_MIN, INT32_MAX)
@@ -134,7 +147,17 @@ MINUS_THIRTY_TWO_OVER_17 = -1010580540
 
 
 def one_over_one_plus_x(x: IntLike) -> Int:
-    """1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31: three Newton steps from 48/17 - 32/17 d."""
+    """1 / (1 + x) in Q0.31 for x in [0, 1) in Q0.31."""
+    return shift_left_saturating(_reciprocal_of_half(x), 1)
+
+
+def one_minus_x_over_one_plus_x(x: IntLike) -> Int:
+    """(1 - x) / (1 + x) in Q0.31 for x in [0, 1) in Q0.31."""
+    return shift_left_saturating(_reciprocal_of_half(x) - (1 << 29), 2)
+
+
+def _reciprocal_of_half(x: IntLike) -> Int:
+    """2 / (1 + x) in Q2.29 for x in Q0.31: three Newton steps from 48/17 - 32/17 d."""
     mul = saturating_rounding_doubling_high_mul
     value = np.asarray(x, np.int64)
     half_denominator = (value + INT32_MAX + 1) >> 1
@@ -142,4 +165,22 @@ def one_over_one_plus_x(x: IntLike) -> Int:
     for _ in range(3):
         error = (1 << 29) - mul(half_denominator, estimate)
         estimate = estimate + shift_left_saturating(mul(estimate, error), 2)
-    return shift_left_saturating(estimate, 1)
+    return estimate
+
+
+def logistic(x: IntLike, integer_bits: int) -> Int:
+    """1 / (1 + exp(-x)) in Q0.31 for x in Q(integer_bits).(31 - integer_bits), 1 to 5 bits."""
+    value = np.asarray(x, np.int64)
+    positive = one_over_one_plus_x(exp_on_negative_values(-np.abs(value), integer_bits))
+    result = np.where(value > 0, positive, INT32_MAX - positive)
+    return np.where(value == 0, 1 << 30, result)
+
+
+def tanh(x: IntLike, integer_bits: int) -> Int:
+    """tanh(x) in Q0.31 for x in Q(integer_bits).(31 - integer_bits), 1 to 4 bits.
+
+    exp(-2|x|) is |x| read with one integer bit more.
+    """
+    value = np.asarray(x, np.int64)
+    size = one_minus_x_over_one_plus_x(exp_on_negative_values(-np.abs(value), integer_bits + 1))
+    return np.where(value == 0, 0, np.where(value < 0, -size, size))

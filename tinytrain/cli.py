@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tinytrain import __version__
-from tinytrain.errors import DeviceError, InputError
+from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.progress import Progress
 
 if TYPE_CHECKING:
@@ -36,6 +36,8 @@ class Commands(click.Group):
         try:
             with _usage_in_one_line():
                 return super().invoke(ctx)
+        except CheckError as error:
+            _stop(f"error: {error}", CHECK_FAILED)
         except (InputError, DeviceError) as error:
             _stop(f"error: {error}")
         except (click.ClickException, click.exceptions.Exit, click.Abort):
@@ -176,17 +178,23 @@ def convert(
 @target_option
 @click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
 @click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
+@click.option("--layers", is_flag=True, help="Show every operator, and the first that differs.")
 @seed_option
-def verify(directory: Path, target: str, samples: int, steps: int, seed: int) -> None:
+def verify(directory: Path, target: str, samples: int, steps: int, layers: bool, seed: int) -> None:
     """Compare a device with the emulator, bit by bit; exit with 0 only if every bit agrees."""
+    from tinytrain.pipeline.layers import compare_layers
     from tinytrain.pipeline.verify import verify as run
     from tinytrain.project import load_project
-    from tinytrain.report.tables import verification_text
+    from tinytrain.report.tables import layers_text, verification_text
 
     if samples < 0 or steps < 0:
         raise InputError(f"--samples {samples} --steps {steps}: neither may be negative")
+    project = load_project(directory)
     with _progress() as progress:
-        found = run(load_project(directory), target, samples, steps, seed, progress)
+        found = run(project, target, samples, steps, seed, progress)
+        rows = compare_layers(project, target, samples, seed, progress) if layers else ()
+    if layers:
+        click.echo(layers_text(rows) + "\n")
     click.echo(verification_text(found))
     sys.exit(0 if found.passed else CHECK_FAILED)
 

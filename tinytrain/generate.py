@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import head, protocol, sigmoid
+from tinytrain import graph, head, protocol, sigmoid
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -143,11 +143,30 @@ def render_sigmoid_table() -> str:
     )
 
 
+def render_limits() -> str:
+    """firmware/include/tinytrain/limits.h: what bounds a kernel's working memory."""
+    return "\n".join(
+        [
+            "/* Limits that the converter checks and the kernels rely on.",
+            f" * {NOTICE.format(source='graph.py')} */",
+            "#ifndef TINYTRAIN_LIMITS_H",
+            "#define TINYTRAIN_LIMITS_H",
+            "",
+            "/* Dimensions of a tensor. */",
+            f"#define TT_MAX_RANK {graph.MAX_RANK}",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
+    ("firmware/include/tinytrain/limits.h", render_limits),
 )
 
 

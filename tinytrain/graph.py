@@ -213,7 +213,8 @@ def _validate_quantization(where: str, tensor: Tensor, quantization: Quantizatio
         )
     if not bool(np.all(np.isfinite(scale) & (scale > 0))):
         raise InputError(f"{where}: scales must be finite and positive")
-    low, high = (-128, 127) if tensor.dtype == "int8" else (-(1 << 31), (1 << 31) - 1)
+    dtype = np.dtype(tensor.dtype if tensor.dtype in ("int8", "uint8", "int16") else "int32")
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     if int(quantization.zero_point.min()) < low or int(quantization.zero_point.max()) > high:
         raise InputError(f"{where}: zero points must lie between {low} and {high}")
     if scale.size > 1:

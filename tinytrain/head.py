@@ -57,7 +57,7 @@ class HeadConstants(Parameters):
     """The twin of the C struct tt_head_constants."""
 
     structure: ClassVar[str] = "tt_head_constants"
-    function: ClassVar[str] = ""
+    short: ClassVar[frozenset[str]] = frozenset({"classes", "features", "rows", "tau"})
     classes: int
     features: int
     rows: int
@@ -94,8 +94,8 @@ class Head:
 def find_head(graph: Graph, kernels: Sequence[Kernel], choice: str) -> int | None:
     """The index of the FULLY_CONNECTED that learns, or None.
 
-    `choice`: "none"; "auto", the last FULLY_CONNECTED where only SOFTMAX and RESHAPE follow and it
-    has at most AUTO_MAX_CLASSES rows; or the name or index of its output tensor.
+    `choice`: "none"; "auto", the last FULLY_CONNECTED where only SOFTMAX, RESHAPE and DEQUANTIZE
+    follow and it has at most AUTO_MAX_CLASSES rows; or the name or index of its output tensor.
     """
     if choice == "none":
         return None
@@ -120,7 +120,7 @@ def _last_classifier(kernels: Sequence[Kernel]) -> int | None:
         if kernel.kind == "FULLY_CONNECTED":
             fits = _unfit(kernel) is None and kernel.parameters.output_depth <= AUTO_MAX_CLASSES  # type: ignore[attr-defined]
             return kernel.index if fits else None
-        if kernel.kind not in ("SOFTMAX", "RESHAPE"):
+        if kernel.kind not in ("SOFTMAX", "RESHAPE", "SQUEEZE", "DEQUANTIZE", "ARG_MAX"):
             return None
     return None
 

@@ -103,7 +103,7 @@ class _Manifest:
             value = value[key]
         if type(value) not in types:
             names = " or ".join(kind.__name__ for kind in types)
-            raise self.fail(f"key {place} is {str(value)[:40]!r}; {names} is expected")
+            raise self.fail(f"key {place} is {repr(value)[:40]}; {names} is expected")
         return value
 
 
@@ -148,12 +148,12 @@ def _head_choice(
     )
 
 
-def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.int64]]:
+def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:
     """x (n, *input shape) and y (n,) of an .npz file; y is empty where the file has none."""
     arrays = read_arrays(path)
     if "x" not in arrays:
         raise InputError(f"{path}: no array x; found {', '.join(arrays) or 'none'}")
-    x = check_inputs(arrays["x"], input_shape(model.graph), f"{path}: x")
+    x = check_inputs(arrays["x"], model.graph, f"{path}: x")
     if "y" not in arrays:
         return x, np.zeros(0, np.int64)
     return x, check_labels(arrays["y"], len(x), model, f"{path}: y")
@@ -185,15 +185,23 @@ def input_shape(graph: Graph) -> tuple[int, ...]:
     return shape[1:] if shape[:1] == (1,) else shape
 
 
-def check_inputs(
-    x: npt.NDArray[np.generic], inner: tuple[int, ...], where: str
-) -> npt.NDArray[np.int8]:
-    """x as (n, *inner) int8, where it has that shape or (n, 1, *inner)."""
-    if x.dtype != np.int8:
-        raise InputError(f"{where} is {x.dtype}; int8 of shape (n, {_comma(inner)}) is expected")
+def input_type(graph: Graph) -> np.dtype[np.generic]:
+    """The type of one sample's elements; several inputs lie side by side, as bytes."""
+    if len(graph.inputs) > 1:
+        return np.dtype(np.int8)
+    return np.dtype(graph.tensors[graph.inputs[0]].dtype)
+
+
+def check_inputs(x: npt.NDArray[np.generic], graph: Graph, where: str) -> npt.NDArray[np.generic]:
+    """x as (n, *input shape) of the model's input type, where it is that or (n, 1, *shape)."""
+    inner, dtype = input_shape(graph), input_type(graph)
+    if x.dtype != dtype:
+        raise InputError(
+            f"{where} is {x.dtype}; {dtype.name} of shape (n, {_comma(inner)}) is expected"
+        )
     if x.ndim == 0 or x.shape[1:] not in (inner, (1, *inner)):
         raise InputError(f"{where} has shape {x.shape}; (n, {_comma(inner)}) is expected")
-    return np.ascontiguousarray(x.astype(np.int8)).reshape(len(x), *inner)
+    return np.ascontiguousarray(x.astype(dtype)).reshape(len(x), *inner)
 
 
 def _comma(shape: tuple[int, ...]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import struct
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,6 +38,30 @@ class ConstantArray:
         return wrapped(_literal(value) for value in self.data.reshape(-1).tolist())
 
 
+@dataclass(frozen=True, eq=False)
+class ConstantBlock:
+    """A stretch of flash that a device can read back, and what has to be there."""
+
+    name: str
+    pointer: str
+    """C for its address."""
+    data: bytes
+    layout: str
+    """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
+    labels: tuple[str, ...] = ()
+    """What each item is called; empty for an array."""
+
+    def items(self, data: bytes) -> npt.NDArray[Any]:
+        """The numbers in what was read back."""
+        if self.labels:
+            return np.array(struct.unpack(self.layout, data))
+        return np.frombuffer(data, self.layout)
+
+    def describe(self, item: int) -> str:
+        """An item as messages name it."""
+        return f"{self.name}.{self.labels[item]}" if self.labels else f"{self.name}[{item}]"
+
+
 @dataclass(frozen=True)
 class ConstantStruct:
     """A parameters struct in flash, with designated initializers."""
@@ -43,6 +69,13 @@ class ConstantStruct:
     name: str
     type: str
     members: tuple[tuple[str, str], ...]
+    runs: tuple[ConstantBlock, ...]
+    """Its numbers: a block for each run of them without a pointer or struct in between."""
+
+    @property
+    def initializer(self) -> str:
+        """For a struct inside another."""
+        return "{" + ", ".join(f".{member} = {value}" for member, value in self.members) + "}"
 
 
 def wrapped(items: Iterable[str]) -> str:
@@ -52,20 +85,60 @@ def wrapped(items: Iterable[str]) -> str:
     )
 
 
-def _literal(value: int) -> str:
-    """INT32_MIN has no literal in C: its digits are out of range before the sign applies."""
+def _literal(value: int | float) -> str:
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
+    are written in hexadecimal, which loses nothing.
+    """
+    if isinstance(value, float):
+        return f"{value.hex()}f"
     return "INT32_MIN" if value == -(1 << 31) else str(value)
 
 
-def constants_of(parameters: Parameters, prefix: str) -> tuple[list[ConstantArray], ConstantStruct]:
-    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`."""
+def constants_of(
+    parameters: Parameters, prefix: str, place: str = ""
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """The arrays and the struct that hold a parameters dataclass; names start with `prefix`.
+
+    An empty array is NULL; parameters inside parameters are a struct inside the struct, at `place`.
+    """
+    place = place or prefix
     arrays: list[ConstantArray] = []
     members: list[tuple[str, str]] = []
+    runs: list[ConstantBlock] = []
+    numbers: dict[str, int | float] = {}
     for field in fields(parameters):  # type: ignore[arg-type]
         value = getattr(parameters, field.name)
-        if isinstance(value, np.ndarray):
-            arrays.append(ConstantArray(f"{prefix}_{field.name}", value))
-            members.append((field.name, arrays[-1].name))
-        else:
+        name = f"{prefix}_{field.name}"
+        if isinstance(value, int | float):
             members.append((field.name, _literal(value)))
-    return arrays, ConstantStruct(prefix, parameters.structure, tuple(members))
+            numbers[field.name] = value
+            continue
+        runs += _run(parameters, place, numbers)
+        numbers = {}
+        if isinstance(value, Parameters):
+            found, inner = constants_of(value, name, f"{place}.{field.name}")
+            arrays += found
+            runs += inner.runs
+            members.append((field.name, inner.initializer))
+        else:
+            arrays += [ConstantArray(name, value)] if value.size else []
+            members.append((field.name, name if value.size else "NULL"))
+    runs += _run(parameters, place, numbers)
+    return arrays, ConstantStruct(prefix, parameters.structure, tuple(members), tuple(runs))
+
+
+def _run(
+    parameters: Parameters, place: str, numbers: dict[str, int | float]
+) -> list[ConstantBlock]:
+    """Neighbouring numbers of a struct; all are 4 bytes, but for the short ones."""
+    if not numbers:
+        return []
+
+    def letter(name: str) -> str:
+        if name in parameters.short:
+            return "H"
+        return "f" if isinstance(numbers[name], float) else "i"
+
+    layout = "<" + "".join(letter(name) for name in numbers)
+    data = struct.pack(layout, *numbers.values())
+    return [ConstantBlock(place, f"&{place}.{next(iter(numbers))}", data, layout, tuple(numbers))]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
+from struct import pack
 from typing import Any
 
 import jinja2
@@ -21,6 +22,7 @@ from tinytrain import __version__
 from tinytrain.converters.c.source import (
     C_TYPES,
     ConstantArray,
+    ConstantBlock,
     ConstantStruct,
     constants_of,
     wrapped,
@@ -30,6 +32,7 @@ from tinytrain.head import Head
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.layout import Copy
+from tinytrain.plan.memory import Placement
 
 MANIFEST_FORMAT = 1
 
@@ -104,14 +107,8 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "calls": [_call(model, kernel) for kernel in model.kernels],
         "inputs": graph.inputs,
         "outputs": graph.outputs,
-        "slots": [
-            {"name": name, "slots": [placements[tensor] for tensor in tensors]}
-            for name, tensors in (
-                ("inputs", graph.inputs),
-                ("outputs", graph.outputs),
-                ("operator_outputs", [kernel.outputs[0] for kernel in model.kernels]),
-            )
-        ],
+        "slots": [{"name": name, "slots": slots} for name, slots in _slots(model).items()],
+        "blocks": constant_blocks(model),
         "input_lines": [_describe(tensor) for tensor in model.inputs],
         "output_lines": [_describe(tensor) for tensor in model.outputs],
         "input_bytes": model.input_bytes,
@@ -119,7 +116,7 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "arena_bytes": model.memory.arena_bytes,
         "head_operator": model.head_operator,
         "head_name": structs[-1].name if head else "",
-        "features": placements[head.feature_tensor] if head else None,
+        "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
         "feature_count": head.constants.features if head else 0,
         "golden": [
@@ -201,7 +198,7 @@ def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], Cons
     shared = {f"{struct.name}_{part}": f"{layer}_{part}" for part in ("weights", "bias")}
     members = tuple((member, shared.get(value, value)) for member, value in struct.members)
     own = [array for array in found if array.name not in shared]
-    return own, ConstantStruct(struct.name, struct.type, members)
+    return own, replace(struct, members=members)
 
 
 def _struct_name(model: Model, kernel: Kernel) -> str:
@@ -210,15 +207,22 @@ def _struct_name(model: Model, kernel: Kernel) -> str:
 
 def _is_nothing(model: Model, kernel: Kernel) -> bool:
     """Whether a kernel only copies a tensor onto itself."""
-    place = model.memory.placements
-    return isinstance(kernel.parameters, Copy) and (
-        place[kernel.inputs[0]].offset == place[kernel.outputs[0]].offset
+    source = model.memory.placements.get(kernel.inputs[0])
+    target = model.memory.placements[kernel.outputs[0]]
+    return (
+        isinstance(kernel.parameters, Copy)
+        and source is not None
+        and source.offset == target.offset
     )
 
 
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
     outputs = [_pointer(model, tensor, "") for tensor in (*kernel.outputs, *kernel.state)]
+    if kernel.parameters.input_array:
+        inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
+    if kernel.parameters.output_array:
+        outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
     nothing = _is_nothing(model, kernel)
     result = model.graph.tensors[kernel.outputs[0]]
     comment = f"{kernel.kind} -> {_describe(result)}" + (", in place" if nothing else "")
@@ -242,9 +246,38 @@ def _operand_name(model: Model, tensor: int) -> str:
     return f"{model.name}_tensor_{tensor}"
 
 
-def constant_arrays(model: Model) -> tuple[ConstantArray, ...]:
-    """The arrays in flash, in the order in which the device numbers them."""
-    return tuple(_constants(model)[0])
+def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
+    """Everything in flash that a device can read back, in the order in which it numbers it."""
+    arrays, structs = _constants(model)
+    return (
+        *(_array_block(array) for array in arrays),
+        *(run for struct in structs for run in struct.runs),
+        *(_slot_block(name, slots) for name, slots in _slots(model).items()),
+    )
+
+
+def _array_block(array: ConstantArray) -> ConstantBlock:
+    data = np.ascontiguousarray(array.data)
+    return ConstantBlock(array.name, array.name, data.tobytes(), data.dtype.str)
+
+
+def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:
+    layout = f"<{2 * len(slots)}I"
+    data = pack(layout, *(number for slot in slots for number in (slot.offset, slot.bytes)))
+    labels = tuple(
+        f"{part} of {index}" for index in range(len(slots)) for part in ("offset", "bytes")
+    )
+    return ConstantBlock(name, name, data, layout, labels)
+
+
+def _slots(model: Model) -> dict[str, list[Placement]]:
+    """The tables of stretches of the arena, by their names in C."""
+    place = model.memory.placements
+    return {
+        "inputs": [place[tensor] for tensor in model.graph.inputs],
+        "outputs": [place[tensor] for tensor in model.graph.outputs],
+        "operator_outputs": [place[kernel.outputs[0]] for kernel in model.kernels],
+    }
 
 
 def manifest_of(model: Model, source_bytes: int) -> dict[str, Any]:

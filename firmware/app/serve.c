@@ -337,7 +337,7 @@ static void run_operators(void *context)
 static void learn_features(void *context)
 {
     const measured *call = context;
-    const uint8_t *features = call->device->arena + call->device->model->features.offset;
+    const uint8_t *features = call->device->arena + call->device->model->features_offset;
     (void)tt_head_learn(&call->device->head, (const int8_t *)features, call->label);
 }
 

@@ -62,7 +62,7 @@ static const int8_t *features_of(tt_device *device, const uint8_t *input)
 {
     tt_load_input(device, input);
     device->model->run(device->arena, 0, device->model->head_operator);
-    return (const int8_t *)(device->arena + device->model->features.offset);
+    return (const int8_t *)(device->arena + device->model->features_offset);
 }
 
 int32_t tt_classify(tt_device *device, const uint8_t *input)

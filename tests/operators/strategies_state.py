@@ -262,7 +262,7 @@ lstms = st.builds(
     seed=seeds,
 )
 
-STATE_STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
+STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "ASSIGN_VARIABLE": delays,
     "READ_VARIABLE": delays,
     "SVDF": svdf,

@@ -18,11 +18,18 @@ import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
+from tests.operators import (
+    strategies_elementwise,
+    strategies_layout,
+    strategies_lookup,
+    strategies_quantize,
+    strategies_state,
+)
 from tests.operators.cases import (
-    Bytes,
     Case,
     activations,
     biases,
@@ -35,7 +42,6 @@ from tests.operators.cases import (
     styles,
     zero_points,
 )
-from tests.operators.strategies_state import STATE_STRATEGIES
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
@@ -272,97 +278,6 @@ def pools(kind: type[Pool]) -> st.SearchStrategy[Case]:
 
 
 @dataclass(frozen=True)
-class Add(Case):
-    """`gain` is log2 of output scale / largest input scale."""
-
-    shape: tuple[int, ...]
-    scales: tuple[float, float]
-    zero_points: tuple[int, int, int]
-    gain: float
-    operands: str
-    activation: str
-    seed: int
-
-    def build(self) -> bytes:
-        first, second = self.scales
-        same = self.operands == "one tensor"
-        output_scale = (first if same else max(first, second)) * 2.0**self.gain
-        constant = {"constant first": 0, "constant second": 1}.get(self.operands)
-        tensors = [
-            Tensor(
-                self.shape,
-                scale=scale,
-                zero_point=zero_point,
-                data=numbers(self.rng, self.shape, "any") if i == constant else None,
-            )
-            for i, (scale, zero_point) in enumerate(
-                zip((first, second, output_scale), self.zero_points, strict=True)
-            )
-        ]
-        inputs = (0, 0) if same else (0, 1)
-        options = {"fusedActivationFunction": self.activation}
-        operator = Operator("ADD", inputs, (2,), "AddOptions", options)
-        return build(tensors, [operator], sorted({*inputs} - {constant}), [2])
-
-
-additions = st.builds(
-    Add,
-    shape=shapes(),
-    scales=st.tuples(scales, scales),
-    zero_points=st.tuples(zero_points, zero_points, zero_points),
-    gain=st.floats(-6.0, 8.0),
-    operands=st.sampled_from(["two tensors", "one tensor", "constant first", "constant second"]),
-    activation=activations,
-    seed=seeds,
-)
-
-
-@dataclass(frozen=True)
-class Mean(Case):
-    """`gain` is log2 of output scale / input scale."""
-
-    shape: tuple[int, ...]
-    axes: tuple[int, ...]
-    keep_dimensions: bool
-    scale: float
-    gain: float
-    zero_points: tuple[int, int]
-    seed: int
-
-    def build(self) -> bytes:
-        reduced = {axis % len(self.shape) for axis in self.axes}
-        left = [
-            1 if axis in reduced else size
-            for axis, size in enumerate(self.shape)
-            if self.keep_dimensions or axis not in reduced
-        ]
-        tensors = [
-            Tensor(self.shape, scale=self.scale, zero_point=self.zero_points[0]),
-            Tensor((len(self.axes),), "int32", data=self.axes),
-            Tensor(tuple(left), scale=self.scale * 2.0**self.gain, zero_point=self.zero_points[1]),
-        ]
-        options = {"keepDims": self.keep_dimensions}
-        return build(tensors, [Operator("MEAN", (0, 1), (2,), "ReducerOptions", options)], [0], [2])
-
-
-@st.composite
-def means(draw: st.DrawFn) -> Case:
-    shape = draw(shapes())
-    first = draw(st.integers(0, len(shape) - 1))
-    last = draw(st.integers(first, len(shape) - 1))
-    axes = [axis - draw(st.sampled_from([0, len(shape)])) for axis in range(first, last + 1)]
-    return Mean(
-        shape,
-        tuple(draw(st.permutations(axes))),
-        draw(st.booleans()),
-        draw(scales),
-        draw(st.floats(-8.0, 8.0)),
-        draw(st.tuples(zero_points, zero_points)),
-        draw(seeds),
-    )
-
-
-@dataclass(frozen=True)
 class Softmax(Case):
     leading: tuple[int, ...]
     depth: int
@@ -435,16 +350,18 @@ def prime_factors(number: int) -> list[int]:
 
 
 STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
-    "ADD": additions,
+    **strategies_elementwise.STRATEGIES,
+    **strategies_layout.STRATEGIES,
+    **strategies_lookup.STRATEGIES,
+    **strategies_quantize.STRATEGIES,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
     "CONV_2D": convolutions(Conv2D),
     "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
     "FULLY_CONNECTED": fully_connected,
     "MAX_POOL_2D": pools(MaxPool2D),
-    "MEAN": means(),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
-    **STATE_STRATEGIES,
+    **strategies_state.STRATEGIES,
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {
@@ -471,25 +388,48 @@ EXAMPLES: Mapping[str, tuple[Case, ...]] = {
 """Cases that failed once."""
 
 
-def samples(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> list[Bytes]:
-    """A batch for each input: random, extremes, all lowest, all highest, and random ones again for
-    what has state.
+SAMPLES = 6
+
+
+def samples(
+    shapes: list[tuple[int, ...]], rng: np.random.Generator, dtypes: list[str] | None = None
+) -> list[NDArray[Any]]:
+    """A batch for each input, of int8 or of `dtypes`: random, extremes, all lowest, all highest,
+    and random again, for what has state.
     """
-    batches = []
-    for shape in shapes:
-        batch = np.empty((8, *shape), np.int8)
-        batch[0] = numbers(rng, shape, "any")
-        batch[1] = numbers(rng, shape, "extremes")
-        batch[2], batch[3] = -128, 127
-        batch[4:] = numbers(rng, (4, *shape), "any")
-        batches.append(batch)
-    return batches
+    types = ["int8"] * len(shapes) if dtypes is None else dtypes
+    return [
+        batch_of(shape, np.dtype(dtype), rng) for shape, dtype in zip(shapes, types, strict=True)
+    ]
 
 
-def reference(model: bytes, inputs: list[Bytes], outputs: int = 1) -> list[Bytes]:
+def batch_of(
+    shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
+) -> NDArray[Any]:
+    if dtype == np.float32:
+        return floats((SAMPLES, *shape), rng)
+    batch = np.empty((SAMPLES, *shape), dtype)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    batch[0] = rng.integers(low, high + 1, shape)
+    batch[1] = rng.choice(np.array([low, low + 1, high]), shape)
+    batch[2], batch[3] = low, high
+    batch[4:] = rng.integers(low, high + 1, batch[4:].shape)
+    return batch
+
+
+def floats(shape: tuple[int, ...], rng: np.random.Generator) -> NDArray[np.float32]:
+    """Numbers of every size that a quantization may hold, ties of common scales among them."""
+    size = 2.0 ** rng.uniform(-12, 8, shape)
+    ties = (rng.integers(-600, 600, shape) + 0.5) * 2.0 ** rng.integers(-6, 1, shape)
+    return np.where(rng.random(shape) < 0.5, ties, rng.uniform(-1, 1, shape) * size).astype(
+        np.float32
+    )
+
+
+def reference(model: bytes, inputs: list[NDArray[Any]], outputs: int = 1) -> list[NDArray[Any]]:
     """What TensorFlow Lite Micro gives: (n, elements) for each output."""
     interpreter = Interpreter.from_bytes(model, arena_size=8 << 20)
-    found: list[list[Bytes]] = [[] for _ in range(outputs)]
+    found: list[list[NDArray[Any]]] = [[] for _ in range(outputs)]
     for sample in zip(*inputs, strict=True):
         for position, x in enumerate(sample):
             interpreter.set_input(x, position)
@@ -502,10 +442,12 @@ def reference(model: bytes, inputs: list[Bytes], outputs: int = 1) -> list[Bytes
 def assert_equal_to_reference(model: bytes, rng: np.random.Generator) -> None:
     graph = parse_tflite(model, "model")
     kernels = require_kernels(graph)
-    inputs = samples([graph.tensors[tensor].shape for tensor in graph.inputs], rng)
+    given = [graph.tensors[tensor] for tensor in graph.inputs]
+    inputs = samples([x.shape for x in given], rng, [x.dtype for x in given])
     values = run_in_order(graph, kernels, inputs)
     expected = reference(model, inputs, len(graph.outputs))
     for tensor, output in zip(graph.outputs, expected, strict=True):
+        assert values[tensor].dtype == output.dtype
         np.testing.assert_array_equal(values[tensor], output)
 
 

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device
 from tinytrain.emulator.inference import run
-from tinytrain.errors import DeviceError
+from tinytrain.errors import CheckError
 from tinytrain.head import Head
 from tinytrain.model import Model
 from tinytrain.progress import Progress
@@ -70,7 +70,7 @@ def learning_experiment(
 ) -> Experiment:
     """Every user starts from the factory head of `device`.
 
-    Raises DeviceError where the device's trace leaves the emulator's.
+    Raises CheckError where the device's trace leaves the emulator's.
     """
     users = []
     for done, person in enumerate(people):
@@ -99,7 +99,7 @@ def _one_user(
     after = float((device.classify_many(test_x) == test_y).mean())
     emulated, curve = _emulate(model, x, y, test_x, test_y, len(split.learn))
     if emulated[-1] != steps[-1].crc:
-        raise DeviceError("the device's learning trace leaves the emulator's; run `verify`")
+        raise CheckError("the device's learning trace leaves the emulator's; run `verify`")
     floating = _float_head(task, dataset, model, model.head, stream)
     predicted = float_head_predict(
         _features(model, model.head, test_x), floating.weights, floating.bias

@@ -9,10 +9,11 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.converters.c.writer import constant_arrays
+from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.emulator import head as learning
 from tinytrain.emulator.inference import (
+    infer_bytes,
     initial_state,
     last_state,
     output_bytes,
@@ -50,7 +51,7 @@ class EmulatedDevice:
             output_bytes=model.output_bytes,
             arena_bytes=model.memory.arena_bytes,
             operators=len(model.kernels),
-            constants=len(constant_arrays(model)),
+            constants=len(constant_blocks(model)),
             head_operator=model.head_operator,
             classes=head.classes if head else 0,
             features=head.features if head else 0,
@@ -63,7 +64,10 @@ class EmulatedDevice:
         return self.infer_many(x.reshape(1, -1))[0]
 
     def infer_many(self, x: Array) -> NDArray[np.int8]:
-        return output_bytes(self._model.graph, self._run(self._bytes(x))).view(np.int8)
+        graph, data = self._model.graph, self._bytes(x)
+        if graph.variables:
+            return output_bytes(graph, self._run(data)).view(np.int8)
+        return infer_bytes(graph, self._model.kernels, data).view(np.int8)
 
     def trace(self, x: Array) -> NDArray[np.uint32]:
         return self.trace_many(x.reshape(1, -1))[0]
@@ -199,7 +203,7 @@ class EmulatedDevice:
         if space == Space.ARENA:
             return self._arena.tobytes()
         if space == Space.CONSTANT:
-            return constant_arrays(self._model)[index].data.tobytes()
+            return constant_blocks(self._model)[index].data
         return self._region(Region(index))
 
     def _region(self, region: Region) -> bytes:

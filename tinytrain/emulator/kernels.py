@@ -8,7 +8,8 @@ Source of the rules: TensorFlow Lite Micro's reference kernels (DESIGN.md, "Arit
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import singledispatch
+from dataclasses import dataclass
+from functools import lru_cache, singledispatch
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,11 @@ from tinytrain.emulator.requantize import EXACT_FLOAT32, Rescale
 from tinytrain.operators.activation import INTEGER_BITS, Softmax
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.dense import FullyConnected
-from tinytrain.operators.elementwise import LEFT_SHIFT, Add
 from tinytrain.operators.kernel import Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.operators.pooling import AveragePool2D, MaxPool2D, Pooling
-from tinytrain.operators.reduction import Mean
+from tinytrain.operators.reduction import ArgMax, Reduction, Sum
+from tinytrain.operators.transpose_convolution import TransposeConv
 
 Int8 = npt.NDArray[np.int8]
 Int = npt.NDArray[np.int64]
@@ -33,6 +34,9 @@ Value = npt.NDArray[Any]
 
 CHUNK_ELEMENTS = 1 << 17
 """Numbers that a kernel works on at a time: what a core's cache holds."""
+
+PREPARED = 512
+"""Operators whose weights are kept ready, so that a batch in parts prepares them once."""
 
 
 @singledispatch
@@ -59,15 +63,28 @@ def _reach(weights: Int8) -> int:
     return int(np.abs(weights.astype(np.int64)).sum(axis=1).max(initial=0)) * 255
 
 
-def _matmul(x: Float, weights: Int8, reach: int) -> npt.NDArray[Any]:
-    """x @ weights.T exactly, for integers x (..., k) and weights (channels, k).
+@dataclass(frozen=True, eq=False)
+class _Product:
+    """Weights ready for exact matrix products.
 
     Floating point is exact as long as no partial sum leaves the mantissa, so the fast matrix
     product of float32 or float64 serves where the bound on the sums allows.
     """
-    if reach < EXACT_FLOAT32:
-        return x @ weights.T.astype(np.float32)
-    return x.astype(np.float64) @ weights.T.astype(np.float64)
+
+    columns: npt.NDArray[Any]
+    """(k, channels)"""
+    reach: int
+
+    def __call__(self, x: Float) -> npt.NDArray[Any]:
+        """(n, channels) sums of integers x (n, k)."""
+        return x.astype(self.columns.dtype, copy=False) @ self.columns
+
+
+def _product(weights: Int8) -> _Product:
+    """Of weights (channels, k)."""
+    reach = _reach(weights)
+    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    return _Product(np.ascontiguousarray(weights.T.astype(dtype)), reach)
 
 
 def _rescale(p: Convolution | FullyConnected) -> Rescale:
@@ -83,9 +100,21 @@ def _in_chunks(x: Value, elements: int, work: Callable[[Value], Value]) -> Value
     return np.concatenate(parts) if parts else work(x)
 
 
+@dataclass(frozen=True)
+class _Geometry:
+    """Where windows lie; the fields that convolutions and poolings have too."""
+
+    output_height: int
+    output_width: int
+    stride_height: int
+    stride_width: int
+    pad_top: int
+    pad_left: int
+
+
 def _patches(
     x: npt.NDArray[Any],
-    p: Convolution | Pooling,
+    p: _Geometry | Pooling,
     kernel: tuple[int, int],
     dilation: tuple[int, int],
     fill: int,
@@ -113,7 +142,7 @@ def _patches(
 
 def _padded(
     x: npt.NDArray[Any],
-    p: Convolution | Pooling,
+    p: _Geometry | Convolution | Pooling,
     kernel: tuple[int, int],
     dilation: tuple[int, int],
     fill: int,
@@ -140,44 +169,116 @@ def _image(p: Convolution, x: Int8) -> Float:
     return _centred(x, p.input_zero_point).reshape(shape)
 
 
+@lru_cache(maxsize=PREPARED)
+def _prepare_conv_2d(p: Conv2D) -> tuple[_Product, int, int]:
+    """The product for a tile of outputs, how many those are, and their input columns."""
+    tile = _tile(p)
+    wide, columns = _tiled_weights(p, tile)
+    return _product(wide), tile, columns
+
+
 @evaluate.register
 def conv_2d(p: Conv2D, x: Int8) -> Int8:
-    weights = p.weights.reshape(p.output_channels, -1)
-    reach = _reach(weights)
+    product, tile, columns = _prepare_conv_2d(p)
+    tiles = -(-p.output_width // tile)
+    rescale = _rescale(p)
 
     def work(part: Value) -> Value:
-        patches = _patches(_image(p, part), p, *_window(p), fill=0)
-        acc = _matmul(patches.reshape(-1, weights.shape[1]), weights, reach)
-        return _rescale(p).apply(acc, reach).reshape(len(part), -1)
+        patches = _tile_patches(p, _image(p, part), columns, tiles, tile * p.stride_width)
+        acc = product(patches.reshape(-1, len(product.columns)))
+        acc = acc.reshape(len(part), p.output_height, tiles * tile, p.output_channels)
+        outputs = rescale.apply(acc, product.reach)
+        return outputs[:, :, : p.output_width].reshape(len(part), -1)
 
-    pixels = p.output_height * p.output_width
-    return _in_chunks(x, pixels * max(weights.shape), work)
+    return _in_chunks(x, p.output_height * tiles * max(product.columns.shape), work)
+
+
+BROAD_PRODUCT = 48
+"""Columns of a matrix product from which on it runs at the processor's full speed."""
+
+
+def _tile(p: Conv2D) -> int:
+    """How many neighbouring outputs of a row one matrix product computes at once.
+
+    With few output channels a product is narrow and slow, and neighbouring windows overlap: taking
+    several together makes it broad, and reads the overlap once. Kernels of width 1 have none.
+    """
+    if p.kernel_width == 1 or p.dilation_width != 1:
+        return 1
+    return max(1, min(BROAD_PRODUCT // p.output_channels, p.output_width))
+
+
+def _tiled_weights(p: Conv2D, tile: int) -> tuple[Int8, int]:
+    """Weights (tile * O, KH * columns * I) for `tile` outputs at once, and their input columns."""
+    if tile == 1:
+        return p.weights.reshape(p.output_channels, -1), p.kernel_width
+    columns = (tile - 1) * p.stride_width + p.kernel_width
+    shape = (tile, p.output_channels, p.kernel_height, columns, p.input_channels)
+    wide = np.zeros(shape, np.int8)
+    for place in range(tile):
+        left = place * p.stride_width
+        wide[place, :, :, left : left + p.kernel_width] = p.weights
+    return wide.reshape(tile * p.output_channels, -1), columns
+
+
+def _tile_patches(
+    p: Conv2D, image: npt.NDArray[Any], columns: int, tiles: int, step: int
+) -> npt.NDArray[Any]:
+    """(n, outputs_h, tiles, KH, columns, I): the windows that `tile` outputs together read."""
+    geometry = _Geometry(p.output_height, tiles, p.stride_height, step, p.pad_top, p.pad_left)
+    return _patches(image, geometry, (p.kernel_height, columns), _window(p)[1], 0)
+
+
+@lru_cache(maxsize=PREPARED)
+def _prepare_depthwise(p: DepthwiseConv2D) -> tuple[npt.NDArray[Any], int]:
+    """Weights (KH, KW, O) in a type that holds the sums exactly, and the bound on those."""
+    reach = _reach(np.moveaxis(p.weights[0], 2, 0).reshape(p.output_channels, -1))
+    return p.weights[0].astype(np.float32 if reach < EXACT_FLOAT32 else np.float64), reach
 
 
 @evaluate.register
 def depthwise_conv_2d(p: DepthwiseConv2D, x: Int8) -> Int8:
-    reach = _reach(np.moveaxis(p.weights[0], 2, 0).reshape(p.output_channels, -1))
-    # Sums beyond float32's integers need float64; the rest of the arithmetic is the same.
-    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
-    # A row of outputs is one run of memory for numpy when the weights are as wide as the row.
-    rows = np.tile(p.weights[0].astype(dtype), (1, 1, p.output_width))
-    rows = rows.reshape(p.kernel_height, p.kernel_width, p.output_width, p.output_channels)
+    weights, reach = _prepare_depthwise(p)
+    rescale = _rescale(p)
 
     def work(part: Value) -> Value:
-        image = _image(p, part).astype(dtype, copy=False)
+        image = _image(p, part).astype(weights.dtype, copy=False)
         if p.output_channels != p.input_channels:
             image = np.repeat(image, p.output_channels // p.input_channels, axis=3)
         padded = _padded(image, p, *_window(p), fill=0)
-        acc = _sum_taps(p, padded, rows)
-        return _rescale(p).apply(acc, reach).reshape(len(part), -1)
+        sums = _sum_runs if (p.stride_height, p.stride_width) == (1, 1) else _sum_taps
+        outputs = rescale.apply(sums(p, padded, weights), reach)
+        return outputs[:, :, : p.output_width].reshape(len(part), -1)
 
-    return _in_chunks(x, p.output_height * p.output_width * p.output_channels, work)
+    return _in_chunks(x, 2 * p.output_height * p.output_width * p.output_channels, work)
+
+
+def _sum_runs(
+    p: DepthwiseConv2D, padded: npt.NDArray[Any], weights: npt.NDArray[Any]
+) -> npt.NDArray[Any]:
+    """Sums of windows one step apart, (n, outputs_h, padded width, O).
+
+    A tap is then one long run of memory, shifted, which numpy is fastest at. The sums right of
+    outputs_w wrap into the next row and mean nothing.
+    """
+    n, _, width, channels = padded.shape
+    flat = padded.reshape(n, -1)
+    run = ((p.output_height - 1) * width + p.output_width) * channels
+    acc = np.zeros((n, p.output_height * width * channels), padded.dtype)
+    product = np.empty((n, run), padded.dtype)
+    for row in range(p.kernel_height):
+        for column in range(p.kernel_width):
+            start = (row * p.dilation_height * width + column * p.dilation_width) * channels
+            tap = np.tile(weights[row, column], run // channels)
+            np.multiply(flat[:, start : start + run], tap, out=product)
+            acc[:, :run] += product
+    return acc.reshape(n, p.output_height, width, channels)
 
 
 def _sum_taps(
-    p: DepthwiseConv2D, padded: npt.NDArray[Any], rows: npt.NDArray[Any]
+    p: DepthwiseConv2D, padded: npt.NDArray[Any], weights: npt.NDArray[Any]
 ) -> npt.NDArray[Any]:
-    """(n, outputs_h, outputs_w, C): the taps of the window one after the other, on whole images."""
+    """Sums of windows any steps apart, (n, outputs_h, outputs_w, O), tap by tap."""
     shape = (len(padded), p.output_height, p.output_width, p.output_channels)
     acc = np.zeros(shape, padded.dtype)
     product = np.empty(shape, padded.dtype)
@@ -188,17 +289,57 @@ def _sum_taps(
             left = column * p.dilation_width
             right = left + (p.output_width - 1) * p.stride_width + 1
             tap = padded[:, top : bottom : p.stride_height, left : right : p.stride_width]
-            np.multiply(tap, rows[row, column], out=product)
+            np.multiply(tap, weights[row, column], out=product)
             acc += product
     return acc
 
 
+@lru_cache(maxsize=PREPARED)
+def _prepare_fully_connected(p: FullyConnected) -> _Product:
+    return _product(p.weights)
+
+
+@lru_cache(maxsize=PREPARED)
+def _prepare_transpose_conv(p: TransposeConv) -> tuple[_Product, int]:
+    """The product of every tap and channel with an input pixel, and the reach of whole sums."""
+    taps = np.moveaxis(p.weights, 0, 2).reshape(-1, p.input_channels)
+    return _product(taps), _reach(p.weights.reshape(p.output_channels, -1))
+
+
+@evaluate.register
+def transpose_conv(p: TransposeConv, x: Int8) -> Int8:
+    product, reach = _prepare_transpose_conv(p)
+    rescale = _rescale(p)
+
+    def work(part: Value) -> Value:
+        taps = product(_image(p, part).reshape(-1, p.input_channels))
+        acc = _scatter_taps(p, taps.reshape(len(part), p.input_height, p.input_width, -1), reach)
+        return rescale.apply(acc, reach).reshape(len(part), -1)
+
+    return _in_chunks(x, p.output_height * p.output_width * product.columns.shape[1], work)
+
+
+def _scatter_taps(p: TransposeConv, taps: npt.NDArray[Any], reach: int) -> npt.NDArray[Any]:
+    """(n, outputs_h, outputs_w, C): each tap (n, H, W, kernel_h * kernel_w * C) adds to a grid."""
+    rows, columns = p.input_height * p.stride_height, p.input_width * p.stride_width
+    bottom, right = p.pad_top + p.output_height, p.pad_left + p.output_width
+    height = max(rows + p.kernel_height, bottom)
+    width = max(columns + p.kernel_width, right)
+    dtype = np.float32 if reach < EXACT_FLOAT32 else np.float64
+    acc = np.zeros((len(taps), height, width, p.output_channels), dtype)
+    each = np.split(taps, p.kernel_height * p.kernel_width, axis=3)
+    for tap, values in enumerate(each):
+        row, column = divmod(tap, p.kernel_width)
+        grid = acc[:, row : row + rows, column : column + columns]
+        grid[:, :: p.stride_height, :: p.stride_width] += values
+    return acc[:, p.pad_top : bottom, p.pad_left : right]
+
+
 @evaluate.register
 def fully_connected(p: FullyConnected, x: Int8) -> Int8:
-    reach = _reach(p.weights)
-    vectors = _centred(x, p.input_zero_point).reshape(-1, p.input_depth)
-    acc = _matmul(vectors, p.weights, reach)
-    return _rescale(p).apply(acc, reach).reshape(len(x), -1)
+    product = _prepare_fully_connected(p)
+    acc = product(_centred(x, p.input_zero_point).reshape(-1, p.input_depth))
+    return _rescale(p).apply(acc, product.reach).reshape(len(x), -1)
 
 
 def _pooling_patches(p: Pooling, x: Int8, fill: int) -> Int8:
@@ -222,25 +363,28 @@ def average_pool_2d(p: AveragePool2D, x: Int8) -> Int8:
     return _clamp(np.sign(total) * magnitude, p.activation_min, p.activation_max)
 
 
-@evaluate.register
-def add(p: Add, a: Int8, b: Int8) -> Int8:
-    def raised(x: Int8, zero_point: int, multiplier: int, shift: int) -> Int:
-        offset = (x.astype(np.int64) - zero_point) << LEFT_SHIFT
-        return fixed.multiply_by_quantized_multiplier(offset, multiplier, shift)
-
-    total = raised(a, p.input1_zero_point, p.input1_multiplier, p.input1_shift) + raised(
-        b, p.input2_zero_point, p.input2_multiplier, p.input2_shift
-    )
-    scaled = fixed.multiply_by_quantized_multiplier(total, p.output_multiplier, p.output_shift)
-    return _clamp(scaled + p.output_zero_point, p.activation_min, p.activation_max)
+def _in_five(p: Reduction, x: Int8) -> Int8:
+    """x (n, elements) by axes of kept and reduced elements in turn; 2 and 4 are reduced."""
+    return x.reshape(len(x), p.outer, p.reduced1, p.middle, p.reduced2, p.inner)
 
 
 @evaluate.register
-def mean(p: Mean, x: Int8) -> Int8:
-    total = x.reshape(len(x), p.outer, p.reduced, p.inner).sum(axis=2, dtype=np.int64)
-    centred = total - p.input_zero_point * p.reduced
+def reduce_sum(p: Sum, x: Int8) -> Int8:
+    total = _in_five(p.extents, x).sum(axis=(2, 4), dtype=np.int64)
+    centred = total - p.input_zero_point * p.extents.reduced1 * p.extents.reduced2
     scaled = fixed.multiply_by_quantized_multiplier(centred, p.multiplier, p.shift)
     return _clamp(scaled + p.output_zero_point, -128, 127)
+
+
+@evaluate.register
+def reduce_max(p: Reduction, x: Int8) -> Int8:
+    return _in_five(p, x).max(axis=(2, 4)).reshape(len(x), -1)
+
+
+@evaluate.register
+def arg_max(p: ArgMax, x: Int8) -> npt.NDArray[np.int32]:
+    rows = x.reshape(len(x), p.outer, p.depth, p.inner)
+    return rows.argmax(axis=2).astype(np.int32).reshape(len(x), -1)
 
 
 SUM_BITS = 12

@@ -46,34 +46,34 @@ class Rescale:
         )
         return np.clip(scaled + self.zero_point, self.low, self.high).astype(np.int8)
 
-    def doubt(self, reach: int) -> float:
+    def apply(self, acc: Float, reach: int) -> Int8:
+        """Outputs of float32 sums (..., C) that hold exact integers up to `reach`."""
+        doubt = self._doubt(reach)
+        if reach >= EXACT_FLOAT32 or doubt > WIDEST_DOUBT:
+            return self.exactly(acc)
+        scale = self._scale()
+        # Raised by 128.5, so that cutting off the fraction rounds, and all numbers are positive.
+        raised = self.bias * scale + (self.zero_point + 128.5)
+        real = acc * scale.astype(np.float32)
+        real += raised.astype(np.float32)
+        np.clip(real, self.low + 128.5, self.high + 128.5, out=real)
+        real += np.float32(doubt)
+        result = real.astype(np.uint8)
+        real -= np.float32(2 * doubt)
+        close = np.flatnonzero(real.astype(np.uint8) != result)
+        result ^= 0x80
+        signed = result.view(np.int8)
+        if close.size:
+            channels = close % acc.shape[-1]
+            signed.reshape(-1)[close] = self.exactly(acc.reshape(-1)[close], channels)
+        return signed
+
+    def _doubt(self, reach: int) -> float:
         """How close to a tie, in output steps, float32 may be wrong for sums up to `reach`."""
         scale = self._scale()
         rounding = 0.5 * 2.0 ** float(np.max(np.minimum(self.shift, 0)))
         largest = float(np.max((reach + np.abs(self.bias.astype(np.float64))) * scale))
-        return rounding + (2.0 * largest + abs(self.zero_point) + 256) * 2.0**-22
-
-    def apply(self, acc: Float, reach: int) -> Int8:
-        """Outputs of float32 sums (..., C) that hold exact integers up to `reach`.
-
-        Uses `acc` as its scratch.
-        """
-        doubt = self.doubt(reach)
-        if reach >= EXACT_FLOAT32 or doubt > WIDEST_DOUBT:
-            return self.exactly(acc)
-        scale = self._scale()
-        real = acc * scale.astype(np.float32)
-        real += (self.bias * scale + self.zero_point).astype(np.float32)
-        np.clip(real, self.low, self.high, out=real)
-        rounded = np.rint(real)
-        real -= rounded
-        np.abs(real, out=real)
-        result = rounded.astype(np.int8)
-        close = np.flatnonzero(real > 0.5 - doubt)
-        if close.size:
-            channels = close % acc.shape[-1]
-            result.reshape(-1)[close] = self.exactly(acc.reshape(-1)[close], channels)
-        return result
+        return rounding + (2.0 * largest + abs(self.zero_point) + 512) * 2.0**-22
 
     def _scale(self) -> npt.NDArray[np.float64]:
         return self.multiplier * 2.0 ** (self.shift.astype(np.float64) - 31)

@@ -24,7 +24,7 @@ def _weighted_sums(x: Int8, zero_point: int, weights: Int8) -> Int:
 @evaluate.register
 def svdf(p: Svdf, x: Int8, state: Value) -> tuple[Int8, Value]:
     """TensorFlow Lite Micro's EvalIntegerSvdfReference (svdf_common.cc)."""
-    limits = np.iinfo(p.time_weights.dtype)
+    limits = np.iinfo(state.dtype)
     sums = _weighted_sums(x, p.input_zero_point, p.weights)
     projected = p.state_zero_point + fixed.multiply_by_quantized_multiplier(
         sums, p.state_multiplier, p.state_shift

@@ -21,14 +21,20 @@ class UnsupportedError(InputError):
 class Parameters:
     """Base of the frozen dataclasses that twin the C structs.
 
-    Fields are Python integers (C: int32_t) or numpy arrays (C: pointers to const), in the names and
-    order of the struct.
+    Fields are Python integers (C: int32_t), floats (C: float) or other parameters (C: structs) of
+    these, then numpy arrays (C: pointers to const), in the names and the order of the struct.
     """
 
     structure: ClassVar[str]
     """The C struct's name, such as tt_convolution."""
-    function: ClassVar[str]
-    """The C kernel's name, such as tt_conv_2d."""
+    function: ClassVar[str] = ""
+    """The C kernel's name, such as tt_conv_2d; empty for a struct inside others."""
+    short: ClassVar[frozenset[str]] = frozenset()
+    """The fields that are uint16_t in C."""
+    input_array: ClassVar[bool] = False
+    """Whether the C kernel takes its inputs as one array of pointers: there may be any number."""
+    output_array: ClassVar[bool] = False
+    """The same for its outputs."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -208,8 +214,13 @@ class Reading:
             raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")
 
 
-def activation_range(reading: Reading, output: Quantization) -> tuple[int, int]:
-    """The fused activation's clamp on quantized outputs.
+INTEGER_RANGES = {"int8": (-128, 127), "int16": (-32768, 32767)}
+
+
+def activation_range(
+    reading: Reading, output: Quantization, dtype: str = "int8"
+) -> tuple[int, int]:
+    """The fused activation's clamp on quantized outputs of type `dtype`.
 
     TensorFlow Lite's CalculateActivationRangeQuantized: the bounds are rounded in float32, half
     away from zero.
@@ -223,9 +234,10 @@ def activation_range(reading: Reading, output: Quantization) -> tuple[int, int]:
         "RELU_N1_TO_1": (-1.0, 1.0),
     }
     low, high = bounds[kind]
+    lowest, highest = INTEGER_RANGES[dtype]
     return (
-        -128 if low is None else max(-128, quantize_real(low, output)),
-        127 if high is None else min(127, quantize_real(high, output)),
+        lowest if low is None else max(lowest, quantize_real(low, output)),
+        highest if high is None else min(highest, quantize_real(high, output)),
     )
 
 
@@ -269,6 +281,22 @@ def channel_multipliers(
     if float(reals.max()) >= 2.0**MAX_SHIFT:
         raise reading.fail(SCALES_TOO_FAR_APART)
     return multipliers([float(real) for real in reals])
+
+
+def rescaling(reading: Reading, real: float, reach: int) -> tuple[int, int]:
+    """`quantize_multiplier` of a factor for integers of magnitude up to `reach`.
+
+    Refused where a left shift, or adding a zero point of 16 bits after it, could leave 32 bits.
+    """
+    if not abs(real) < 2.0**MAX_SHIFT:
+        raise reading.fail(SCALES_TOO_FAR_APART)
+    multiplier, shift = quantize_multiplier(abs(real))
+    if reach << max(shift, 0) >= (1 << 31) - (1 << 16):
+        raise reading.fail(
+            f"rescaling by {real:.3g} can reach {reach << shift}, more than 32 bits hold; check "
+            "the quantization"
+        )
+    return (-multiplier if real < 0 else multiplier), shift
 
 
 def check_shift(reading: Reading, shift: int) -> None:

@@ -39,7 +39,7 @@ class Svdf(Parameters):
     output_shift: int
     weights: npt.NDArray[np.int8]
     """[F, D]"""
-    time_weights: npt.NDArray[np.signedinteger]
+    time_weights: npt.NDArray[np.generic]
     """[F, M], of the state's type."""
     bias: npt.NDArray[np.int32]
     """[U]"""

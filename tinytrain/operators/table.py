@@ -10,28 +10,82 @@ from tinytrain.graph import Graph
 from tinytrain.operators.activation import lower_softmax
 from tinytrain.operators.convolution import lower_conv_2d, lower_depthwise_conv_2d
 from tinytrain.operators.dense import lower_fully_connected
-from tinytrain.operators.elementwise import lower_add
+from tinytrain.operators.elementwise import (
+    lower_add,
+    lower_maximum,
+    lower_minimum,
+    lower_mul,
+    lower_sub,
+)
+from tinytrain.operators.gather import lower_mirror_pad, lower_resize_nearest_neighbor
 from tinytrain.operators.kernel import Kernel, Reading, UnsupportedError
-from tinytrain.operators.layout import lower_reshape
+from tinytrain.operators.layout import lower_expand_dims, lower_reshape, lower_squeeze
+from tinytrain.operators.lookup import (
+    lower_abs,
+    lower_hard_swish,
+    lower_leaky_relu,
+    lower_logistic,
+    lower_relu,
+    lower_relu6,
+    lower_tanh,
+)
 from tinytrain.operators.lstm import lower_lstm
+from tinytrain.operators.parametric import lower_prelu
+from tinytrain.operators.parts import lower_concatenation, lower_split
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
-from tinytrain.operators.reduction import lower_mean
+from tinytrain.operators.quantize import lower_dequantize, lower_quantize
+from tinytrain.operators.rearrange import (
+    lower_pad,
+    lower_padv2,
+    lower_strided_slice,
+    lower_transpose,
+)
+from tinytrain.operators.reduction import lower_arg_max, lower_mean, lower_reduce_max, lower_sum
 from tinytrain.operators.svdf import lower_svdf
+from tinytrain.operators.transpose_convolution import lower_transpose_conv
 from tinytrain.operators.variables import lower_variable_copy
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
+    "ABS": lower_abs,
     "ADD": lower_add,
+    "ARG_MAX": lower_arg_max,
     "ASSIGN_VARIABLE": lower_variable_copy,
     "AVERAGE_POOL_2D": lower_average_pool_2d,
+    "CONCATENATION": lower_concatenation,
     "CONV_2D": lower_conv_2d,
     "DEPTHWISE_CONV_2D": lower_depthwise_conv_2d,
+    "DEQUANTIZE": lower_dequantize,
+    "EXPAND_DIMS": lower_expand_dims,
     "FULLY_CONNECTED": lower_fully_connected,
+    "HARD_SWISH": lower_hard_swish,
+    "LEAKY_RELU": lower_leaky_relu,
+    "LOGISTIC": lower_logistic,
+    "MAXIMUM": lower_maximum,
     "MAX_POOL_2D": lower_max_pool_2d,
     "MEAN": lower_mean,
+    "MINIMUM": lower_minimum,
+    "MIRROR_PAD": lower_mirror_pad,
+    "MUL": lower_mul,
+    "PAD": lower_pad,
+    "PADV2": lower_padv2,
+    "PRELU": lower_prelu,
+    "QUANTIZE": lower_quantize,
     "READ_VARIABLE": lower_variable_copy,
+    "REDUCE_MAX": lower_reduce_max,
+    "RELU": lower_relu,
+    "RELU6": lower_relu6,
     "RESHAPE": lower_reshape,
+    "RESIZE_NEAREST_NEIGHBOR": lower_resize_nearest_neighbor,
     "SOFTMAX": lower_softmax,
+    "SPLIT": lower_split,
+    "SQUEEZE": lower_squeeze,
+    "STRIDED_SLICE": lower_strided_slice,
+    "SUB": lower_sub,
+    "SUM": lower_sum,
     "SVDF": lower_svdf,
+    "TANH": lower_tanh,
+    "TRANSPOSE": lower_transpose,
+    "TRANSPOSE_CONV": lower_transpose_conv,
     "UNIDIRECTIONAL_SEQUENCE_LSTM": lower_lstm,
 }
 

@@ -19,7 +19,8 @@ from tinytrain.head import HeadOptions, find_head
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
-from tinytrain.project import check_inputs, check_labels, input_shape, prepare_model, read_arrays
+from tinytrain.pipeline.samples import random_inputs
+from tinytrain.project import check_inputs, check_labels, prepare_model, read_arrays
 
 GOLDEN_SAMPLES = 8
 MAX_NAME = 32
@@ -44,9 +45,10 @@ def convert(
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
-    `samples`: an .npz with real inputs x (n, *input shape) int8, and labels y where there are any.
-    They set the step size of the head, become the golden inputs, and are kept in the project for
-    `verify`. Without them the energy of the features is assumed and inputs are random.
+    `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
+    where there are any. They set the step size of the head, become the golden inputs, and are kept
+    in the project for `verify`. Without them the energy of the features is assumed and inputs are
+    random.
     """
     data = read_bytes(source)
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
@@ -58,7 +60,7 @@ def convert(
             return None
         chosen = options(graph, operator) if callable(options) else options or HeadOptions()
         if arrays and chosen.energy is None:
-            x = check_inputs(arrays["x"], input_shape(graph), f"{samples}: x")
+            x = check_inputs(arrays["x"], graph, f"{samples}: x")
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
@@ -84,7 +86,7 @@ def c_name(text: str, given: bool) -> str:
 
 
 def feature_energy(
-    graph: Graph, kernels: tuple[Kernel, ...], operator: int, x: npt.NDArray[np.int8]
+    graph: Graph, kernels: tuple[Kernel, ...], operator: int, x: npt.NDArray[np.generic]
 ) -> float:
     """Mean over inputs (n, ...) of |x|^2, x the quantized features less their zero point."""
     feature = kernels[operator].inputs[0]
@@ -111,7 +113,7 @@ def _check_samples(
     if not arrays:
         return {}
     kept: dict[str, npt.NDArray[np.generic]] = {
-        "x": check_inputs(arrays["x"], input_shape(model.graph), f"{path}: x")
+        "x": check_inputs(arrays["x"], model.graph, f"{path}: x")
     }
     if "y" in arrays:
         kept["y"] = check_labels(arrays["y"], len(kept["x"]), model, f"{path}: y")
@@ -126,11 +128,5 @@ def _golden(model: Model, kept: dict[str, npt.NDArray[np.generic]]) -> Golden:
         spread = np.linspace(0, last - 1, count)
         inputs = kept["x"][spread.astype(np.int64)].reshape(len(spread), -1).view(np.uint8)
     else:
-        inputs = random_inputs(model, GOLDEN_SAMPLES, seed=0)
+        inputs = random_inputs(model, GOLDEN_SAMPLES, np.random.default_rng(0))
     return Golden(inputs, infer_bytes(model.graph, model.kernels, inputs))
-
-
-def random_inputs(model: Model, count: int, seed: int) -> npt.NDArray[np.uint8]:
-    """(count, input bytes) uniform bytes."""
-    rng = np.random.default_rng(seed)
-    return rng.integers(0, 256, (count, model.input_bytes), np.uint8)

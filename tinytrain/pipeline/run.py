@@ -10,7 +10,7 @@ from typing import Any
 from tinytrain.adapt.experiment import Experiment, UserResult, learning_experiment
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
-from tinytrain.errors import InputError
+from tinytrain.errors import CheckError, InputError
 from tinytrain.pipeline import stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import convert
@@ -29,7 +29,7 @@ BOARD = "cortex-m4"
 
 
 def run(task: str, out: Path, seed: int, target: str | None, progress: Progress) -> str:
-    """Data to device in `out`; gives the summary. Raises InputError where a proof fails.
+    """Data to device in `out`; gives the summary. Raises CheckError where a proof fails.
 
     `target`: where the users learn; None for the Cortex-M4 under QEMU, or the host where its tools
     are missing.
@@ -81,10 +81,13 @@ def report(directory: Path) -> str:
     stages.open_run(directory)
     names = (stages.FLOAT, stages.PRUNED, stages.INT8)
     results = tuple(stages.read_result(directory, name) for name in names)
-    experiment = _read_experiment(directory)
+    experiment, costs = _read_experiment(directory), _read(directory / RESULTS, "run")
+    try:
+        text = summary_text(directory, results, costs, experiment)
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+        raise InputError(f"{directory}: its figures are damaged; run it again") from error
     with new_file(directory / PICTURE) as aside:
         draw_learning(experiment, aside)
-    text = summary_text(directory, results, _read(directory / RESULTS, "run"), experiment)
     with new_file(directory / SUMMARY) as aside:
         aside.write_text(text + "\n", encoding="utf-8")
     return text
@@ -93,7 +96,7 @@ def report(directory: Path) -> str:
 def _read(path: Path, command: str) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, json.JSONDecodeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: missing or damaged; `tinytrain {command}` writes it") from error
     if not isinstance(found, dict):
         raise InputError(f"{path}: not an object; `tinytrain {command}` writes it")
@@ -113,5 +116,5 @@ def _prove(directory: Path, target: str, progress: Progress) -> Verification:
     found = verify(load_project(directory / PROJECT), target, progress=progress)
     if not found.passed:
         where = next(check.difference for check in found.checks if check.difference)
-        raise InputError(f"{target} differs from the emulator: {where}")
+        raise CheckError(f"{target} differs from the emulator: {where}")
     return found

@@ -9,6 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.errors import InputError
+from tinytrain.graph import ITEM_BYTES
+from tinytrain.model import Model
+from tinytrain.operators.quantize import Edge
 from tinytrain.project import Project, load_samples
 
 
@@ -33,9 +36,8 @@ def project_samples(project: Project, count: int, seed: int) -> Samples:
     classes = head.constants.classes if head else 1
     path = project.directory / "samples.npz"
     if not path.is_file():
-        size = (count, project.model.input_bytes)
-        inputs = rng.integers(0, 256, size, np.uint8)
-        return Samples(inputs, rng.integers(0, classes, count), "random bytes")
+        inputs = random_inputs(project.model, count, rng)
+        return Samples(inputs, rng.integers(0, classes, count), "random inputs")
     return _draw(path, project, count, classes, rng)
 
 
@@ -53,3 +55,27 @@ def _draw(
     labels = y[chosen] if len(y) else rng.integers(0, classes, count)
     repeated = f", repeated up to {len(rounds)} times" if len(rounds) > 1 else ""
     return Samples(inputs, labels, f"{min(count, len(x))} real samples{repeated}")
+
+
+def random_inputs(model: Model, count: int, rng: np.random.Generator) -> npt.NDArray[np.uint8]:
+    """(count, input bytes): uniform bytes, and for a float32 input numbers of a usable size."""
+    parts = [
+        _random_tensor(model, tensor, count, rng).view(np.uint8) for tensor in model.graph.inputs
+    ]
+    return np.concatenate(parts, axis=1)
+
+
+def _random_tensor(
+    model: Model, index: int, count: int, rng: np.random.Generator
+) -> npt.NDArray[np.generic]:
+    """(count, elements). Floats cover what the QUANTIZE that reads them can hold, and some more."""
+    tensor = model.graph.tensors[index]
+    if tensor.dtype != "float32":
+        return rng.integers(0, 256, (count, tensor.bytes), np.uint8)
+    largest = 1.0
+    for kernel in model.kernels:
+        edge = kernel.parameters
+        if kernel.inputs == (index,) and isinstance(edge, Edge):
+            bits = 8 * ITEM_BYTES[model.graph.tensors[kernel.outputs[0]].dtype]
+            largest = edge.scale * 2.0**bits
+    return (rng.uniform(-largest, largest, (count, tensor.elements))).astype(np.float32)

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class StageResult:
 
     @property
     def mean(self) -> float:
-        return float(np.mean(list(self.accuracy.values())))
+        return fmean(self.accuracy.values())
 
     @property
     def worst(self) -> float:
@@ -65,14 +66,15 @@ def open_run(directory: Path) -> Run:
     path = directory / MARKER
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return Run(directory, task_by_name(str(found["task"])), int(found["seed"]))
+        task, seed = str(found["task"]), int(found["seed"])
     except OSError as error:
         raise InputError(
             f"{directory}: no run is here ({MARKER}: {error.strerror}); "
             "`tinytrain train TASK --out DIR` starts one"
         ) from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run's description; start the run again") from error
+    return Run(directory, task_by_name(task), seed)
 
 
 def train(task_name: str, out: Path, seed: int, progress: Progress) -> StageResult:
@@ -140,7 +142,7 @@ def read_result(directory: Path, name: str) -> StageResult:
     path = directory / f"{name}.json"
     try:
         return StageResult(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, json.JSONDecodeError) as error:
+    except (OSError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: missing or damaged; run that stage again") from error
 
 

@@ -14,7 +14,6 @@ from tinytrain.project import (
     Project,
     check_inputs,
     check_labels,
-    input_shape,
     load_samples,
     read_arrays,
 )
@@ -25,7 +24,7 @@ BATCH = 50
 
 
 def infer(project: Project, target: str, source: Path, out: Path, progress: Progress) -> int:
-    """Writes the model's int8 outputs (n, *output shape) of the inputs in `source`; gives n.
+    """Writes the model's outputs (n, *output shape) of the inputs in `source`; gives n.
 
     Several outputs are written side by side as (n, output bytes).
     """
@@ -35,7 +34,7 @@ def infer(project: Project, target: str, source: Path, out: Path, progress: Prog
             f"{source}: holds {', '.join(arrays)}; one array, or one named x, expected"
         )
     found = arrays["x"] if "x" in arrays else next(iter(arrays.values()))
-    x = check_inputs(found, input_shape(project.model.graph), str(source))
+    x = check_inputs(found, project.model.graph, str(source))
     parts = []
     with new_file(out) as aside, open_device(project, target) as device:
         for start in range(0, len(x), BATCH):
@@ -44,7 +43,8 @@ def infer(project: Project, target: str, source: Path, out: Path, progress: Prog
         empty = np.zeros((0, project.model.output_bytes), np.int8)
         outputs = np.concatenate([empty, *parts])
         if len(project.model.outputs) == 1:
-            outputs = outputs.reshape(-1, *_inner(project.model.outputs[0].shape))
+            output = project.model.outputs[0]
+            outputs = outputs.view(output.dtype).reshape(-1, *_inner(output.shape))
         with aside.open("wb") as file:
             np.save(file, outputs)
     return len(x)

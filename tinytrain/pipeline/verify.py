@@ -8,12 +8,12 @@ variables sees the samples as one stream, from a reset on, and its variables are
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.converters.c.writer import constant_arrays
+from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device
@@ -33,6 +33,9 @@ REGION_TYPES = {
     Region.PROBABILITIES: ("probability", "<u2"),
     Region.ERROR: ("error", "<i4"),
 }
+
+DEVICE_FIELDS = {"largest_payload", "has_counter"}
+"""What belongs to the device, not to its model."""
 
 MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS)
 
@@ -82,6 +85,11 @@ def verify(
 def _checks(
     model: Model, device: Device, stream: Samples, samples: int, steps: int, progress: Progress
 ) -> Iterator[Check]:
+    described = _info_difference(model, device)
+    if described is not None:
+        # Nothing else can be compared with a device that has other sizes.
+        yield Check("model", 1, "description", described)
+        return
     yield _check_constants(model, device, progress)
     if samples:
         yield _check_inference(model, device, stream.inputs[:samples], progress)
@@ -96,18 +104,26 @@ def _checks(
         yield _check_head(model, device, reference, "head after reset")
 
 
+def _info_difference(model: Model, device: Device) -> str | None:
+    """The first field of what the device says of its model that differs."""
+    ours, theirs = asdict(EmulatedDevice(model).info()), asdict(device.info())
+    for field in ours:
+        if field not in DEVICE_FIELDS and ours[field] != theirs[field]:
+            return f"{field}: emulator {ours[field]}, device {theirs[field]}"
+    return None
+
+
 def _check_constants(model: Model, device: Device, progress: Progress) -> Check:
-    arrays = constant_arrays(model)
+    blocks = constant_blocks(model)
     total = 0
-    for index, array in enumerate(arrays):
-        data = device.read(Space.CONSTANT, index, 0, array.data.nbytes)
-        expected = array.data.reshape(-1)
-        place = _first(expected, np.frombuffer(data, expected.dtype))
-        total += array.data.nbytes
-        progress("constants", index + 1, len(arrays))
+    for index, block in enumerate(blocks):
+        data = device.read(Space.CONSTANT, index, 0, len(block.data))
+        place = _first(block.items(block.data), block.items(data))
+        total += len(block.data)
+        progress("constants", index + 1, len(blocks))
         if place is not None:
             at, ours, theirs = place
-            difference = f"{array.name}[{at}]: emulator {ours}, device {theirs}"
+            difference = f"{block.describe(at)}: emulator {ours}, device {theirs}"
             return Check("constants", total, "bytes", difference)
     return Check("constants", total, "bytes", None)
 
@@ -250,7 +266,21 @@ def _step_difference(
         where = _region_difference(model, device, reference, region)
         if where is not None:
             return where
-    return f"learning head: trace {ours.crc:08x} in the emulator, {theirs.crc:08x} on the device"
+    if ours.predicted != theirs.predicted:
+        both = f"emulator {ours.predicted}, device {theirs.predicted}"
+        return f"learning head, class before the step: {both}"
+    if ours.rows_written != theirs.rows_written:
+        both = f"emulator {ours.rows_written}, device {theirs.rows_written}"
+        return f"learning head, rows written: {both}"
+    size = 2 * ours.rows_written
+    written = [
+        np.frombuffer(body.read(Space.HEAD, Region.WRITTEN, 0, size), "<u2")
+        for body in (reference, device)
+    ]
+    row = _first(*written)
+    if row is not None:
+        return f"learning head, row written {row[0]}: emulator {row[1]}, device {row[2]}"
+    return f"learning head, trace: emulator {ours.crc:08x}, device {theirs.crc:08x}"
 
 
 def _check_head(model: Model, device: Device, reference: EmulatedDevice, name: str) -> Check:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tinytrain.pipeline.bench import Bench
     from tinytrain.pipeline.inspection import Inspection
+    from tinytrain.pipeline.layers import LayerRow
     from tinytrain.pipeline.verify import Verification
 
 
@@ -74,7 +75,7 @@ def memory_text(inspection: Inspection) -> str:
             s.bytes,
             "input" if s.first < 0 else f"{s.first}",
             "output" if s.last >= end else f"{s.last}",
-            s.tensor,
+            shortened(s.tensor),
         )
         for s in inspection.memory
     ]
@@ -99,6 +100,26 @@ def bench_text(bench: Bench) -> str:
     if bench.inference is None:
         lines.append(f"{bench.target} has no instruction counter; cortex-m targets have one")
     return "\n".join(lines)
+
+
+NAME_WIDTH = 40
+
+
+def shortened(name: str) -> str:
+    """A tensor's name in a table: converters join the names of everything that they fuse."""
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
+
+
+def layers_text(rows: Sequence[LayerRow]) -> str:
+    """A row an operator, the first that differs marked."""
+    first = next((row.index for row in rows if row.differing), None)
+    marks = ["<- first" if row.index == first else "" for row in rows]
+    cells = [
+        (row.index, row.name, row.kernel, shortened(row.output), row.samples, row.differing, mark)
+        for row, mark in zip(rows, marks, strict=True)
+    ]
+    header = ("#", "operator", "kernel", "output", "samples", "differing", "")
+    return table(header, cells)
 
 
 def verification_text(found: Verification) -> str:

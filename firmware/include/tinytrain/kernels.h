@@ -2,14 +2,16 @@
  * the converter emits. The structs' fields have the names and the order of the dataclasses in
  * tinytrain/operators/.
  *
- * All activations are int8, NHWC, batch 1. Zero points lie in [-128, 127], multipliers in
- * [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference
- * kernels, in DESIGN.md under "Arithmetic".
+ * All activations are int8 (positions: int32), NHWC, batch 1. Zero points lie in [-128, 127],
+ * multipliers in [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite
+ * Micro's reference kernels, in DESIGN.md under "Arithmetic".
  */
 #ifndef TINYTRAIN_KERNELS_H
 #define TINYTRAIN_KERNELS_H
 
 #include <stdint.h>
+
+#include "tinytrain/limits.h"
 
 /* CONV_2D and DEPTHWISE_CONV_2D. I input channels, O output channels. */
 typedef struct tt_convolution {
@@ -42,6 +44,10 @@ void tt_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
 
 /* Output channel o reads input channel o / (O / I). */
 void tt_depthwise_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *output);
+
+/* TRANSPOSE_CONV: input pixel y adds weight row k to output row y * stride_height - pad_top + k;
+ * columns likewise. Dilations are 1. */
+void tt_transpose_conv(const tt_convolution *p, const int8_t *input, int8_t *output);
 
 typedef struct tt_dense {
     int32_t rows; /* vectors that share the weights */
@@ -80,8 +86,20 @@ typedef struct tt_pooling {
 void tt_average_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 void tt_max_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output);
 
+/* How two operands are stretched to a common shape. Neighbouring dimensions that both operands walk
+ * alike are one, so that operands of the same shape have one dimension. */
+typedef struct tt_broadcast {
+    int32_t dimensions;      /* [1, TT_MAX_RANK] */
+    const int32_t *extents;  /* [dimensions] of the output, outermost first */
+    const int32_t *strides1; /* [dimensions] elements from a position to the next; 0 repeats */
+    const int32_t *strides2; /* [dimensions] the same for the second operand */
+} tt_broadcast;
+
+/* In all kernels of two operands the output may be an input of its size. */
+
 typedef struct tt_addition {
-    int32_t elements;
+    tt_broadcast broadcast;
+    int32_t left_shift; /* bits that both inputs are raised by before they are rescaled */
     int32_t input1_zero_point;
     int32_t input1_multiplier;
     int32_t input1_shift;
@@ -95,21 +113,116 @@ typedef struct tt_addition {
     int32_t activation_max;
 } tt_addition;
 
-/* The output may be either input. */
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 
-typedef struct tt_average {
-    int32_t outer;
-    int32_t reduced; /* elements averaged */
-    int32_t inner;
+typedef struct tt_multiplication {
+    tt_broadcast broadcast;
+    int32_t input1_zero_point;
+    int32_t input2_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+    int32_t activation_min;
+    int32_t activation_max;
+} tt_multiplication;
+
+void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+/* MAXIMUM and MINIMUM: inputs and output have the same scale and zero point. */
+typedef struct tt_extremum {
+    tt_broadcast broadcast;
+} tt_extremum;
+
+void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+
+/* Every function of one byte: ABS, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, TANH, QUANTIZE
+ * between int8 and uint8. */
+typedef struct tt_table {
+    int32_t elements;
+    const void *values; /* [256] bytes: the outputs of the inputs 0, 1, ..., 255 as raw bytes */
+} tt_table;
+
+/* input and output [elements]; the output may be the input. */
+void tt_lookup(const tt_table *p, const void *input, void *output);
+
+/* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
+typedef struct tt_parametric {
+    tt_broadcast broadcast; /* of the input and alpha */
+    int32_t input_zero_point;
+    int32_t alpha_zero_point;
+    int32_t output_zero_point;
+    int32_t positive_multiplier;
+    int32_t positive_shift;
+    int32_t negative_multiplier;
+    int32_t negative_shift;
+} tt_parametric;
+
+void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);
+
+/* QUANTIZE where a side has 16 bits. */
+typedef struct tt_rescaling {
+    int32_t elements;
     int32_t input_zero_point;
     int32_t output_zero_point;
     int32_t multiplier;
     int32_t shift;
-} tt_average;
+} tt_rescaling;
 
-/* input [outer][reduced][inner], output [outer][inner]. */
-void tt_mean(const tt_average *p, const int8_t *input, int8_t *output);
+void tt_rescale_int8_to_int16(const tt_rescaling *p, const int8_t *input, int16_t *output);
+void tt_rescale_int16_to_int8(const tt_rescaling *p, const int16_t *input, int8_t *output);
+
+/* The output may be the input. */
+void tt_rescale_int16(const tt_rescaling *p, const int16_t *input, int16_t *output);
+
+/* QUANTIZE from and DEQUANTIZE to float32: a model's own float edges, and the only floating point
+ * of inference. real = scale * (quantized - zero_point). */
+typedef struct tt_edge {
+    int32_t elements;
+    float scale;
+    int32_t zero_point;
+} tt_edge;
+
+/* input / scale, rounded to nearest with ties away from zero, plus the zero point, saturated; not
+ * a number gives the lowest value. */
+void tt_quantize_int8(const tt_edge *p, const float *input, int8_t *output);
+void tt_quantize_int16(const tt_edge *p, const float *input, int16_t *output);
+void tt_dequantize_int8(const tt_edge *p, const int8_t *input, float *output);
+void tt_dequantize_int16(const tt_edge *p, const int16_t *input, float *output);
+
+/* Extents of an input whose axes are kept and reduced in turn:
+ * input [outer][reduced1][middle][reduced2][inner], output [outer][middle][inner]. */
+typedef struct tt_reduction {
+    int32_t outer;
+    int32_t reduced1;
+    int32_t middle;
+    int32_t reduced2;
+    int32_t inner;
+} tt_reduction;
+
+void tt_reduce_max(const tt_reduction *p, const int8_t *input, int8_t *output);
+
+typedef struct tt_sum {
+    tt_reduction extents;
+    int32_t input_zero_point;
+    int32_t output_zero_point;
+    int32_t multiplier;
+    int32_t shift;
+} tt_sum;
+
+/* SUM, and MEAN, whose multiplier holds the division. */
+void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output);
+
+typedef struct tt_search {
+    int32_t outer;
+    int32_t depth;
+    int32_t inner;
+} tt_search;
+
+/* Position of the maximum, of the first where there are several.
+ * input [outer][depth][inner], output [outer][inner]. */
+void tt_arg_max(const tt_search *p, const int8_t *input, int32_t *output);
 
 typedef struct tt_normalization {
     int32_t rows;
@@ -129,5 +242,46 @@ typedef struct tt_stretch {
 
 /* Copies; input and output may overlap. */
 void tt_copy(const tt_stretch *p, const void *input, void *output);
+
+/* The kernels from here on move bytes of elements of any type. Output and input must not overlap.
+ * Offsets, strides and runs are in bytes. */
+
+typedef struct tt_strides {
+    int32_t run;                  /* bytes that lie side by side in input and output */
+    int32_t rank;                 /* [1, 6] */
+    int32_t input_offset;         /* of the first run */
+    int32_t output_offset;        /* of the first run */
+    int32_t fill_bytes;           /* bytes of the output that are set before copying */
+    int32_t fill_value;           /* to this, in [-128, 127] */
+    const int32_t *extent;        /* [rank], outermost axis first */
+    const int32_t *input_stride;  /* [rank], may be negative */
+    const int32_t *output_stride; /* [rank] */
+} tt_strides;
+
+/* TRANSPOSE, STRIDED_SLICE, PAD, PADV2: copies a run for every index over the axes. */
+void tt_strided_copy(const tt_strides *p, const void *input, void *output);
+
+typedef struct tt_positions {
+    int32_t run;
+    int32_t rank;          /* [1, 6] */
+    const int32_t *extent; /* [rank], of the output, outermost axis first */
+    const int32_t *offset; /* [extent[0]], then [extent[1]], ...: offsets into the input */
+} tt_positions;
+
+/* MIRROR_PAD, RESIZE_NEAREST_NEIGHBOR: for every index, one after the other, the run at the sum of
+ * the axes' offsets. */
+void tt_gather(const tt_positions *p, const void *input, void *output);
+
+typedef struct tt_parts {
+    int32_t outer;        /* rows of the whole */
+    int32_t parts;        /* parts of each row */
+    const int32_t *bytes; /* [parts], of a part in one row */
+} tt_parts;
+
+/* inputs [parts], each [outer][bytes[i]]; output [outer][sum of bytes]. */
+void tt_concatenate(const tt_parts *p, const void *const *inputs, void *output);
+
+/* input [outer][sum of bytes]; outputs [parts], each [outer][bytes[i]]. */
+void tt_split(const tt_parts *p, const void *input, void *const *outputs);
 
 #endif

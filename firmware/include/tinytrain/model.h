@@ -47,7 +47,7 @@ typedef struct tt_model {
     const tt_slot *operator_output; /* [operators], each operator's first output */
     const tt_constant *constant;    /* [constants] */
     const tt_variable *variable;    /* [variables]; nothing else is written there */
-    tt_slot features;               /* the head's input */
+    uint32_t features_offset;       /* of the head's input, in the arena */
     const tt_head_constants *head;  /* NULL without a head */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);

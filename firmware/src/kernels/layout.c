@@ -1,5 +1,5 @@
-/* RESHAPE, where the planner could not put the output on the input; READ_VARIABLE and
- * ASSIGN_VARIABLE. */
+/* RESHAPE, SQUEEZE, EXPAND_DIMS, where the planner could not put the output on the input;
+ * READ_VARIABLE and ASSIGN_VARIABLE. */
 #include <stddef.h>
 #include <string.h>
 

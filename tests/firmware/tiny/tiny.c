@@ -139,7 +139,7 @@ const tt_model tiny_model = {
     .output = output,
     .operator_output = operator_output,
     .constant = constant,
-    .features = {FEATURES, 3},
+    .features_offset = FEATURES,
     .head = HEAD,
     .run = run,
 };

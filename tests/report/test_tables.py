@@ -1,0 +1,62 @@
+"""Tables and the summary say what the figures are, in columns that line up."""
+
+from __future__ import annotations
+
+from tinytrain.adapt.experiment import Experiment, UserResult
+from tinytrain.pipeline.bench import Bench
+from tinytrain.pipeline.verify import Check, Verification
+from tinytrain.report.summary import users_text
+from tinytrain.report.tables import bench_text, table, verification_text
+
+
+def test_text_is_to_the_left_and_numbers_to_the_right() -> None:
+    text = table(("name", "bytes", "share"), [("a", 1234567, 0.5), ("longer", 8, 0.25)])
+    assert text.splitlines() == [
+        "name        bytes  share",
+        "------  ---------  -----",
+        "a       1,234,567  0.500",
+        "longer          8  0.250",
+    ]
+
+
+def test_what_is_not_known_is_a_dash_and_stays_in_line() -> None:
+    assert table(("n",), [(None,), (1000,)]).splitlines() == ["    n", "-----", "    -", "1,000"]
+
+
+def test_a_table_without_rows_is_its_header() -> None:
+    assert table(("name", "n"), []).splitlines() == ["name  n", "----  -"]
+
+
+def test_a_difference_stands_out_and_what_agrees_says_so() -> None:
+    checks = (
+        Check("constants", 1234, "bytes", None),
+        Check("inference", 200, "samples", "sample 3: emulator 1, device 2"),
+    )
+    text = verification_text(Verification("host", "20 real samples", checks))
+    assert text.splitlines() == [
+        "host against the emulator, on 20 real samples:",
+        "  constants: 1,234 bytes, all bits equal",
+        "  inference: 200 samples, DIFFERS: sample 3: emulator 1, device 2",
+    ]
+
+
+def test_a_verification_passes_only_without_a_difference() -> None:
+    good, bad = Check("constants", 1, "bytes", None), Check("head", 1, "values", "where")
+    assert Verification("host", "", (good, good)).passed
+    assert not Verification("host", "", (good, bad)).passed
+
+
+def test_bench_without_a_counter_says_which_targets_have_one() -> None:
+    bench = Bench("host", None, None, (), None, 100, 20, None, None, None)
+    assert "cortex-m" in bench_text(bench).splitlines()[-1]
+
+
+def test_the_experiment_ends_with_the_mean_of_its_people() -> None:
+    def user(name: str, before: float, after: float) -> UserResult:
+        return UserResult(name, 70, 140, before, after, after, 0.1, ((0, before), (140, after)))
+
+    people = (user("person 1", 0.8, 0.9), user("person 2", 0.6, 0.9))
+    lines = users_text(Experiment("watch", "cortex-m4", 0, people)).splitlines()
+    assert "cortex-m4" in lines[0]
+    assert "70 windows (140 steps)" in lines[0]
+    assert lines[-1].split() == ["mean", "0.700", "0.900", "0.900", "0.100"]
