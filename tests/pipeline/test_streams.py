@@ -10,15 +10,21 @@ import pytest
 from tests.models import Operator, Tensor, build
 from tests.operators.strategies_state import (
     HANDLE,
+    Lstm,
+    Svdf,
     assign,
     call_once,
     handle,
     initialization,
     read,
 )
+from tests.operators.test_against_tflite_micro import reference
+from tinytrain.converters.tflite import parse_tflite
 from tinytrain.device.build import build as build_device
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.process import open_host
+from tinytrain.emulator.inference import run_in_order
+from tinytrain.operators.table import require_kernels
 from tinytrain.pipeline.convert import convert
 from tinytrain.pipeline.samples import project_samples
 from tinytrain.pipeline.verify import verify
@@ -54,6 +60,82 @@ def recurrent_model() -> bytes:
         Operator("FULLY_CONNECTED", (5, 6, -1), (7,), "FullyConnectedOptions"),
     ]
     return build(tensors, operators, [0], [7], [initialization("state", first)])
+
+
+def convolution_model() -> bytes:
+    """A convolution over the last four frames: the three before the newest are a ring of state."""
+    rng = np.random.default_rng(6)
+    frame, ring, window = (
+        Tensor((1, frames, 5, 2), scale=0.05, zero_point=3) for frames in (1, 3, 4)
+    )
+    tensors = [
+        frame,
+        HANDLE,
+        ring,
+        window,
+        ring,
+        Tensor((4,), "int32", data=[0, 1, 0, 0]),
+        Tensor((4,), "int32", data=[1, 4, 5, 2]),
+        Tensor((4,), "int32", data=[1, 1, 1, 1]),
+        Tensor((3, 4, 3, 2), scale=0.01, data=rng.integers(-127, 128, (3, 4, 3, 2))),
+        Tensor((3,), "int32", scale=0.0005, data=[100, -200, 300]),
+        Tensor((1, 1, 3, 3), scale=0.2, zero_point=-7),
+    ]
+    convolution = {"padding": "VALID", "strideH": 1, "strideW": 1}
+    operators = [
+        handle("ring", 1),
+        read(1, 2),
+        Operator("CONCATENATION", (2, 0), (3,), "ConcatenationOptions", {"axis": 1}),
+        Operator("STRIDED_SLICE", (3, 5, 6, 7), (4,), "StridedSliceOptions"),
+        assign(1, 4),
+        Operator("CONV_2D", (3, 8, 9), (10,), "Conv2DOptions", convolution),
+    ]
+    return build(tensors, operators, [0], [10])
+
+
+MODELS = {
+    "recurrent": recurrent_model,
+    "convolution": convolution_model,
+    "svdf": lambda: Svdf(
+        4, 2, 5, 6, "int16", "any", (0.05, 0.05, 0.05), (3, 0, -5), 0.0, 9.0, 5, "RELU", 1
+    ).build(),
+    "lstm": lambda: Lstm(
+        3, 4, 5, True, "any", (12.0, 11.0), 0.0078125, (2, 0), -11, 2.0, True, 1
+    ).build(),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_stream_gives_the_bytes_of_tflite_micro(name: str) -> None:
+    model = MODELS[name]()
+    graph = parse_tflite(model, name)
+    rng = np.random.default_rng(3)
+    x = rng.integers(-128, 128, (100, *graph.tensors[0].shape)).astype(np.int8)
+    values = run_in_order(graph, require_kernels(graph), [x])
+    assert np.array_equal(values[graph.outputs[0]], reference(model, [x])[0])
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "recurrent"])
+def test_operators_with_state_are_equal_on_the_device(
+    name: str, tmp_path: Path, require_host_gcc: None
+) -> None:
+    source = tmp_path / "stream.tflite"
+    source.write_bytes(MODELS[name]())
+    convert(source, tmp_path / "project")
+    assert differences(load_project(tmp_path / "project")) == []
+
+
+def test_a_constant_can_be_assigned(tmp_path: Path, require_host_gcc: None) -> None:
+    """To a variable that is read before: first values at the first sample, then the constant."""
+    value = Tensor((1, 4), scale=0.5, zero_point=9)
+    constant = Tensor((1, 4), scale=0.5, data=[[1, 2, 3, 4]])
+    tensors = [value, HANDLE, value, constant, value]
+    steps = [handle("v", 1), read(1, 2), assign(1, 3), Operator("ADD", (0, 2), (4,), "AddOptions")]
+    source = tmp_path / "stream.tflite"
+    source.write_bytes(build(tensors, steps, [0], [4]))
+    model = convert(source, tmp_path / "project")
+    assert model.graph.tensors[1].initial_value.tolist() == [0, 0, 0, 0]
+    assert differences(load_project(tmp_path / "project")) == []
 
 
 def plant(project: Project, statement: str) -> None:
