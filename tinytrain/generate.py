@@ -152,7 +152,7 @@ def render_limits() -> str:
             "#ifndef TINYTRAIN_LIMITS_H",
             "#define TINYTRAIN_LIMITS_H",
             "",
-            "/* Dimensions of a tensor. */",
+            "/* A tensor has 0 to this many dimensions; a walk over it takes 1 or more. */",
             f"#define TT_MAX_RANK {graph.MAX_RANK}",
             "",
             "#endif",

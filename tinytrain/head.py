@@ -143,7 +143,7 @@ def _unfit(kernel: Kernel) -> str | None:
     """Why an operator cannot be the head, or None."""
     p = kernel.parameters
     if not isinstance(p, FullyConnected):
-        return f"operator {kernel.index} is {kernel.kind}; only FULLY_CONNECTED can learn"
+        return f"operator {kernel.index} is {kernel.kind}; only int8 FULLY_CONNECTED can learn"
     if p.rows != 1:
         return f"operator {kernel.index} has {p.rows} rows of input; one is supported"
     if (p.activation_min, p.activation_max) != (-128, 127):

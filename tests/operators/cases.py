@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
@@ -25,12 +26,15 @@ class Case:
         raise NotImplementedError
 
 
-def numbers(rng: np.random.Generator, shape: tuple[int, ...], style: str) -> Bytes:
+def numbers(
+    rng: np.random.Generator, shape: tuple[int, ...], style: str, dtype: str = "int8"
+) -> NDArray[Any]:
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     if style == "extremes":
-        return rng.choice(np.array([-128, -127, 127], np.int8), shape)
+        return rng.choice(np.array([low, low + 1, high], dtype), shape)
     if style == "zeros":
-        return np.zeros(shape, np.int8)
-    return rng.integers(-128, 128, shape).astype(np.int8)
+        return np.zeros(shape, dtype)
+    return rng.integers(low, high + 1, shape).astype(dtype)
 
 
 styles = st.sampled_from(["any", "any", "extremes", "zeros"])

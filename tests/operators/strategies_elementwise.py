@@ -38,18 +38,20 @@ class Binary(Case):
     """Of a constant."""
     activation: str
     seed: int
+    dtype: str = "int8"
 
     def build(self) -> bytes:
         first, second = self.shapes
         if self.operands == "same":
             second = first
         constants = {
-            name: numbers(self.rng, shape, self.style)
+            name: numbers(self.rng, shape, self.style, self.dtype)
             for name, shape in (("first", first), ("second", second))
         }
         tensors = [
             Tensor(
                 shape,
+                self.dtype,
                 scale=scale,
                 zero_point=zero_point,
                 data=constants[name] if name == self.operands else None,
@@ -60,7 +62,7 @@ class Binary(Case):
             )
         ]
         output_shape = tuple(np.broadcast_shapes(first, second))
-        tensors.append(Tensor(output_shape, scale=self.scale, zero_point=self.zero_points[2]))
+        tensors.append(Tensor(output_shape, self.dtype, self.scale, self.zero_points[2]))
         inputs = (0, 0) if self.operands == "same" else (0, 1)
         given = {"two": [0, 1], "first": [1], "second": [0], "same": [0]}[self.operands]
         table, options = {
@@ -101,18 +103,24 @@ def broadcastable(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...]]:
     return pair if draw(st.booleans()) else pair[::-1]
 
 
-def binaries(kind: str) -> st.SearchStrategy[Case]:
+def binaries(
+    kind: str,
+    dtype: str = "int8",
+    zero_points: st.SearchStrategy[int] = zero_points,
+    gains: st.SearchStrategy[float] = st.floats(-6.0, 8.0),  # noqa: B008
+) -> st.SearchStrategy[Case]:
     return st.builds(
         Binary,
         kind=st.just(kind),
         shapes=broadcastable().filter(lambda pair: max(map(prod, pair)) <= 600),
         scales=st.tuples(scales, scales),
         zero_points=st.tuples(zero_points, zero_points, zero_points),
-        gain=st.floats(-6.0, 8.0),
+        gain=gains,
         operands=st.sampled_from(["two", "two", "first", "second", "same"]),
         style=styles,
         activation=activations,
         seed=seeds,
+        dtype=st.just(dtype),
     )
 
 

@@ -23,11 +23,12 @@ class Unary(Case):
     seed: int
     table: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
+    dtype: str = "int8"
 
     def build(self) -> bytes:
         tensors = [
-            Tensor(self.shape, scale=self.input_scale, zero_point=self.input_zero_point),
-            Tensor(self.shape, scale=self.output_scale, zero_point=self.output_zero_point),
+            Tensor(self.shape, self.dtype, self.input_scale, self.input_zero_point),
+            Tensor(self.shape, self.dtype, self.output_scale, self.output_zero_point),
         ]
         operator = Operator(self.kind, (0,), (1,), self.table, self.options)
         return build(tensors, [operator], [0], [1])
@@ -93,3 +94,25 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
     "RELU6": unchanged("RELU6"),
     "TANH": fixed_output("TANH", 1 / 128, 0),
 }
+
+EXAMPLES: dict[str, tuple[Case, ...]] = {
+    # Factors are computed in double; in float32 one input of 256 comes out otherwise.
+    "HARD_SWISH": (
+        Unary("HARD_SWISH", (3000,), 0.3485519587993622, -9, 0.2021370679140091, -116, 0),
+        Unary("HARD_SWISH", (3000,), 0.08115057647228241, -99, 0.01228468120098114, 17, 0),
+    ),
+    "LEAKY_RELU": (
+        Unary(
+            "LEAKY_RELU",
+            (3000,),
+            0.6130436658859253,
+            49,
+            1.2298603057861328,
+            67,
+            0,
+            "LeakyReluOptions",
+            {"alpha": 0.9548524022102356},
+        ),
+    ),
+}
+"""Cases that failed once."""

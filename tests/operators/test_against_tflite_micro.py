@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -24,202 +23,29 @@ from tflite_micro.python.tflite_micro.runtime import Interpreter
 from tests.models import Operator, Tensor, build
 from tests.operators import (
     strategies_elementwise,
+    strategies_int16,
     strategies_layout,
     strategies_lookup,
     strategies_quantize,
     strategies_state,
+    strategies_weighted,
 )
 from tests.operators.cases import (
     Case,
     activations,
-    biases,
     extent,
-    numbers,
-    pairs,
     scales,
     seeds,
     shapes,
-    styles,
     zero_points,
 )
+from tests.operators.strategies_weighted import FullyConnected, windows
 from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "200"))
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
-
-
-@dataclass(frozen=True)
-class Weighted(Case):
-    """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED: weights, biases, rescaling.
-
-    `gain` is log2 of output scale / (input scale * weight scale).
-    """
-
-    input_scale: float
-    input_zero_point: int
-    weight_scale: float
-    output_zero_point: int
-    gain: float
-    per_channel: bool
-    weight_style: str
-    bias: str
-    activation: str
-    seed: int
-
-    @property
-    def bias_limit(self) -> int:
-        """Sums must not overflow when they are shifted left: the reference is undefined there."""
-        return 1 << int(min(30.0, 25.0 + self.gain)) if self.bias == "large" else 5000
-
-    def operator(
-        self,
-        kind: str,
-        input_shape: tuple[int, ...],
-        weight_shape: tuple[int, ...],
-        channel_axis: int,
-        output_shape: tuple[int, ...],
-        options: tuple[str, dict[str, Any]],
-    ) -> bytes:
-        rng = self.rng
-        channels = weight_shape[channel_axis]
-        spread = 2.0 ** rng.uniform(-3, 3, channels) if self.per_channel else np.ones(1)
-        weight_scale = (self.weight_scale * spread).astype(np.float32)
-        output_scale = self.input_scale * self.weight_scale * 2.0**self.gain
-        weights = numbers(rng, weight_shape, self.weight_style)
-        bias = rng.integers(-self.bias_limit, self.bias_limit + 1, channels)
-        tensors = [
-            Tensor(input_shape, scale=self.input_scale, zero_point=self.input_zero_point),
-            Tensor(weight_shape, scale=weight_scale, axis=channel_axis, data=weights),
-            Tensor(output_shape, scale=output_scale, zero_point=self.output_zero_point),
-            Tensor((channels,), "int32", weight_scale * np.float32(self.input_scale), data=bias),
-        ]
-        inputs = {"none": (0, 1, -1), "left out": (0, 1)}.get(self.bias, (0, 1, 3))
-        table, values = options
-        values = {**values, "fusedActivationFunction": self.activation}
-        return build(tensors, [Operator(kind, inputs, (2,), table, values)], [0], [2])
-
-
-weighted = {
-    "input_scale": scales,
-    "input_zero_point": zero_points,
-    "weight_scale": scales,
-    "output_zero_point": zero_points,
-    "gain": st.floats(-4.0, 24.0),
-    "per_channel": st.booleans(),
-    "weight_style": styles,
-    "bias": biases,
-    "activation": activations,
-    "seed": seeds,
-}
-
-
-@dataclass(frozen=True)
-class Convolution(Weighted):
-    """Pairs are (height, width)."""
-
-    size: tuple[int, int]
-    channels: int
-    filters: int
-    kernel: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    padding: str
-
-    @property
-    def output_size(self) -> tuple[int, ...]:
-        along = zip(self.size, self.kernel, self.stride, self.dilation, strict=True)
-        return tuple(extent(*axis, self.padding) for axis in along)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        return {
-            "padding": self.padding,
-            "strideH": self.stride[0],
-            "strideW": self.stride[1],
-            "dilationHFactor": self.dilation[0],
-            "dilationWFactor": self.dilation[1],
-        }
-
-
-class Conv2D(Convolution):
-    def build(self) -> bytes:
-        return self.operator(
-            "CONV_2D",
-            (1, *self.size, self.channels),
-            (self.filters, *self.kernel, self.channels),
-            0,
-            (1, *self.output_size, self.filters),
-            ("Conv2DOptions", self.options),
-        )
-
-
-class DepthwiseConv2D(Convolution):
-    """`filters`: the depth multiplier. The reference crashes at a bias of index -1."""
-
-    def build(self) -> bytes:
-        channels = self.channels * self.filters
-        return self.operator(
-            "DEPTHWISE_CONV_2D",
-            (1, *self.size, self.channels),
-            (1, *self.kernel, channels),
-            3,
-            (1, *self.output_size, channels),
-            ("DepthwiseConv2DOptions", {**self.options, "depthMultiplier": self.filters}),
-        )
-
-
-@st.composite
-def windows(draw: st.DrawFn, dilated: bool = True) -> dict[str, Any]:
-    """Size, kernel, stride, dilation and padding that fit each other."""
-    kernel, stride = draw(pairs), draw(pairs)
-    dilation = draw(pairs) if dilated else (1, 1)
-    padding = draw(st.sampled_from(["SAME", "VALID"]))
-    size = draw(st.tuples(st.integers(1, 11), st.integers(1, 11)))
-    if padding == "VALID":
-        reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilation, strict=True)]
-        size = (max(size[0], reach[0]), max(size[1], reach[1]))
-    return dict(size=size, kernel=kernel, stride=stride, dilation=dilation, padding=padding)
-
-
-def convolutions(
-    kind: type[Convolution], biases: st.SearchStrategy[str] = biases
-) -> st.SearchStrategy[Case]:
-    channels = st.integers(1, 5)
-    drawn = {**weighted, "channels": channels, "filters": channels, "bias": biases}
-    others = st.fixed_dictionaries(drawn)
-    return st.builds(lambda window, other: kind(**window, **other), windows(), others)
-
-
-@dataclass(frozen=True)
-class FullyConnected(Weighted):
-    leading: tuple[int, ...]
-    """The input's shape but for the last dimension."""
-    depth: int
-    outputs: int
-    keep_dimensions: bool
-
-    def build(self) -> bytes:
-        leading = self.leading if self.keep_dimensions else (prod(self.leading),)
-        return self.operator(
-            "FULLY_CONNECTED",
-            (*self.leading, self.depth),
-            (self.outputs, self.depth),
-            0,
-            (*leading, self.outputs),
-            ("FullyConnectedOptions", {"keepNumDims": self.keep_dimensions}),
-        )
-
-
-fully_connected = st.builds(
-    FullyConnected,
-    **weighted,
-    leading=shapes(12, rank=3),
-    depth=st.integers(1, 70),
-    outputs=st.integers(1, 12),
-    keep_dimensions=st.booleans(),
-)
 
 
 @dataclass(frozen=True)
@@ -351,13 +177,12 @@ def prime_factors(number: int) -> list[int]:
 
 STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     **strategies_elementwise.STRATEGIES,
+    **strategies_int16.STRATEGIES,
     **strategies_layout.STRATEGIES,
     **strategies_lookup.STRATEGIES,
     **strategies_quantize.STRATEGIES,
     "AVERAGE_POOL_2D": pools(AveragePool2D),
-    "CONV_2D": convolutions(Conv2D),
-    "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, biases.filter(lambda bias: bias != "none")),
-    "FULLY_CONNECTED": fully_connected,
+    **strategies_weighted.STRATEGIES,
     "MAX_POOL_2D": pools(MaxPool2D),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
@@ -365,6 +190,8 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {
+    **strategies_int16.EXAMPLES,
+    **strategies_lookup.EXAMPLES,
     # The product of the scales is taken in double, with one weight scale too.
     "FULLY_CONNECTED": (
         FullyConnected(
@@ -452,10 +279,11 @@ def assert_equal_to_reference(model: bytes, rng: np.random.Generator) -> None:
 
 
 def test_every_operator_of_the_table_has_a_strategy() -> None:
-    assert set(STRATEGIES) == set(OPERATORS)
+    """A second strategy for an operator has the operator's name and what sets it apart."""
+    assert {name.split()[0] for name in STRATEGIES} == set(OPERATORS)
 
 
-@pytest.mark.parametrize("kind", OPERATORS)
+@pytest.mark.parametrize("kind", STRATEGIES)
 def test_the_emulator_gives_the_bytes_of_tflite_micro(kind: str) -> None:
     def check(case: Case) -> None:
         assert_equal_to_reference(case.build(), case.rng)

@@ -24,7 +24,6 @@ from tests.operators.test_against_tflite_micro import EXAMPLES, STRATEGIES, Soft
 from tinytrain.converters.tflite import read_tflite
 from tinytrain.errors import InputError
 from tinytrain.model import Model
-from tinytrain.operators.table import OPERATORS
 from tinytrain.pipeline.convert import convert
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
@@ -114,7 +113,9 @@ def cases_of(kind: str) -> list[Case]:
 @cache
 def all_cases() -> dict[str, Case]:
     return {
-        f"{kind.lower()}_{i}": case for kind in OPERATORS for i, case in enumerate(cases_of(kind))
+        f"{kind.lower().replace(' ', '_')}_{i}": case
+        for kind in STRATEGIES
+        for i, case in enumerate(cases_of(kind))
     }
 
 

@@ -10,7 +10,18 @@ import numpy.typing as npt
 from tinytrain import arithmetic as fixed
 from tinytrain.emulator.kernels import Int, Value, evaluate
 from tinytrain.operators.broadcast import Broadcast
-from tinytrain.operators.elementwise import Add, Addition, Maximum, Minimum, Mul, Sub
+from tinytrain.operators.elementwise import (
+    Add,
+    AddInt16,
+    Addition,
+    Maximum,
+    Minimum,
+    Mul,
+    MulInt16,
+    Multiplication,
+    Sub,
+    SubInt16,
+)
 from tinytrain.operators.parametric import Prelu
 
 
@@ -56,20 +67,23 @@ def _addition_output(p: Addition, total: Int, dtype: np.dtype[Any]) -> Value:
     return narrow(scaled + p.output_zero_point, p.activation_min, p.activation_max, dtype)
 
 
-@evaluate.register
-def add(p: Add, a: Value, b: Value) -> Value:
+@evaluate.register(Add)
+@evaluate.register(AddInt16)
+def add(p: Addition, a: Value, b: Value) -> Value:
     x, y = _rescaled(p, a, b)
     return _addition_output(p, x + y, a.dtype)
 
 
-@evaluate.register
-def sub(p: Sub, a: Value, b: Value) -> Value:
+@evaluate.register(Sub)
+@evaluate.register(SubInt16)
+def sub(p: Addition, a: Value, b: Value) -> Value:
     x, y = _rescaled(p, a, b)
     return _addition_output(p, x - y, a.dtype)
 
 
-@evaluate.register
-def mul(p: Mul, a: Value, b: Value) -> Value:
+@evaluate.register(Mul)
+@evaluate.register(MulInt16)
+def mul(p: Multiplication, a: Value, b: Value) -> Value:
     x, y = operands(p.broadcast, a, b)
     product = (x - p.input1_zero_point) * (y - p.input2_zero_point)
     scaled = fixed.multiply_by_quantized_multiplier(product, p.multiplier, p.shift)

@@ -20,7 +20,9 @@ from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
     layout_kernels,
     lookup_kernels,
     quantize_kernels,
+    sigmoid_kernels,
     state_kernels,
+    wide_kernels,
 )
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph

@@ -20,6 +20,7 @@ class Broadcast(Parameters):
     """
 
     structure: ClassVar[str] = "tt_broadcast"
+    function: ClassVar[str] = ""
     dimensions: int
     """1 to graph.MAX_RANK."""
     extents: npt.NDArray[np.int32]

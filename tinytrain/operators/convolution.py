@@ -1,4 +1,4 @@
-"""CONV_2D and DEPTHWISE_CONV_2D, int8, NHWC.
+"""CONV_2D and DEPTHWISE_CONV_2D, int8 or int16 with int8 weights, NHWC.
 
 Letters: H, W height and width, I input channels, O output channels, K kernel extents. Weights are
 O,KH,KW,I for CONV_2D and 1,KH,KW,O for DEPTHWISE_CONV_2D, as in .tflite files.
@@ -20,6 +20,7 @@ from tinytrain.operators.kernel import (
     activation_range,
     channel_multipliers,
 )
+from tinytrain.operators.wide import checked_bias, require_symmetric
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +58,24 @@ class DepthwiseConv2D(Convolution):
     """Output channel o reads input channel o / (output_channels / input_channels)."""
 
     function: ClassVar[str] = "tt_depthwise_conv_2d"
+
+
+@dataclass(frozen=True, eq=False)
+class ConvolutionInt16(Parameters):
+    """int16 activations; see wide.py for the two kinds of sums."""
+
+    structure: ClassVar[str] = "tt_convolution_int16"
+    convolution: Convolution
+    wide_bias: npt.NDArray[np.int64]
+    """(O,) where sums have 64 bits; empty where they have 32 and convolution.bias holds."""
+
+
+class Conv2DInt16(ConvolutionInt16):
+    function: ClassVar[str] = "tt_conv_2d_int16"
+
+
+class DepthwiseConv2DInt16(ConvolutionInt16):
+    function: ClassVar[str] = "tt_depthwise_conv_2d_int16"
 
 
 @dataclass(frozen=True)
@@ -112,35 +131,44 @@ def lower_conv_2d(reading: Reading) -> Kernel:
             f"weights for {weights.shape[3]} channels on an input of {reading.rank(x, 4)[3]} "
             "(grouped convolution is not supported)"
         )
-    return _lower(reading, Conv2D, channel_axis=0)
+    return _lower(reading, Conv2D, Conv2DInt16, channel_axis=0)
 
 
 def lower_depthwise_conv_2d(reading: Reading) -> Kernel:
     weights, _ = reading.weights(1, 4, channel_axis=3)
-    channels = reading.rank(reading.input_index(0), 4)[3]
+    x = reading.input_index(0)
+    channels = reading.rank(x, 4)[3]
     multiplier = reading.integer("depth_multiplier", 1, MAX_ELEMENTS)
     if weights.shape[0] != 1 or weights.shape[3] != channels * multiplier:
         raise reading.fail(
             f"weights of shape {weights.shape} on {channels} input channels with depth_multiplier "
             f"{multiplier}"
         )
-    return _lower(reading, DepthwiseConv2D, channel_axis=3)
+    if len(reading.operator.inputs) > 2 and reading.graph.tensors[x].dtype == "int16":
+        # With an int32 bias the reference reads beyond its end.
+        reading.constant(2, "int64")
+    return _lower(reading, DepthwiseConv2D, DepthwiseConv2DInt16, channel_axis=3)
 
 
-def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kernel:
+def _lower(
+    reading: Reading,
+    kind: type[Convolution],
+    int16_kind: type[ConvolutionInt16],
+    channel_axis: int,
+) -> Kernel:
     reading.count((2, 3))
-    x, _, input_ = reading.activation()
-    y, _, output = reading.output()
+    x, tensor, input_ = reading.activation(0, ("int8", "int16"))
+    y, _, output = reading.output(0, (tensor.dtype,))
     shape = reading.rank(x, 4)
     weights, weight_scale = reading.weights(1, 4, channel_axis)
     channels = weights.shape[channel_axis]
     slide = windows(reading, shape, (weights.shape[1], weights.shape[2]))
     reading.expect_shape(y, (1, slide["output_height"], slide["output_width"], channels))
-    bias = reading.bias(2, channels)
     multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
-    reading.check_accumulator(np.moveaxis(weights, channel_axis, 0), bias, shift)
-    low, high = activation_range(reading, output)
-    parameters = kind(
+    rows = np.moveaxis(weights, channel_axis, 0)
+    bias = checked_bias(reading, tensor.dtype, rows, (multiplier, shift))
+    low, high = activation_range(reading, output, tensor.dtype)
+    convolution = kind(
         input_height=shape[1],
         input_width=shape[2],
         input_channels=shape[3],
@@ -153,9 +181,13 @@ def _lower(reading: Reading, kind: type[Convolution], channel_axis: int) -> Kern
         activation_min=low,
         activation_max=high,
         weights=weights,
-        bias=bias,
+        bias=bias.narrow,
         multiplier=multiplier,
         shift=shift,
     )
+    parameters: Parameters = convolution
+    if tensor.dtype == "int16":
+        require_symmetric(reading, (input_, output))
+        parameters = int16_kind(convolution, bias.wide)
     macs = slide["output_height"] * slide["output_width"] * weights.size
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)

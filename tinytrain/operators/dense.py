@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED, int8: D inputs, C outputs, weights C,D."""
+"""FULLY_CONNECTED, int8 or int16 with int8 weights: D inputs, C outputs, weights C,D."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from tinytrain.operators.kernel import (
     activation_range,
     channel_multipliers,
 )
+from tinytrain.operators.wide import checked_bias, require_symmetric
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +36,21 @@ class FullyConnected(Parameters):
     shift: npt.NDArray[np.int8]
 
 
+@dataclass(frozen=True, eq=False)
+class FullyConnectedInt16(Parameters):
+    """int16 activations; see wide.py for the two kinds of sums."""
+
+    structure: ClassVar[str] = "tt_dense_int16"
+    function: ClassVar[str] = "tt_fully_connected_int16"
+    dense: FullyConnected
+    wide_bias: npt.NDArray[np.int64]
+    """(C,) where sums have 64 bits; empty where they have 32 and dense.bias holds."""
+
+
 def lower_fully_connected(reading: Reading) -> Kernel:
     reading.count((2, 3))
-    x, tensor, input_ = reading.activation()
-    y, result, output = reading.output()
+    x, tensor, input_ = reading.activation(0, ("int8", "int16"))
+    y, result, output = reading.output(0, (tensor.dtype,))
     if reading.attribute("weights_format") != 0:
         raise reading.fail("shuffled weights are not supported")
     weights, weight_scale = reading.weights(1, 2, channel_axis=0)
@@ -49,11 +61,10 @@ def lower_fully_connected(reading: Reading) -> Kernel:
             f"weights of shape {weights.shape} do not fit input {tensor.shape} and output "
             f"{result.shape}"
         )
-    bias = reading.bias(2, channels)
     multiplier, shift = channel_multipliers(reading, input_, weight_scale, output, channels)
-    reading.check_accumulator(weights, bias, shift)
-    low, high = activation_range(reading, output)
-    parameters = FullyConnected(
+    bias = checked_bias(reading, tensor.dtype, weights, (multiplier, shift))
+    low, high = activation_range(reading, output, tensor.dtype)
+    dense = FullyConnected(
         rows=rows,
         input_depth=depth,
         output_depth=channels,
@@ -62,8 +73,12 @@ def lower_fully_connected(reading: Reading) -> Kernel:
         activation_min=low,
         activation_max=high,
         weights=weights,
-        bias=bias,
+        bias=bias.narrow,
         multiplier=multiplier,
         shift=shift,
     )
+    parameters: Parameters = dense
+    if tensor.dtype == "int16":
+        require_symmetric(reading, (input_, output))
+        parameters = FullyConnectedInt16(dense, bias.wide)
     return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), rows * weights.size)

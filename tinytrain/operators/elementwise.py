@@ -1,4 +1,4 @@
-"""ADD, SUB, MUL, MAXIMUM and MINIMUM: two operands, either of which may be broadcast.
+"""ADD, SUB, MUL (int8, int16), MAXIMUM, MINIMUM (int8): two operands, which may be broadcast.
 
 ADD and SUB rescale both operands to a common scale; MUL rescales the product; MAXIMUM and MINIMUM
 compare quantized values as they are. Sources: micro/kernels/{add,sub,mul}_common.cc and
@@ -7,16 +7,15 @@ maximum_minimum.cc of TensorFlow Lite Micro.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
-
-import numpy as np
 
 from tinytrain.arithmetic import quantize_multiplier
 from tinytrain.graph import Quantization
 from tinytrain.operators.broadcast import Broadcast, broadcast
 from tinytrain.operators.kernel import Kernel, Parameters, Reading, activation_range, rescaling
+from tinytrain.operators.wide import LARGEST, require_symmetric
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,7 +23,6 @@ class Addition(Parameters):
     """Operands are raised by `left_shift` bits before they are rescaled, so that little is lost."""
 
     structure: ClassVar[str] = "tt_addition"
-    broadcast: Broadcast
     left_shift: int
     input1_zero_point: int
     input1_multiplier: int
@@ -37,10 +35,15 @@ class Addition(Parameters):
     output_shift: int
     activation_min: int
     activation_max: int
+    broadcast: Broadcast
 
 
 class Add(Addition):
     function: ClassVar[str] = "tt_add"
+
+
+class AddInt16(Addition):
+    function: ClassVar[str] = "tt_add_int16"
 
 
 class Sub(Addition):
@@ -49,11 +52,13 @@ class Sub(Addition):
     function: ClassVar[str] = "tt_sub"
 
 
+class SubInt16(Addition):
+    function: ClassVar[str] = "tt_sub_int16"
+
+
 @dataclass(frozen=True, eq=False)
-class Mul(Parameters):
+class Multiplication(Parameters):
     structure: ClassVar[str] = "tt_multiplication"
-    function: ClassVar[str] = "tt_mul"
-    broadcast: Broadcast
     input1_zero_point: int
     input2_zero_point: int
     output_zero_point: int
@@ -61,6 +66,15 @@ class Mul(Parameters):
     shift: int
     activation_min: int
     activation_max: int
+    broadcast: Broadcast
+
+
+class Mul(Multiplication):
+    function: ClassVar[str] = "tt_mul"
+
+
+class MulInt16(Multiplication):
+    function: ClassVar[str] = "tt_mul_int16"
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,61 +91,39 @@ class Minimum(Extremum):
     function: ClassVar[str] = "tt_minimum"
 
 
-LEFT_SHIFT = 20
+LEFT_SHIFT = {"int8": 20, "int16": 15}
+"""As far up as 32 bits allow."""
 
 
 def lower_add(reading: Reading) -> Kernel:
-    return _lower_addition(reading, Add, _sum_scales)
+    return _lower_addition(reading, {"int8": Add, "int16": AddInt16})
 
 
 def lower_sub(reading: Reading) -> Kernel:
-    return _lower_addition(reading, Sub, _difference_scales)
+    return _lower_addition(reading, {"int8": Sub, "int16": SubInt16})
 
 
-@dataclass(frozen=True)
-class _Scales:
-    """The real factors of both operands, and of their sum."""
-
-    input1: float
-    input2: float
-    output: float
-
-
-def _sum_scales(a: np.float32, b: np.float32, output: np.float32, left_shift: int) -> _Scales:
-    """ADD computes its factors in double."""
-    twice = 2.0 * max(float(a), float(b))
-    return _Scales(float(a) / twice, float(b) / twice, twice / ((1 << left_shift) * float(output)))
-
-
-def _difference_scales(
-    a: np.float32, b: np.float32, output: np.float32, left_shift: int
-) -> _Scales:
-    """SUB computes its factors in float32."""
-    twice = np.float32(2.0) * max(a, b)
-    raised = np.float32(1 << left_shift) * output
-    return _Scales(float(a / twice), float(b / twice), float(twice / raised))
-
-
-def _lower_addition(
-    reading: Reading, kind: type[Addition], scales: Callable[..., _Scales]
-) -> Kernel:
+def _lower_addition(reading: Reading, kinds: Mapping[str, type[Addition]]) -> Kernel:
+    """Operands are scaled to twice the larger scale, so that their sum keeps its bits."""
     reading.count((2, 2))
-    first, _, a = reading.operand(0)
-    second, _, b = reading.operand(1)
-    y, _, output = reading.output()
-    real = scales(a.scale[0], b.scale[0], output.scale[0], LEFT_SHIFT)
-    multiplier_a, shift_a = quantize_multiplier(real.input1)
-    multiplier_b, shift_b = quantize_multiplier(real.input2)
-    if not real.output < 1.0:
+    first, tensor, a = reading.operand(0, tuple(kinds))
+    second, _, b = reading.operand(1, (tensor.dtype,))
+    y, _, output = reading.output(0, (tensor.dtype,))
+    left_shift = LEFT_SHIFT[tensor.dtype]
+    twice = 2.0 * max(float(a.scale[0]), float(b.scale[0]))
+    real = twice / ((1 << left_shift) * float(output.scale[0]))
+    if not real < 1.0:
         raise reading.fail(
-            f"its output scale {output.scale[0]} is below 2^-{LEFT_SHIFT - 1} of its larger input "
+            f"its output scale {output.scale[0]} is below 2^-{left_shift - 1} of its larger input "
             "scale; check the quantization"
         )
-    multiplier, shift = quantize_multiplier(real.output)
-    low, high = activation_range(reading, output)
-    parameters = kind(
+    multiplier_a, shift_a = quantize_multiplier(float(a.scale[0]) / twice)
+    multiplier_b, shift_b = quantize_multiplier(float(b.scale[0]) / twice)
+    multiplier, shift = quantize_multiplier(real)
+    low, high = activation_range(reading, output, tensor.dtype)
+    parameters = kinds[tensor.dtype](
         broadcast=broadcast(reading, first, second, y),
-        left_shift=LEFT_SHIFT,
+        left_shift=left_shift,
         input1_zero_point=int(a.zero_point[0]),
         input1_multiplier=multiplier_a,
         input1_shift=shift_a,
@@ -149,13 +141,16 @@ def _lower_addition(
 
 def lower_mul(reading: Reading) -> Kernel:
     reading.count((2, 2))
-    first, _, a = reading.operand(0)
-    second, _, b = reading.operand(1)
-    y, _, output = reading.output()
+    kinds = {"int8": Mul, "int16": MulInt16}
+    first, tensor, a = reading.operand(0, tuple(kinds))
+    second, _, b = reading.operand(1, (tensor.dtype,))
+    y, _, output = reading.output(0, (tensor.dtype,))
+    if tensor.dtype == "int16":
+        require_symmetric(reading, (a, b, output))
     real = float(a.scale[0]) * float(b.scale[0]) / float(output.scale[0])
-    multiplier, shift = rescaling(reading, real, 255 * 255)
-    low, high = activation_range(reading, output)
-    parameters = Mul(
+    multiplier, shift = rescaling(reading, real, LARGEST[tensor.dtype] ** 2)
+    low, high = activation_range(reading, output, tensor.dtype)
+    parameters = kinds[tensor.dtype](
         broadcast=broadcast(reading, first, second, y),
         input1_zero_point=int(a.zero_point[0]),
         input2_zero_point=int(b.zero_point[0]),

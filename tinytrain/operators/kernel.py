@@ -21,8 +21,8 @@ class UnsupportedError(InputError):
 class Parameters:
     """Base of the frozen dataclasses that twin the C structs.
 
-    Fields are Python integers (C: int32_t), floats (C: float) or other parameters (C: structs) of
-    these, then numpy arrays (C: pointers to const), in the names and the order of the struct.
+    Fields are integers (C: int32_t), floats (C: float), other parameters (C: structs) and numpy
+    arrays (C: pointers to const), in the names and the order of the struct.
     """
 
     structure: ClassVar[str]
@@ -60,9 +60,19 @@ class Kernel:
     @property
     def weight_bytes(self) -> int:
         """Bytes of its weights and biases."""
-        names = ("weights", "bias", "time_weights", "recurrent_weights")
-        arrays = (getattr(self.parameters, name, None) for name in names)
-        return sum(array.nbytes for array in arrays if array is not None)
+        return _weight_bytes(self.parameters)
+
+
+WEIGHTS = ("weights", "bias", "wide_bias", "time_weights", "recurrent_weights")
+
+
+def _weight_bytes(parameters: Parameters) -> int:
+    """Of a dataclass of parameters, and of those inside it."""
+    return sum(
+        _weight_bytes(value) if isinstance(value, Parameters) else value.nbytes
+        for name, value in vars(parameters).items()
+        if isinstance(value, Parameters) or name in WEIGHTS
+    )
 
 
 @dataclass(frozen=True)
@@ -203,12 +213,15 @@ class Reading:
         weights: npt.NDArray[np.int8],
         bias: npt.NDArray[np.int32],
         shift: npt.NDArray[np.int8],
+        largest: int = 255,
     ) -> None:
         """Refuses weights [channels, ...] whose sums could leave int32 for some input, before or
         after the left shift of the requantization, or when the zero point is added.
+
+        `largest`: magnitude of an activation less its zero point.
         """
         magnitude = np.abs(weights.astype(np.int16)).reshape(len(bias), -1)
-        reach = magnitude.sum(axis=1, dtype=np.int64) * 255 + np.abs(bias.astype(np.int64))
+        reach = magnitude.sum(axis=1, dtype=np.int64) * largest + np.abs(bias.astype(np.int64))
         worst = int((reach << np.maximum(shift, 0).astype(np.int64)).max())
         if worst >= (1 << 31) - 256:
             raise self.fail(f"its sums can reach {worst}, more than 32 bits hold")

@@ -142,11 +142,11 @@ def lower_relu6(reading: Reading) -> Kernel:
 
 
 def lower_leaky_relu(reading: Reading) -> Kernel:
-    """Both factors are computed in float32."""
+    """Both factors are computed in double."""
     unary = _unary(reading)
-    alpha = np.float32(float(reading.attribute("alpha")))  # type: ignore[arg-type]
-    positive = float(unary.input_scale / unary.output_scale)
-    negative = float(unary.input_scale * alpha / unary.output_scale)
+    alpha = float(np.float32(float(reading.attribute("alpha"))))  # type: ignore[arg-type]
+    positive = float(unary.input_scale) / float(unary.output_scale)
+    negative = float(unary.input_scale) * alpha / float(unary.output_scale)
     return unary.kernel(
         np.where(
             unary.centred >= 0,
@@ -204,19 +204,19 @@ def lower_hard_swish(reading: Reading) -> Kernel:
     """x * relu6(x + 3) / 6 in 16-bit arithmetic.
 
     The factor relu6(x + 3) / 6 is (s + 1) / 2 with s = x / 3 saturated to [-1, 1], in Q0.15.
-    Factors are computed in float32. Source: kernels/internal/reference/hard_swish.h.
+    Factors are computed in double. Source: kernels/internal/reference/hard_swish.h.
     """
     unary = _unary(reading)
     raised = unary.centred << HARD_SWISH_FRACTION_BITS
-    raised_scale = np.float32(1 / 128) * unary.input_scale
-    multiplier, shift = quantize_multiplier(float(raised_scale / unary.output_scale))
+    raised_scale = float(unary.input_scale) / (1 << HARD_SWISH_FRACTION_BITS)
+    multiplier, shift = quantize_multiplier(raised_scale / float(unary.output_scale))
     if not -15 <= shift <= 0:
         raise reading.fail(
             f"input scale {unary.input_scale} and output scale {unary.output_scale}: their ratio "
-            "must lie between 1/256 and 128"
+            "must lie between 1/512 and 128"
         )
     value = _high_mul16(raised, _upper_half(multiplier))
-    thirds = quantize_multiplier(float(raised_scale / np.float32(3 / 32768)))
+    thirds = quantize_multiplier(raised_scale * (1 << 15) / 3)
     factor = (_third(unary, raised, *thirds) + (1 << 15)) >> 1
     product = factor * value
     # Rounded toward zero, unlike all else here.

@@ -17,7 +17,6 @@ from tinytrain.operators.kernel import Kernel, Parameters, Reading, rescaling
 class Prelu(Parameters):
     structure: ClassVar[str] = "tt_parametric"
     function: ClassVar[str] = "tt_prelu"
-    broadcast: Broadcast
     input_zero_point: int
     alpha_zero_point: int
     output_zero_point: int
@@ -25,6 +24,7 @@ class Prelu(Parameters):
     positive_shift: int
     negative_multiplier: int
     negative_shift: int
+    broadcast: Broadcast
 
 
 def lower_prelu(reading: Reading) -> Kernel:

@@ -24,10 +24,8 @@ from tinytrain.operators.lookup import (
     lower_abs,
     lower_hard_swish,
     lower_leaky_relu,
-    lower_logistic,
     lower_relu,
     lower_relu6,
-    lower_tanh,
 )
 from tinytrain.operators.lstm import lower_lstm
 from tinytrain.operators.parametric import lower_prelu
@@ -41,6 +39,7 @@ from tinytrain.operators.rearrange import (
     lower_transpose,
 )
 from tinytrain.operators.reduction import lower_arg_max, lower_mean, lower_reduce_max, lower_sum
+from tinytrain.operators.sigmoid import lower_logistic, lower_tanh
 from tinytrain.operators.svdf import lower_svdf
 from tinytrain.operators.transpose_convolution import lower_transpose_conv
 from tinytrain.operators.variables import lower_variable_copy

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -314,11 +315,11 @@ def _region(model: Model, device: Device, region: Region) -> npt.NDArray[np.gene
 
 def _first(
     ours: npt.NDArray[np.generic], theirs: npt.NDArray[np.generic]
-) -> tuple[int, int, int] | None:
+) -> tuple[int, Any, Any] | None:
     """The first index at which two arrays differ, and both values."""
     a, b = ours.reshape(-1), theirs.reshape(-1)
     places = np.flatnonzero(a != b)
     if not places.size:
         return None
     at = int(places[0])
-    return at, int(a[at]), int(b[at])
+    return at, a[at].item(), b[at].item()

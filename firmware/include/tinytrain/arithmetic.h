@@ -79,6 +79,24 @@ static inline int8_t tt_requantize(int32_t sum, int32_t multiplier, int32_t shif
     return (int8_t)(tt_clamp(scaled, low - zero_point, high - zero_point) + zero_point);
 }
 
+/* The same for int16. */
+static inline int16_t tt_requantize_int16(int32_t sum, int32_t multiplier, int32_t shift,
+                                          int32_t zero_point, int32_t low, int32_t high)
+{
+    int32_t scaled = tt_multiply_by_quantized_multiplier(sum, multiplier, shift);
+    return (int16_t)(tt_clamp(scaled, low - zero_point, high - zero_point) + zero_point);
+}
+
+/* x * multiplier * 2^(shift - 31) for x in (-2^47, 2^47), with a multiplier rounded to 16 bits and
+ * one rounding, ties up, for shift in [-31, 7]; the result must fit int32. */
+static inline int32_t tt_multiply_by_quantized_multiplier_int64(int64_t x, int32_t multiplier,
+                                                                int32_t shift)
+{
+    int32_t reduced = multiplier < 0x7FFF0000 ? (multiplier + (1 << 15)) >> 16 : 0x7FFF;
+    int32_t total_shift = 15 - shift;
+    return (int32_t)((x * reduced + ((int64_t)1 << (total_shift - 1))) >> total_shift);
+}
+
 /* (x + half) >> e: x / 2^e rounded to nearest, ties up, for e in [1, 30] and x + half in int32. */
 static inline int32_t tt_round_half_up(int32_t x, int32_t e)
 {

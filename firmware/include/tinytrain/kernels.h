@@ -2,9 +2,11 @@
  * the converter emits. The structs' fields have the names and the order of the dataclasses in
  * tinytrain/operators/.
  *
- * All activations are int8 (positions: int32), NHWC, batch 1. Zero points lie in [-128, 127],
- * multipliers in [2^30, 2^31) or 0, shifts in [-31, 30]. Rules and rounding: TensorFlow Lite
- * Micro's reference kernels, in DESIGN.md under "Arithmetic".
+ * All activations are int8 (positions: int32), NHWC, batch 1; kernels whose name ends in _int16
+ * take int16. Zero points lie in the activations' range, multipliers in [2^30, 2^31) or 0, shifts
+ * in
+ * [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference kernels, in DESIGN.md under
+ * "Arithmetic".
  */
 #ifndef TINYTRAIN_KERNELS_H
 #define TINYTRAIN_KERNELS_H
@@ -49,6 +51,18 @@ void tt_depthwise_conv_2d(const tt_convolution *p, const int8_t *input, int8_t *
  * columns likewise. Dilations are 1. */
 void tt_transpose_conv(const tt_convolution *p, const int8_t *input, int8_t *output);
 
+/* int16 inputs and outputs with int8 weights; zero points are 0. Where wide_bias is not NULL, sums
+ * have 64 bits and are rescaled by multipliers of 16 bits; else they have 32, convolution.bias and
+ * multipliers of 32. */
+typedef struct tt_convolution_int16 {
+    tt_convolution convolution;
+    const int64_t *wide_bias; /* [O] or NULL */
+} tt_convolution_int16;
+
+void tt_conv_2d_int16(const tt_convolution_int16 *p, const int16_t *input, int16_t *output);
+void tt_depthwise_conv_2d_int16(const tt_convolution_int16 *p, const int16_t *input,
+                                int16_t *output);
+
 typedef struct tt_dense {
     int32_t rows; /* vectors that share the weights */
     int32_t input_depth;
@@ -65,6 +79,14 @@ typedef struct tt_dense {
 
 /* input [rows][input_depth], output [rows][output_depth]. */
 void tt_fully_connected(const tt_dense *p, const int8_t *input, int8_t *output);
+
+/* int16 inputs and outputs with int8 weights, as tt_convolution_int16. */
+typedef struct tt_dense_int16 {
+    tt_dense dense;
+    const int64_t *wide_bias; /* [output_depth] or NULL */
+} tt_dense_int16;
+
+void tt_fully_connected_int16(const tt_dense_int16 *p, const int16_t *input, int16_t *output);
 
 typedef struct tt_pooling {
     int32_t input_height;
@@ -98,7 +120,6 @@ typedef struct tt_broadcast {
 /* In all kernels of two operands the output may be an input of its size. */
 
 typedef struct tt_addition {
-    tt_broadcast broadcast;
     int32_t left_shift; /* bits that both inputs are raised by before they are rescaled */
     int32_t input1_zero_point;
     int32_t input1_multiplier;
@@ -111,13 +132,17 @@ typedef struct tt_addition {
     int32_t output_shift;
     int32_t activation_min;
     int32_t activation_max;
+    tt_broadcast broadcast;
 } tt_addition;
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_add_int16(const tt_addition *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
+void tt_sub_int16(const tt_addition *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
 
 typedef struct tt_multiplication {
-    tt_broadcast broadcast;
     int32_t input1_zero_point;
     int32_t input2_zero_point;
     int32_t output_zero_point;
@@ -125,9 +150,12 @@ typedef struct tt_multiplication {
     int32_t shift;
     int32_t activation_min;
     int32_t activation_max;
+    tt_broadcast broadcast;
 } tt_multiplication;
 
 void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+void tt_mul_int16(const tt_multiplication *p, const int16_t *input1, const int16_t *input2,
+                  int16_t *output);
 
 /* MAXIMUM and MINIMUM: inputs and output have the same scale and zero point. */
 typedef struct tt_extremum {
@@ -147,9 +175,19 @@ typedef struct tt_table {
 /* input and output [elements]; the output may be the input. */
 void tt_lookup(const tt_table *p, const void *input, void *output);
 
+/* LOGISTIC and TANH of int16, interpolated in a table of sigmoid. Outputs are Q0.15. */
+typedef struct tt_sigmoid {
+    int32_t elements;
+    int32_t multiplier; /* [0, 32767]: input * multiplier / 2^shift is in steps of 1 / 12288 */
+    int32_t shift;      /* [0, 30] */
+} tt_sigmoid;
+
+/* The output may be the input. */
+void tt_logistic_int16(const tt_sigmoid *p, const int16_t *input, int16_t *output);
+void tt_tanh_int16(const tt_sigmoid *p, const int16_t *input, int16_t *output);
+
 /* PRELU: x where it is positive, else x * alpha. The output may be an input of its size. */
 typedef struct tt_parametric {
-    tt_broadcast broadcast; /* of the input and alpha */
     int32_t input_zero_point;
     int32_t alpha_zero_point;
     int32_t output_zero_point;
@@ -157,6 +195,7 @@ typedef struct tt_parametric {
     int32_t positive_shift;
     int32_t negative_multiplier;
     int32_t negative_shift;
+    tt_broadcast broadcast; /* of the input and alpha */
 } tt_parametric;
 
 void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output);

@@ -3,7 +3,7 @@
 #ifndef TINYTRAIN_LIMITS_H
 #define TINYTRAIN_LIMITS_H
 
-/* Dimensions of a tensor. */
+/* A tensor has 0 to this many dimensions; a walk over it takes 1 or more. */
 #define TT_MAX_RANK 6
 
 #endif
