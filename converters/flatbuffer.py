@@ -69,6 +69,22 @@ class Table:
         text = bytes(self.data[start : start + min(length, limit)]).decode("utf-8", "replace")
         return "".join(c if c.isprintable() else "?" for c in text)
 
+    def text(self, slot: int, limit: int) -> str:
+        """A text whose every byte counts: at most `limit` bytes of printable UTF-8."""
+        found = self._vector(slot, 1)
+        if found is None:
+            return ""
+        start, length = found
+        if length > limit:
+            raise InputError(f"{self.name}: field {slot} has {length} bytes, more than {limit}")
+        try:
+            text = bytes(self.data[start : start + length]).decode("utf-8")
+        except UnicodeDecodeError:
+            text = "\0"
+        if not text.isprintable():
+            raise self._broken(slot, "is no printable text")
+        return text
+
     def array(self, slot: int, kind: str) -> npt.NDArray[np.generic] | None:
         """A vector of numbers as a read-only view of the file, or None where it is absent."""
         dtype = _VECTORS[kind]

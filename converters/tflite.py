@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tinytrain.converters import flatbuffer, tflite_schema
 from tinytrain.converters.flatbuffer import Table
+from tinytrain.converters.tflite_variables import RESOURCE, resolve_variables
 from tinytrain.errors import InputError
 from tinytrain.graph import (
     ITEM_BYTES,
@@ -31,6 +32,9 @@ MAX_TABLES = 1 << 12
 
 MAX_OPERATORS = 1 << 10
 
+MAX_SUBGRAPHS = 16
+"""One, and those that give variables their first values."""
+
 MAX_CONSTANT_BYTES = MAX_FILE_BYTES
 """Constants that all operators read together; a file can name one constant many times."""
 
@@ -39,7 +43,7 @@ MAX_NAME = 200
 
 
 def read_tflite(path: Path) -> Graph:
-    """The graph of the file's only subgraph. Raises InputError, one line that names the place."""
+    """The graph of a file. Raises InputError, one line that names the place."""
     return parse_tflite(read_bytes(path), path.name)
 
 
@@ -60,20 +64,23 @@ def parse_tflite(data: bytes, name: str) -> Graph:
     version = model.integer(0, "u32")
     if version != tflite_schema.VERSION:
         raise InputError(f"{name}: schema version {version}; {tflite_schema.VERSION} is supported")
-    subgraphs = model.tables(2, f"{name}: subgraph", MAX_TABLES)
-    if len(subgraphs) != 1:
-        raise InputError(f"{name}: {len(subgraphs)} subgraphs; exactly one is supported")
+    subgraphs = model.tables(2, f"{name}: subgraph", MAX_SUBGRAPHS)
+    if not subgraphs:
+        raise InputError(f"{name}: the file has no subgraph")
     buffers = model.tables(4, f"{name}: buffer", MAX_TABLES)
     kinds = [_kind(code) for code in model.tables(1, f"{name}: operator code", MAX_TABLES)]
-    subgraph = subgraphs[0]
+    graph = resolve_variables([_graph(table, name, buffers, kinds) for table in subgraphs])
+    return limit_constants(validate(graph))
+
+
+def _graph(subgraph: Table, name: str, buffers: list[Table], kinds: list[str]) -> Graph:
     tensors = tuple(
         _tensor(table, buffers) for table in subgraph.tables(0, f"{name}: tensor", MAX_TABLES)
     )
     operators = tuple(
         _operator(table, kinds) for table in subgraph.tables(3, f"{name}: operator", MAX_OPERATORS)
     )
-    graph = Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2))
-    return limit_constants(validate(graph))
+    return Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2))
 
 
 def limit_constants(graph: Graph) -> Graph:
@@ -82,6 +89,8 @@ def limit_constants(graph: Graph) -> Graph:
     for operator in graph.operators:
         read = (graph.tensors[index] for index in operator.inputs if index >= 0)
         total += sum(tensor.bytes for tensor in read if tensor.data is not None)
+    variables = (graph.tensors[index] for index in graph.variables)
+    total += sum(tensor.bytes for tensor in variables if tensor.initial is not None)
     if total > MAX_CONSTANT_BYTES:
         raise InputError(
             f"{graph.name}: its operators read {total} bytes of constants; at most "
@@ -128,6 +137,8 @@ def _attributes(table: Table, kind: str) -> dict[str, Attribute]:
 
 
 def _attribute(options: Table | None, kind: str, field: tflite_schema.Field) -> Attribute:
+    if isinstance(field.default, str):
+        return field.default if options is None else options.text(field.slot, MAX_NAME)
     value = (
         field.default if options is None else options.scalar(field.slot, field.kind, field.default)
     )
@@ -148,19 +159,22 @@ def _tensor(table: Table, buffers: list[Table]) -> Tensor:
     number = table.integer(1, "i8")
     types = tflite_schema.TENSOR_TYPES
     dtype = types[number] if 0 <= number < len(types) else f"number {number}"
-    if dtype not in ITEM_BYTES:
+    if dtype not in ITEM_BYTES and dtype != RESOURCE:
         raise InputError(
             f"{table.name} '{name}': type {dtype}; supported are {', '.join(ITEM_BYTES)}"
         )
     if table.table(6, f"{table.name} sparsity") is not None:
         raise InputError(f"{table.name} '{name}': sparse tensors are not supported; densify first")
     shape = _indices(table, 0)
+    if dtype == RESOURCE:
+        return Tensor(name, (1,), dtype)
     return Tensor(
         name,
         shape,
         dtype,
         _quantization(table, dtype),
         _constant(table, name, buffers, shape, dtype),
+        bool(table.integer(5, "bool")),
     )
 
 

@@ -68,7 +68,8 @@ class Field:
     name: str
     slot: int
     kind: str
-    default: int | float = 0
+    """A scalar of `converters.flatbuffer`, or "text"."""
+    default: int | float | str = 0
     names: tuple[str, ...] = ()
     """For an enumeration: the names of its values."""
 
@@ -104,6 +105,31 @@ _NO_TABLE = Options(0)
 _REDUCER = Options(27, (Field("keep_dims", 0, "bool"),))
 
 OPTIONS: Mapping[str, Options] = {
+    "ASSIGN_VARIABLE": Options(113),
+    "CALL_ONCE": Options(103, (Field("init_subgraph_index", 0, "i32"),)),
+    "READ_VARIABLE": Options(112),
+    "SVDF": Options(
+        6,
+        (
+            Field("rank", 0, "i32"),
+            _activation(1),
+            Field("asymmetric_quantize_inputs", 2, "bool"),
+        ),
+    ),
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": Options(
+        71,
+        (
+            _activation(0),
+            Field("cell_clip", 1, "f32"),
+            Field("proj_clip", 2, "f32"),
+            Field("time_major", 3, "bool"),
+            Field("asymmetric_quantize_inputs", 4, "bool"),
+            Field("diagonal_recurrent_tensors", 5, "bool"),
+        ),
+    ),
+    "VAR_HANDLE": Options(
+        111, (Field("container", 0, "text", ""), Field("shared_name", 1, "text", ""))
+    ),
     "CONV_2D": Options(
         1,
         (

@@ -86,24 +86,34 @@ def schema() -> ModuleType:
     return module
 
 
+@dataclass(frozen=True, eq=False)
+class Subgraph:
+    """A subgraph without inputs and outputs, such as CALL_ONCE calls."""
+
+    tensors: Sequence[Tensor]
+    operators: Sequence[Operator]
+
+
 def build(
     tensors: Sequence[Tensor],
     operators: Sequence[Operator],
     inputs: Sequence[int],
     outputs: Sequence[int],
+    others: Sequence[Subgraph] = (),
 ) -> bytes:
-    """The bytes of a file with one subgraph. Constants get a buffer each, in order of tensors."""
+    """The bytes of a file whose first subgraph is given by the first four, and the `others`.
+
+    Constants get a buffer each, in order of tensors.
+    """
     fb = schema()
     buffers: list[_Buffer] = [_Buffer(b"")]
-    kinds = list(dict.fromkeys(operator.kind for operator in operators))
-    subgraph = fb.SubGraphT()
-    subgraph.tensors = [_tensor(tensor, i, buffers) for i, tensor in enumerate(tensors)]
-    subgraph.operators = [_operator(operator, kinds) for operator in operators]
-    subgraph.inputs, subgraph.outputs = list(inputs), list(outputs)
+    parts = [Subgraph(tensors, operators), *others]
+    kinds = list(dict.fromkeys(operator.kind for part in parts for operator in part.operators))
     model = fb.ModelT()
     model.version = 3
     model.operatorCodes = [_operator_code(kind) for kind in kinds]
-    model.subgraphs = [subgraph]
+    model.subgraphs = [_subgraph(part, kinds, buffers) for part in parts]
+    model.subgraphs[0].inputs, model.subgraphs[0].outputs = list(inputs), list(outputs)
     model.buffers = buffers
     builder = flatbuffers.Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
@@ -139,6 +149,14 @@ class _Buffer:
         if vector is not None:
             fb.BufferAddData(builder, vector)
         return int(fb.BufferEnd(builder))
+
+
+def _subgraph(part: Subgraph, kinds: list[str], buffers: list[_Buffer]) -> Any:
+    subgraph = schema().SubGraphT()
+    subgraph.tensors = [_tensor(tensor, i, buffers) for i, tensor in enumerate(part.tensors)]
+    subgraph.operators = [_operator(operator, kinds) for operator in part.operators]
+    subgraph.inputs, subgraph.outputs = [], []
+    return subgraph
 
 
 def _tensor(tensor: Tensor, index: int, buffers: list[_Buffer]) -> Any:

@@ -17,7 +17,6 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from tinytrain.head import HeadConstants
 from tinytrain.operators import table
 from tinytrain.operators.kernel import Parameters
 
@@ -43,7 +42,7 @@ class Room:
 ROOMS = {
     "errors": Room("nothing", ("tinytrain/errors", "tinytrain/progress"), set()),
     "graph": Room("errors", ("tinytrain/graph",), {"errors"}),
-    "arithmetic": Room("nothing", ("tinytrain/arithmetic",), set()),
+    "arithmetic": Room("nothing", ("tinytrain/arithmetic", "tinytrain/sigmoid"), set()),
     "operators": Room("graph, arithmetic", ("tinytrain/operators",), {"graph", "arithmetic"}),
     "head": Room("graph, operators", ("tinytrain/head",), {"graph", "operators"}),
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
@@ -58,7 +57,9 @@ ROOMS = {
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
     "protocol": Room(
-        "graph, head", ("tinytrain/protocol", "tinytrain/generate"), {"graph", "head"}
+        "graph, arithmetic, head",
+        ("tinytrain/protocol", "tinytrain/generate"),
+        {"graph", "arithmetic", "head"},
     ),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
@@ -228,6 +229,10 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
             del left[module]
 
 
+KERNEL_HEADERS = ("kernels.h", "state_kernels.h")
+HEADERS = (*KERNEL_HEADERS, "head.h")
+
+
 def c_structs(header: str) -> dict[str, list[tuple[str, str]]]:
     """The structs of a header: (type, name) of each field, in order."""
     text = (ROOT / "firmware" / "include" / "tinytrain" / header).read_text(encoding="utf-8")
@@ -264,22 +269,22 @@ def c_type(hint: object) -> str:
 
 @pytest.mark.parametrize("kind", parameter_classes(), ids=lambda kind: kind.__name__)
 def test_a_struct_in_c_has_the_fields_of_its_dataclass_in_order(kind: type[Parameters]) -> None:
-    header = "head.h" if kind is HeadConstants else "kernels.h"
+    structs = {name: found for header in HEADERS for name, found in c_structs(header).items()}
     hints = get_type_hints(kind)
     ours = [(c_type(hints[field.name]), field.name) for field in fields(kind)]  # type: ignore[arg-type]
     integers = {"int32_t", "uint16_t"}
-    theirs = [
-        ("integer" if c in integers else c, name) for c, name in c_structs(header)[kind.structure]
-    ]
+    theirs = [("integer" if c in integers else c, name) for c, name in structs[kind.structure]]
     assert ours == theirs
 
 
 def test_every_struct_of_the_kernels_has_a_dataclass() -> None:
     twins = {kind.structure for kind in parameter_classes()}
-    assert set(c_structs("kernels.h")) == twins - {"tt_head_constants"}
+    found = {name for header in KERNEL_HEADERS for name in c_structs(header)}
+    assert found == twins - {"tt_head_constants"}
 
 
 def test_every_kernel_in_c_is_one_that_a_dataclass_names() -> None:
-    text = (ROOT / "firmware/include/tinytrain/kernels.h").read_text(encoding="utf-8")
+    folder = ROOT / "firmware" / "include" / "tinytrain"
+    text = "".join((folder / header).read_text(encoding="utf-8") for header in KERNEL_HEADERS)
     declared = set(re.findall(r"^void (tt_\w+)\(", text, re.MULTILINE))
     assert declared == {kind.function for kind in parameter_classes() if kind.function}

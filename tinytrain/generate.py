@@ -11,8 +11,7 @@ from collections.abc import Callable
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import graph, head, protocol
-from tinytrain.operators.sigmoid import SIGMOID_TABLE
+from tinytrain import graph, head, protocol, sigmoid
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -123,6 +122,33 @@ def render_head_constants() -> str:
     )
 
 
+def render_sigmoid_table() -> str:
+    """firmware/src/kernels/sigmoid_table.h: the table of int16 sigmoid and tanh."""
+    values = [f"{value}," for value in sigmoid.SIGMOID_TABLE]
+    return "\n".join(
+        [
+            "/* The table of int16 sigmoid and tanh.",
+            f" * {NOTICE.format(source='sigmoid.py')} */",
+            "#ifndef TINYTRAIN_SIGMOID_TABLE_H",
+            "#define TINYTRAIN_SIGMOID_TABLE_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            f"#define TT_SIGMOID_ENTRIES {len(sigmoid.SIGMOID_TABLE)}",
+            "",
+            "/* sigmoid(i / 24) in Q0.16. */",
+            "/* clang-format off */",
+            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
+            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
+            "};",
+            "/* clang-format on */",
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 def render_limits() -> str:
     """firmware/include/tinytrain/limits.h: what bounds a kernel's working memory."""
     return "\n".join(
@@ -141,39 +167,12 @@ def render_limits() -> str:
     )
 
 
-def render_sigmoid_table() -> str:
-    """firmware/src/kernels/sigmoid_table.h."""
-    values = [f"{value}," for value in SIGMOID_TABLE]
-    return "\n".join(
-        [
-            "/* What LOGISTIC and TANH of int16 interpolate in.",
-            f" * {NOTICE.format(source='operators/sigmoid.py')} */",
-            "#ifndef TINYTRAIN_SIGMOID_TABLE_H",
-            "#define TINYTRAIN_SIGMOID_TABLE_H",
-            "",
-            "#include <stdint.h>",
-            "",
-            f"#define TT_SIGMOID_ENTRIES {len(SIGMOID_TABLE)}",
-            "",
-            "/* sigmoid(i / 24) in Q0.16. */",
-            "/* clang-format off */",
-            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
-            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
-            "};",
-            "/* clang-format on */",
-            "",
-            "#endif",
-            "",
-        ]
-    )
-
-
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
-    ("firmware/include/tinytrain/limits.h", render_limits),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
+    ("firmware/include/tinytrain/limits.h", render_limits),
 )
 
 

@@ -56,6 +56,10 @@ class Tensor:
     dtype: str
     quantization: Quantization | None = None
     data: npt.NDArray[np.generic] | None = None
+    is_variable: bool = False
+    """State: known from the start, may be written by several operators, outlives an inference."""
+    initial: npt.NDArray[np.generic] | None = None
+    """A variable's value at the start, shaped; None: its zero point, or 0 where it is not int8."""
 
     @property
     def elements(self) -> int:
@@ -64,6 +68,20 @@ class Tensor:
     @property
     def bytes(self) -> int:
         return self.elements * ITEM_BYTES[self.dtype]
+
+    @property
+    def initial_value(self) -> npt.NDArray[np.generic]:
+        """A variable's elements [elements] at the start.
+
+        TensorFlow Lite Micro's MicroInterpreterGraph::ResetVariableTensors: an int8 variable starts
+        at its zero point, any other at 0.
+        """
+        if self.initial is not None:
+            return self.initial.reshape(-1)
+        start = 0
+        if self.dtype == "int8" and self.quantization is not None:
+            start = int(self.quantization.zero_point[0])
+        return np.full(self.elements, start, self.dtype)
 
 
 @dataclass(frozen=True)
@@ -88,6 +106,12 @@ class Graph:
     notes: tuple[str, ...] = ()
     """What a front end changed that its user has to know, a sentence each."""
 
+    @property
+    def variables(self) -> tuple[int, ...]:
+        """The variables that an operator reads or writes, in order of tensors."""
+        used = {i for operator in self.operators for i in (*operator.inputs, *operator.outputs)}
+        return tuple(i for i, t in enumerate(self.tensors) if t.is_variable and i in used)
+
     def describe(self, tensor: int) -> str:
         """A tensor as messages name it."""
         return f"{tensor} '{self.tensors[tensor].name}'"
@@ -103,26 +127,29 @@ def validate(graph: Graph) -> Graph:
     for index, tensor in enumerate(graph.tensors):
         _validate_tensor(graph, index, tensor)
     constants = {i for i, tensor in enumerate(graph.tensors) if tensor.data is not None}
-    known = constants | _validate_inputs(graph, constants)
+    variables = {i for i, tensor in enumerate(graph.tensors) if tensor.is_variable}
+    known = constants | variables | _validate_inputs(graph, constants | variables)
     for position, operator in enumerate(graph.operators):
         _validate_operator(graph, position, operator, known)
     _require_some(graph, graph.outputs, "output")
+    idle = variables - set(graph.variables)
     for index in graph.outputs:
-        if index not in known - constants:
+        if index not in known - constants - idle:
             raise InputError(
                 f"{graph.name}: graph output {graph.describe(index)} is produced by no operator"
             )
     return graph
 
 
-def _validate_inputs(graph: Graph, constants: set[int]) -> set[int]:
-    """The graph's inputs, each given once and no constant."""
+def _validate_inputs(graph: Graph, taken: set[int]) -> set[int]:
+    """The graph's inputs, each given once and no constant or variable, which are `taken`."""
     _require_some(graph, graph.inputs, "input")
     given: set[int] = set()
     for index in graph.inputs:
-        if index in constants | given:
+        if index in taken | given:
             raise InputError(
-                f"{graph.name}: graph input {graph.describe(index)} is a constant or given twice"
+                f"{graph.name}: graph input {graph.describe(index)} is a constant, a variable or "
+                "given twice"
             )
         given.add(index)
     return given
@@ -156,7 +183,7 @@ def _validate_operator(graph: Graph, position: int, operator: Operator, known: s
             )
     for index in operator.outputs:
         _require_tensor(graph, index, where)
-        if index in known:
+        if index in known and not graph.tensors[index].is_variable:
             raise InputError(
                 f"{graph.name}: {where} writes tensor {graph.describe(index)}, a constant, "
                 "a graph input or the output of another"
@@ -174,6 +201,8 @@ def _validate_tensor(graph: Graph, index: int, tensor: Tensor) -> None:
         raise InputError(f"{where}: {tensor.elements} elements are more than {MAX_ELEMENTS}")
     if tensor.data is not None and tensor.data.shape != tensor.shape:
         raise InputError(f"{where}: data of shape {tensor.data.shape} for shape {tensor.shape}")
+    if tensor.data is not None and tensor.is_variable:
+        raise InputError(f"{where}: is a variable, and has a constant's data")
     if tensor.quantization is not None:
         _validate_quantization(where, tensor, tensor.quantization)
 

@@ -104,7 +104,7 @@ def find_head(graph: Graph, kernels: Sequence[Kernel], choice: str) -> int | Non
     for kernel in kernels:
         tensor = kernel.outputs[0]
         if choice in (str(tensor), graph.tensors[tensor].name):
-            problem = _unfit(kernel)
+            problem = _unfit(kernel) or _state_behind(graph, kernels[kernel.index :])
             if problem:
                 raise InputError(f"{graph.name}: --head {choice}: {problem}")
             return kernel.index
@@ -122,6 +122,20 @@ def _last_classifier(kernels: Sequence[Kernel]) -> int | None:
             return kernel.index if fits else None
         if kernel.kind not in ("SOFTMAX", "RESHAPE", "SQUEEZE", "DEQUANTIZE", "ARG_MAX"):
             return None
+    return None
+
+
+def _state_behind(graph: Graph, kernels: Sequence[Kernel]) -> str | None:
+    """Why none of `kernels`, the head and what follows it, may be left out; None where they may.
+
+    Learning and classifying run what stands before the head, and have to move the state on.
+    """
+    for kernel in kernels:
+        if kernel.state or any(graph.tensors[tensor].is_variable for tensor in kernel.outputs):
+            return (
+                f"operator {kernel.index} ({kernel.kind}) after it writes a variable, and would "
+                "not run when the head learns; assign variables before the head"
+            )
     return None
 
 

@@ -104,6 +104,7 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "source_hash": model.source_sha256[:8],
         "arrays": arrays,
         "structs": structs,
+        "variables": [_variable(model, tensor) for tensor in graph.variables],
         "calls": [_call(model, kernel) for kernel in model.kernels],
         "inputs": graph.inputs,
         "outputs": graph.outputs,
@@ -156,7 +157,7 @@ def _describe(tensor: Tensor) -> str:
 
 def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]:
     """Everything in flash. The head shares the arrays of the layer that it replaces."""
-    arrays = _operand_constants(model)
+    arrays = _operand_constants(model) + _initial_values(model)
     structs: list[ConstantStruct] = []
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
@@ -181,6 +182,26 @@ def _operand_constants(model: Model) -> list[ConstantArray]:
     ]
 
 
+def _initial_values(model: Model) -> list[ConstantArray]:
+    """Values of variables at the start, where they are not one byte over and over."""
+    tensors = model.graph.tensors
+    found = (
+        (_operand_name(model, tensor), tensors[tensor].initial) for tensor in model.graph.variables
+    )
+    return [ConstantArray(name, initial) for name, initial in found if initial is not None]
+
+
+def _variable(model: Model, index: int) -> dict[str, Any]:
+    """A variable's place and its value at the start: an array, or a byte to fill it with."""
+    tensor = model.graph.tensors[index]
+    given = tensor.initial is not None
+    return {
+        "place": model.memory.placements[index],
+        "initial": _operand_name(model, index) if given else None,
+        "fill": 0 if given else int(tensor.initial_value.view(np.uint8)[0]),
+    }
+
+
 def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], ConstantStruct]:
     found, struct = constants_of(head.constants, f"{model.name}_head")
     layer = _struct_name(model, model.kernels[head.operator])
@@ -196,15 +217,18 @@ def _struct_name(model: Model, kernel: Kernel) -> str:
 
 def _is_nothing(model: Model, kernel: Kernel) -> bool:
     """Whether a kernel only copies a tensor onto itself."""
-    place = model.memory.placements
-    return isinstance(kernel.parameters, Copy) and (
-        place[kernel.inputs[0]].offset == place[kernel.outputs[0]].offset
+    source = model.memory.placements.get(kernel.inputs[0])
+    target = model.memory.placements[kernel.outputs[0]]
+    return (
+        isinstance(kernel.parameters, Copy)
+        and source is not None
+        and source.offset == target.offset
     )
 
 
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
-    outputs = [_pointer(model, tensor, "") for tensor in kernel.outputs]
+    outputs = [_pointer(model, tensor, "") for tensor in (*kernel.outputs, *kernel.state)]
     if kernel.parameters.input_array:
         inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
     if kernel.parameters.output_array:
@@ -283,6 +307,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         "arena": model.memory.arena_bytes,
         "inputs": [_tensor_entry(tensor) for tensor in model.inputs],
         "outputs": [_tensor_entry(tensor) for tensor in model.outputs],
+        "variables": [_tensor_entry(model.graph.tensors[i]) for i in model.graph.variables],
         "operators": [
             {
                 "index": kernel.index,

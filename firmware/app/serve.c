@@ -320,10 +320,10 @@ static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *inpu
 
 static int32_t answer_reset(tt_serve *serve)
 {
-    if (serve->device->model->head == NULL) {
-        return TT_ERROR_NO_HEAD;
+    tt_reset_state(serve->device);
+    if (serve->device->model->head != NULL) {
+        tt_head_reset(&serve->device->head);
     }
-    tt_head_reset(&serve->device->head);
     serve->trace = 0;
     return TT_OK;
 }

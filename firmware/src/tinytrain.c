@@ -11,10 +11,24 @@ int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t ar
     }
     device->model = model;
     device->arena = arena;
+    tt_reset_state(device);
     if (model->head == NULL) {
         return TT_OK;
     }
     return tt_head_init(&device->head, model->head, head_memory, head_bytes);
+}
+
+void tt_reset_state(tt_device *device)
+{
+    for (uint16_t i = 0; i < device->model->variables; i++) {
+        const tt_variable *variable = &device->model->variable[i];
+        uint8_t *place = device->arena + variable->slot.offset;
+        if (variable->initial != NULL) {
+            memcpy(place, variable->initial, variable->slot.bytes);
+        } else {
+            memset(place, variable->fill, variable->slot.bytes);
+        }
+    }
 }
 
 void tt_load_input(tt_device *device, const uint8_t *input)

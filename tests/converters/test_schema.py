@@ -17,7 +17,9 @@ from tinytrain.operators.table import OPERATORS
 TABLES = {
     "ABS": "AbsOptions",
     "ADD": "AddOptions",
+    "ASSIGN_VARIABLE": "AssignVariableOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",
     "DEQUANTIZE": "DequantizeOptions",
@@ -28,30 +30,34 @@ TABLES = {
     "MAXIMUM": "MaximumMinimumOptions",
     "MAX_POOL_2D": "Pool2DOptions",
     "MEAN": "ReducerOptions",
-    "MINIMUM": "MaximumMinimumOptions",
-    "MUL": "MulOptions",
-    "PRELU": "NONE",
-    "QUANTIZE": "QuantizeOptions",
-    "RELU": "NONE",
-    "RELU6": "NONE",
-    "RESHAPE": "ReshapeOptions",
-    "SOFTMAX": "SoftmaxOptions",
     "ARG_MAX": "ArgMaxOptions",
     "CONCATENATION": "ConcatenationOptions",
     "EXPAND_DIMS": "ExpandDimsOptions",
+    "MINIMUM": "MaximumMinimumOptions",
     "MIRROR_PAD": "MirrorPadOptions",
+    "MUL": "MulOptions",
     "PAD": "PadOptions",
     "PADV2": "PadV2Options",
+    "PRELU": "NONE",
+    "QUANTIZE": "QuantizeOptions",
+    "READ_VARIABLE": "ReadVariableOptions",
     "REDUCE_MAX": "ReducerOptions",
+    "RELU": "NONE",
+    "RELU6": "NONE",
+    "RESHAPE": "ReshapeOptions",
     "RESIZE_NEAREST_NEIGHBOR": "ResizeNearestNeighborOptions",
+    "SOFTMAX": "SoftmaxOptions",
     "SPLIT": "SplitOptions",
     "SQUEEZE": "SqueezeOptions",
     "STRIDED_SLICE": "StridedSliceOptions",
+    "SUB": "SubOptions",
     "SUM": "ReducerOptions",
+    "SVDF": "SVDFOptions",
+    "TANH": "NONE",
     "TRANSPOSE": "TransposeOptions",
     "TRANSPOSE_CONV": "TransposeConvOptions",
-    "SUB": "SubOptions",
-    "TANH": "NONE",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTMOptions",
+    "VAR_HANDLE": "VarHandleOptions",
 }
 """The options table of an operator, by its name in the schema; NONE where it has no options."""
 
@@ -77,6 +83,14 @@ FIELDS = [
     pytest.param(kind, field, id=f"{kind}-{field.name}")
     for kind, options in tflite_schema.OPTIONS.items()
     for field in options.fields
+    if field.kind != "text"
+]
+
+TEXTS = [
+    pytest.param(kind, field, id=f"{kind}-{field.name}")
+    for kind, options in tflite_schema.OPTIONS.items()
+    for field in options.fields
+    if field.kind == "text"
 ]
 
 
@@ -137,6 +151,13 @@ def test_every_attribute_is_read_from_its_field(kind: str, field: Field) -> None
     for value in (1, 0) if field.kind == "bool" else (3, 1, 0):
         table = packed(TABLES[kind], {schema_name(field): value})
         assert table.scalar(field.slot, field.kind, -1) == value
+
+
+@pytest.mark.parametrize(("kind", "field"), TEXTS)
+def test_every_text_is_read_from_its_field(kind: str, field: Field) -> None:
+    table = packed(TABLES[kind], {schema_name(field): "a name, \u00e4nd more"})
+    assert table.text(field.slot, 50) == "a name, \u00e4nd more"
+    assert packed(TABLES[kind], {}).text(field.slot, 50) == field.default
 
 
 @pytest.mark.parametrize(("kind", "field"), FIELDS)

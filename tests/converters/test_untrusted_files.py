@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from tests.models import Operator, Tensor, build, schema
+from tests.operators.strategies_state import Delay, Lstm, Svdf
 from tinytrain.converters.tflite import parse_tflite
 from tinytrain.errors import InputError
 from tinytrain.operators.table import require_kernels
@@ -112,7 +113,22 @@ def classifier(
 def originals() -> tuple[bytes, ...]:
     """Whole files; the published one where it is at hand."""
     published = [PUBLISHED.read_bytes()] if PUBLISHED.is_file() else []
-    return (*published, classifier(), classifier(activation="RELU6"))
+    random = (classifier(), classifier(activation="RELU6"), stateful(), svdf(), lstm())
+    return (*published, *random)
+
+
+def stateful() -> bytes:
+    """Two variables with three handles, and a second subgraph for CALL_ONCE."""
+    return Delay((1, 4), (0.5, 0.25, 1.0), (3, -5, 7), "twice", True, True, 1).build()
+
+
+def svdf() -> bytes:
+    scales, zero_points = (0.05, 0.05, 0.05), (3, 0, -5)
+    return Svdf(2, 2, 3, 4, "int16", "any", scales, zero_points, 0.0, 9.0, 5, "RELU", 1).build()
+
+
+def lstm() -> bytes:
+    return Lstm(2, 3, 2, True, "any", (12.0, 11.0), 0.0078125, (2, 0), -11, 2.0, True, 1).build()
 
 
 def flip_bits(data: bytearray, rng: np.random.Generator) -> bytearray:
@@ -187,8 +203,17 @@ def test_a_mutated_file_ends_in_a_plan_or_in_one_line(first: int, count: int) ->
     assert outcomes == {True, False}
 
 
-def test_every_word_of_a_file_can_be_any_number() -> None:
-    data = classifier(activation="RELU6")
+@pytest.mark.parametrize(
+    "original",
+    [
+        lambda: classifier(activation="RELU6"),
+        stateful,
+        pytest.param(svdf, marks=pytest.mark.slow),
+        pytest.param(lstm, marks=pytest.mark.slow),
+    ],
+)
+def test_every_word_of_a_file_can_be_any_number(original: Callable[[], bytes]) -> None:
+    data = original()
     for at in range(0, len(data) // 4 * 4, 4):
         for word in HUGE:
             forged = data[:at] + word.to_bytes(4, "little") + data[at + 4 :]

@@ -207,7 +207,6 @@ def test_a_model_without_a_head_infers_and_refuses_to_learn(
             lambda: device.learn(SAMPLES[0], 0),
             lambda: device.classify(SAMPLES[0]),
             lambda: device.read(Space.HEAD, Region.LOGITS, 0, 4),
-            device.reset,
         ):
             with pytest.raises(DeviceError, match="no learning head"):
                 call()

@@ -27,6 +27,7 @@ from tests.operators import (
     strategies_layout,
     strategies_lookup,
     strategies_quantize,
+    strategies_state,
     strategies_weighted,
 )
 from tests.operators.cases import (
@@ -40,7 +41,7 @@ from tests.operators.cases import (
 )
 from tests.operators.strategies_weighted import FullyConnected, windows
 from tinytrain.converters.tflite import parse_tflite, read_bytes
-from tinytrain.emulator.inference import run
+from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "200"))
@@ -185,6 +186,7 @@ STRATEGIES: Mapping[str, st.SearchStrategy[Case]] = {
     "MAX_POOL_2D": pools(MaxPool2D),
     "RESHAPE": reshapes(),
     "SOFTMAX": softmaxes,
+    **strategies_state.STRATEGIES,
 }
 
 EXAMPLES: Mapping[str, tuple[Case, ...]] = {
@@ -213,10 +215,15 @@ EXAMPLES: Mapping[str, tuple[Case, ...]] = {
 """Cases that failed once."""
 
 
+SAMPLES = 6
+
+
 def samples(
     shapes: list[tuple[int, ...]], rng: np.random.Generator, dtypes: list[str] | None = None
 ) -> list[NDArray[Any]]:
-    """A batch for each input, of int8 or of `dtypes`: random, extremes, all lowest, all highest."""
+    """A batch for each input, of int8 or of `dtypes`: random, extremes, all lowest, all highest,
+    and random again, for what has state.
+    """
     types = ["int8"] * len(shapes) if dtypes is None else dtypes
     return [
         batch_of(shape, np.dtype(dtype), rng) for shape, dtype in zip(shapes, types, strict=True)
@@ -227,12 +234,13 @@ def batch_of(
     shape: tuple[int, ...], dtype: np.dtype[Any], rng: np.random.Generator
 ) -> NDArray[Any]:
     if dtype == np.float32:
-        return floats((4, *shape), rng)
-    batch = np.empty((4, *shape), dtype)
+        return floats((SAMPLES, *shape), rng)
+    batch = np.empty((SAMPLES, *shape), dtype)
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     batch[0] = rng.integers(low, high + 1, shape)
     batch[1] = rng.choice(np.array([low, low + 1, high]), shape)
     batch[2], batch[3] = low, high
+    batch[4:] = rng.integers(low, high + 1, batch[4:].shape)
     return batch
 
 
@@ -263,7 +271,7 @@ def assert_equal_to_reference(model: bytes, rng: np.random.Generator) -> None:
     kernels = require_kernels(graph)
     given = [graph.tensors[tensor] for tensor in graph.inputs]
     inputs = samples([x.shape for x in given], rng, [x.dtype for x in given])
-    values = run(graph, kernels, inputs)
+    values = run_in_order(graph, kernels, inputs)
     expected = reference(model, inputs, len(graph.outputs))
     for tensor, output in zip(graph.outputs, expected, strict=True):
         assert values[tensor].dtype == output.dtype

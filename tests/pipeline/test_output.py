@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from tinytrain.errors import InputError
-from tinytrain.pipeline.output import check_replaceable, new_directory, new_file, write_json
+from tinytrain.pipeline.output import (
+    LISTING,
+    check_replaceable,
+    new_directory,
+    new_file,
+    write_json,
+)
 
 MARKER = "made.json"
 
@@ -31,19 +37,29 @@ def test_a_directory_appears_when_its_block_ends(tmp_path: Path) -> None:
     with new_directory(target, MARKER) as aside:
         (aside / MARKER).touch()
         assert not target.exists()
-    assert listing(tmp_path) == ["deep", "deep/target", f"deep/target/{MARKER}"]
+    assert listing(tmp_path) == [
+        "deep",
+        "deep/target",
+        f"deep/target/{LISTING}",
+        f"deep/target/{MARKER}",
+    ]
 
 
 def test_a_directory_of_an_earlier_run_is_replaced_whole(tmp_path: Path) -> None:
     make(tmp_path / "target", "first")
     make(tmp_path / "target", "second")
-    assert listing(tmp_path) == ["target", f"target/{MARKER}", "target/second"]
+    assert listing(tmp_path) == [
+        "target",
+        f"target/{LISTING}",
+        f"target/{MARKER}",
+        "target/second",
+    ]
 
 
 def test_an_empty_directory_is_filled(tmp_path: Path) -> None:
     (tmp_path / "target").mkdir()
     make(tmp_path / "target", "first")
-    assert listing(tmp_path / "target") == ["first", MARKER]
+    assert listing(tmp_path / "target") == [LISTING, "first", MARKER]
 
 
 def test_a_directory_can_be_entered_by_others(tmp_path: Path) -> None:
@@ -158,3 +174,17 @@ def test_json_that_cannot_be_written_leaves_the_old_file(tmp_path: Path) -> None
         write_json(target, {"accuracy": object()})
     assert target.read_text() == '{\n  "accuracy": 0.9\n}\n'
     assert listing(tmp_path) == ["figures.json"]
+
+
+def test_a_directory_with_files_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+    target = tmp_path / "target"
+    with new_directory(target, MARKER) as aside:
+        (aside / MARKER).touch()
+    (target / "port").mkdir()
+    (target / "port" / "uart.c").touch()
+    with (
+        pytest.raises(InputError, match=r"did not make \(port/uart\.c\)"),
+        new_directory(target, MARKER),
+    ):
+        raise AssertionError("the block must not begin")
+    assert (target / "port" / "uart.c").is_file()

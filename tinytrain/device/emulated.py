@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 import numpy as np
@@ -12,7 +12,16 @@ from numpy.typing import NDArray
 from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.emulator import head as learning
-from tinytrain.emulator.inference import infer_bytes, run, split_inputs
+from tinytrain.emulator.inference import (
+    infer_bytes,
+    initial_state,
+    last_state,
+    output_bytes,
+    run,
+    run_in_order,
+    split_inputs,
+    steps,
+)
 from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
 from tinytrain.head import Head
@@ -29,6 +38,8 @@ class EmulatedDevice:
         self._crc = 0
         self._step: learning.Step | None = None
         self._state = None if model.head is None else learning.factory_state(model.head.constants)
+        self._variables = initial_state(model.graph)
+        self._load_variables()
 
     def info(self) -> Info:
         model = self._model
@@ -53,23 +64,28 @@ class EmulatedDevice:
         return self.infer_many(x.reshape(1, -1))[0]
 
     def infer_many(self, x: Array) -> NDArray[np.int8]:
-        return infer_bytes(self._model.graph, self._model.kernels, self._bytes(x)).view(np.int8)
+        graph, data = self._model.graph, self._bytes(x)
+        if graph.variables:
+            return output_bytes(graph, self._run(data)).view(np.int8)
+        return infer_bytes(graph, self._model.kernels, data).view(np.int8)
 
     def trace(self, x: Array) -> NDArray[np.uint32]:
         return self.trace_many(x.reshape(1, -1))[0]
 
     def trace_many(self, x: Array) -> NDArray[np.uint32]:
-        values = self._run(self._bytes(x))
-        outputs = [values[kernel.outputs[0]] for kernel in self._model.kernels]
-        rows = [[zlib.crc32(o[i].tobytes()) for o in outputs] for i in range(len(x))]
-        return np.array(rows, np.uint32)
+        data = self._bytes(x)
+        if not self._model.graph.variables:
+            return self._trace(data)
+        rows = [self._trace(data[i : i + 1]) for i in range(len(data))]
+        return np.concatenate([np.zeros((0, len(self._model.kernels)), np.uint32), *rows])
 
     def run(self, x: Array, end: int) -> None:
-        values = self._run(self._bytes(x.reshape(1, -1)), end)
+        graph, kernels = self._model.graph, self._model.kernels
+        inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
         # In the order of writing, so that the arena holds what a device's holds.
-        for tensor, value in values.items():
-            place = self._model.memory.placements[tensor]
-            self._arena[place.offset : place.offset + place.bytes] = value[0].view(np.uint8)
+        for written in steps(graph, kernels, inputs, end, self._variables):
+            self._store(written)
+            self._variables.update({t: v for t, v in written.items() if t in self._variables})
 
     def read(self, space: int, index: int, offset: int, length: int) -> bytes:
         data = self._memory(space, index)
@@ -108,6 +124,8 @@ class EmulatedDevice:
         return steps
 
     def reset(self) -> None:
+        self._variables = initial_state(self._model.graph)
+        self._load_variables()
         self._crc = 0
         self._step = None
         if self._model.head is not None:
@@ -136,8 +154,41 @@ class EmulatedDevice:
         return rows.view(np.uint8)
 
     def _run(self, x: NDArray[np.uint8], end: int | None = None) -> dict[int, Value]:
-        graph = self._model.graph
-        return run(graph, self._model.kernels, split_inputs(graph, x), end)
+        """The values of samples that come one after the other; moves the variables on."""
+        graph, kernels = self._model.graph, self._model.kernels
+        inputs = split_inputs(graph, x)
+        if not graph.variables:
+            return run(graph, kernels, inputs, end)
+        values = run_in_order(graph, kernels, inputs, end, self._variables)
+        if len(x):
+            self._variables = last_state(graph, values)
+            self._load_variables()
+        return values
+
+    def _trace(self, x: NDArray[np.uint8]) -> NDArray[np.uint32]:
+        """CRCs (n, operators) of what each operator wrote, just after it did."""
+        graph, kernels = self._model.graph, self._model.kernels
+        first, *writings = steps(graph, kernels, split_inputs(graph, x), None, self._variables)
+        outputs = [
+            written[kernel.outputs[0]] for kernel, written in zip(kernels, writings, strict=True)
+        ]
+        if graph.variables:
+            for written in writings:
+                first.update(written)
+            self._variables = last_state(graph, first)
+            self._load_variables()
+        rows = [[zlib.crc32(o[i].tobytes()) for o in outputs] for i in range(len(x))]
+        return np.array(rows, np.uint32)
+
+    def _load_variables(self) -> None:
+        self._store(self._variables)
+
+    def _store(self, values: Mapping[int, Value]) -> None:
+        """Puts the values of one inference where a device has them."""
+        for tensor, value in values.items():
+            place = self._model.memory.placements[tensor]
+            data = np.ascontiguousarray(value[0]).view(np.uint8)
+            self._arena[place.offset : place.offset + place.bytes] = data
 
     def _learner(self) -> tuple[Head, learning.HeadState]:
         if self._model.head is None or self._state is None:

@@ -60,7 +60,11 @@ class Measurement:
 
 
 class Device(Protocol):
-    """A model that infers and learns. Methods raise DeviceError; InputError for a wrong sample."""
+    """A model that infers and learns. Methods raise DeviceError; InputError for a wrong sample.
+
+    Of a model with variables, the samples of all calls since the last reset are one stream, in
+    order: each inference continues from the state that the one before left.
+    """
 
     def info(self) -> Info:
         """The model that the device runs."""
@@ -96,7 +100,7 @@ class Device(Protocol):
         """B learning steps, in order."""
 
     def reset(self) -> None:
-        """Back to the factory head; the trace starts anew."""
+        """Back to the variables' first values and the factory head; the trace starts anew."""
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         """The cost of a protocol.Measure. LEARN_STEP changes the head."""

@@ -1,9 +1,13 @@
-"""Inference over a whole graph."""
+"""Inference over a whole graph.
+
+State is a value like others here: a stateful model's variables go in, and come out among the values
+of the inference. Nothing in this module remembers anything.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -17,6 +21,7 @@ from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
     lookup_kernels,
     quantize_kernels,
     sigmoid_kernels,
+    state_kernels,
     wide_kernels,
 )
 from tinytrain.emulator.kernels import Value, evaluate
@@ -26,28 +31,83 @@ from tinytrain.operators.kernel import Kernel
 PART_ELEMENTS = 1 << 17
 """Elements of the largest activation that one thread computes together: what a cache holds."""
 
+State = Mapping[int, Value]
+"""The variables' values (n, elements), by tensor."""
+
+
+def initial_state(graph: Graph, count: int = 1) -> dict[int, Value]:
+    """The variables of `count` devices that have just been started."""
+    start = {tensor: graph.tensors[tensor].initial_value for tensor in graph.variables}
+    return {tensor: np.tile(value, (count, 1)) for tensor, value in start.items()}
+
 
 def run(
-    graph: Graph, kernels: Sequence[Kernel], inputs: Sequence[Value], end: int | None = None
+    graph: Graph,
+    kernels: Sequence[Kernel],
+    inputs: Sequence[Value],
+    end: int | None = None,
+    state: State | None = None,
 ) -> dict[int, Value]:
-    """Runs operators [0, end) on a batch; gives every activation by tensor index.
+    """Runs operators [0, end) on a batch; gives every activation and variable by tensor index.
 
     `inputs`: one array (n, elements) or (n, *shape) for each graph input. Values are (n, elements).
+    The n inferences are independent: each has its own row of `state`, by default the initial one.
     """
-    values = {
-        tensor: np.ascontiguousarray(x).reshape(len(x), -1)
-        for tensor, x in zip(graph.inputs, inputs, strict=True)
-    }
+    values: dict[int, Value] = {}
+    for written in steps(graph, kernels, inputs, end, state):
+        values.update(written)
+    return values
+
+
+def steps(
+    graph: Graph,
+    kernels: Sequence[Kernel],
+    inputs: Sequence[Value],
+    end: int | None = None,
+    state: State | None = None,
+) -> Iterator[dict[int, Value]]:
+    """`run`, step by step: first inputs and variables, then what each operator writes."""
     count = len(inputs[0])
+    values = dict(initial_state(graph, count) if state is None else state)
+    for tensor, x in zip(graph.inputs, inputs, strict=True):
+        values[tensor] = np.ascontiguousarray(x).reshape(len(x), -1)
+    yield dict(values)
     for kernel in kernels[:end]:
         operands = (
             values[tensor] if tensor in values else _constant(graph, tensor, count)
-            for tensor in kernel.inputs
+            for tensor in (*kernel.inputs, *kernel.state)
         )
         results = evaluate(kernel.parameters, *operands)
         outputs = results if isinstance(results, tuple) else (results,)
-        values.update(zip(kernel.outputs, outputs, strict=True))
-    return values
+        written = dict(zip((*kernel.outputs, *kernel.state), outputs, strict=True))
+        values.update(written)
+        yield written
+
+
+def run_in_order(
+    graph: Graph,
+    kernels: Sequence[Kernel],
+    inputs: Sequence[Value],
+    end: int | None = None,
+    state: State | None = None,
+) -> dict[int, Value]:
+    """`run` on one device: each inference continues from the state that the one before left.
+
+    `state`: (1, elements) for each variable. The variables' values are those after each inference.
+    """
+    if not graph.variables or not len(inputs[0]):
+        return run(graph, kernels, inputs, end)
+    state = initial_state(graph) if state is None else state
+    rows: list[dict[int, Value]] = []
+    for i in range(len(inputs[0])):
+        rows.append(run(graph, kernels, [x[i : i + 1] for x in inputs], end, state))
+        state = last_state(graph, rows[-1])
+    return {tensor: np.concatenate([row[tensor] for row in rows]) for tensor in rows[0]}
+
+
+def last_state(graph: Graph, values: Mapping[int, Value]) -> dict[int, Value]:
+    """The variables after the last inference of `values`."""
+    return {tensor: values[tensor][-1:] for tensor in graph.variables}
 
 
 def _constant(graph: Graph, tensor: int, count: int) -> Value:
@@ -72,8 +132,11 @@ def infer_bytes(
 ) -> npt.NDArray[np.uint8]:
     """Outputs as bytes (n, output bytes), side by side, of inputs (n, input bytes).
 
-    Works on a few samples at a time, so that activations stay in the cache, on all cores.
+    Of a stateful model, what a device that has just been started gives for them, in order. Of any
+    other, works on a few samples at a time, so that activations stay in the cache, on all cores.
     """
+    if graph.variables:
+        return output_bytes(graph, run_in_order(graph, kernels, split_inputs(graph, data)))
     cores = os.cpu_count() or 1
     largest = max(graph.tensors[kernel.outputs[0]].elements for kernel in kernels)
     step = max(1, min(-(-len(data) // cores), PART_ELEMENTS // largest))
@@ -89,6 +152,10 @@ def infer_bytes(
 def _infer_part(
     graph: Graph, kernels: Sequence[Kernel], data: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.uint8]:
-    values = run(graph, kernels, split_inputs(graph, data))
+    return output_bytes(graph, run(graph, kernels, split_inputs(graph, data)))
+
+
+def output_bytes(graph: Graph, values: Mapping[int, Value]) -> npt.NDArray[np.uint8]:
+    """(n, output bytes) of the values of n inferences."""
     outputs = (np.ascontiguousarray(values[tensor]) for tensor in graph.outputs)
     return np.concatenate([output.view(np.uint8) for output in outputs], axis=1)

@@ -53,6 +53,9 @@ class Kernel:
     """Multiply-accumulates of one inference."""
     in_place: bool = False
     """Whether the output may lie exactly where an input of its size lies."""
+    state: tuple[int, ...] = ()
+    """Variables that it reads and writes: the last of the C arguments, and in the emulator operands
+    after the inputs, and results after the outputs."""
 
     @property
     def weight_bytes(self) -> int:
@@ -60,7 +63,7 @@ class Kernel:
         return _weight_bytes(self.parameters)
 
 
-WEIGHTS = ("weights", "bias", "wide_bias")
+WEIGHTS = ("weights", "bias", "wide_bias", "time_weights", "recurrent_weights")
 
 
 def _weight_bytes(parameters: Parameters) -> int:

@@ -8,7 +8,6 @@ kernels/internal/reference/integer_ops/{logistic,tanh}.h of TensorFlow Lite Micr
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import exp
 from typing import ClassVar
 
 import numpy as np
@@ -16,20 +15,6 @@ import numpy as np
 from tinytrain.operators import lookup
 from tinytrain.operators.kernel import Kernel, Parameters, Reading
 from tinytrain.operators.wide import require_symmetric
-
-ONE_ABOVE = frozenset(
-    int(index)
-    for index in (
-        "4 8 12 14 15 16 17 19 20 21 22 25 27 28 29 30 31 33 34 35 37 39 40 41 43 44 45 46 49 50 "
-        "54 62 63 64 66 82 86 93 100 103 112 116 135 255"
-    ).split()
-)
-"""Where the reference's table lies one above the rounded value; it is the table that counts."""
-
-SIGMOID_TABLE: tuple[int, ...] = tuple(
-    round((1 << 16) / (1 + exp(-index / 24))) + (index in ONE_ABOVE) for index in range(256)
-)
-"""sigmoid(index / 24) in Q0.16, as sigmoid_table_uint16 in kernels/internal/common.h."""
 
 
 @dataclass(frozen=True, eq=False)

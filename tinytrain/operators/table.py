@@ -27,6 +27,7 @@ from tinytrain.operators.lookup import (
     lower_relu,
     lower_relu6,
 )
+from tinytrain.operators.lstm import lower_lstm
 from tinytrain.operators.parametric import lower_prelu
 from tinytrain.operators.parts import lower_concatenation, lower_split
 from tinytrain.operators.pooling import lower_average_pool_2d, lower_max_pool_2d
@@ -39,12 +40,15 @@ from tinytrain.operators.rearrange import (
 )
 from tinytrain.operators.reduction import lower_arg_max, lower_mean, lower_reduce_max, lower_sum
 from tinytrain.operators.sigmoid import lower_logistic, lower_tanh
+from tinytrain.operators.svdf import lower_svdf
 from tinytrain.operators.transpose_convolution import lower_transpose_conv
+from tinytrain.operators.variables import lower_variable_copy
 
 OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "ABS": lower_abs,
     "ADD": lower_add,
     "ARG_MAX": lower_arg_max,
+    "ASSIGN_VARIABLE": lower_variable_copy,
     "AVERAGE_POOL_2D": lower_average_pool_2d,
     "CONCATENATION": lower_concatenation,
     "CONV_2D": lower_conv_2d,
@@ -65,6 +69,7 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "PADV2": lower_padv2,
     "PRELU": lower_prelu,
     "QUANTIZE": lower_quantize,
+    "READ_VARIABLE": lower_variable_copy,
     "REDUCE_MAX": lower_reduce_max,
     "RELU": lower_relu,
     "RELU6": lower_relu6,
@@ -76,9 +81,11 @@ OPERATORS: Mapping[str, Callable[[Reading], Kernel]] = {
     "STRIDED_SLICE": lower_strided_slice,
     "SUB": lower_sub,
     "SUM": lower_sum,
+    "SVDF": lower_svdf,
     "TANH": lower_tanh,
     "TRANSPOSE": lower_transpose,
     "TRANSPOSE_CONV": lower_transpose_conv,
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": lower_lstm,
 }
 
 

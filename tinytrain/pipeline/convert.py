@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.converters.c.writer import Golden, write_project
-from tinytrain.emulator.inference import infer_bytes, run, split_inputs
+from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions, find_head
@@ -27,8 +27,8 @@ MAX_NAME = 32
 C_KEYWORDS = frozenset(
     "auto break case char const continue default do double else enum extern float for goto if "
     "inline int long register restrict return short signed sizeof static struct switch typedef "
-    "union unsigned void volatile while inputs outputs operator_outputs constants run model golden "
-    "main".split()
+    "union unsigned void volatile while inputs outputs operator_outputs constants variables run "
+    "model golden main".split()
 )
 
 ChooseOptions = Callable[[Graph, int], HeadOptions]
@@ -95,7 +95,7 @@ def feature_energy(
     quantization = graph.tensors[feature].quantization
     assert quantization is not None
     inputs = split_inputs(graph, np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8))
-    values = run(graph, kernels, inputs, end=operator)[feature].astype(np.int64)
+    values = run_in_order(graph, kernels, inputs, end=operator)[feature].astype(np.int64)
     return float(((values - quantization.zero_point[0]) ** 2).sum(axis=1).mean())
 
 
@@ -124,7 +124,10 @@ def _check_samples(
 
 def _golden(model: Model, kept: dict[str, npt.NDArray[np.generic]]) -> Golden:
     if kept:
-        spread = np.linspace(0, len(kept["x"]) - 1, min(GOLDEN_SAMPLES, len(kept["x"])))
+        count = min(GOLDEN_SAMPLES, len(kept["x"]))
+        # Samples of a stateful model are neighbours in time.
+        last = count if model.graph.variables else len(kept["x"])
+        spread = np.linspace(0, last - 1, count)
         inputs = kept["x"][spread.astype(np.int64)].reshape(len(spread), -1).view(np.uint8)
     else:
         inputs = random_inputs(model, GOLDEN_SAMPLES, np.random.default_rng(0))

@@ -144,7 +144,8 @@ def _alive(graph: Graph) -> list[int]:
     for index, operator in enumerate(graph.operators):
         last.update(dict.fromkeys((*operator.inputs, *operator.outputs), index))
     last.update(dict.fromkeys(graph.outputs, len(graph.operators)))
-    live = set(graph.inputs)
+    last.update(dict.fromkeys(graph.variables, len(graph.operators)))
+    live = {*graph.inputs, *graph.variables}
     rows = []
     for index, operator in enumerate(graph.operators):
         live |= set(operator.outputs)

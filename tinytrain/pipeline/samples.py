@@ -26,7 +26,8 @@ class Samples:
 
 
 def project_samples(project: Project, count: int, seed: int) -> Samples:
-    """`count` samples in an order drawn by `seed`; real ones are repeated where there are fewer.
+    """`count` samples in an order drawn by `seed`; real ones are repeated where there are fewer,
+    and stay in their order where the model has variables.
 
     Labels that the samples do not have are drawn at random.
     """
@@ -46,7 +47,9 @@ def _draw(
     x, y = load_samples(path, project.model)
     if not len(x):
         raise InputError(f"{path}: x holds no samples; convert the model again")
-    rounds = [rng.permutation(len(x)) for _ in range(-(-count // len(x)))]
+    stateful = bool(project.model.graph.variables)
+    order = np.arange if stateful else rng.permutation
+    rounds = [order(len(x)) for _ in range(-(-count // len(x)))]
     chosen = np.concatenate(rounds)[:count]
     inputs = x.reshape(len(x), -1).view(np.uint8)[chosen]
     labels = y[chosen] if len(y) else rng.integers(0, classes, count)

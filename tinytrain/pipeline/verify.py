@@ -1,7 +1,8 @@
 """The proof: a device against the emulator, bit by bit.
 
-Four checks, in an order that names the cause before its effects: the constants in flash, every
-operator's output on every sample, the learning trace step by step, and the head at the end.
+Checks in an order that names the cause before its effects: the constants in flash, every operator's
+output on every sample, the learning trace step by step, and the head at the end. A model with
+variables sees the samples as one stream, from a reset on, and its variables are compared as well.
 """
 
 from __future__ import annotations
@@ -132,34 +133,93 @@ def _check_inference(
     model: Model, device: Device, inputs: npt.NDArray[np.uint8], progress: Progress
 ) -> Check:
     reference = EmulatedDevice(model)
+    difference = _trace_difference(model, device, reference, inputs, progress)
+    if difference is None:
+        difference = _output_difference(model, device, reference, inputs, progress)
+    if difference is None and len(inputs):
+        difference = _variable_difference(model, device, reference)
+    return Check("inference", len(inputs), "samples", difference)
+
+
+def _restart(model: Model, *bodies: Device) -> None:
+    """A new stream on each of the bodies, where a model has variables."""
+    for body in bodies:
+        if model.graph.variables:
+            body.reset()
+
+
+def _trace_difference(
+    model: Model,
+    device: Device,
+    reference: EmulatedDevice,
+    inputs: npt.NDArray[np.uint8],
+    progress: Progress,
+) -> str | None:
+    """The first operator of the first sample whose output differs."""
+    _restart(model, reference, device)
     for start in range(0, len(inputs), BATCH):
         batch = inputs[start : start + BATCH]
         ours, theirs = reference.trace_many(batch), device.trace_many(batch)
         for sample, operator in np.argwhere(ours != theirs)[:1]:
-            where = _operator_difference(model, device, batch[sample], int(operator))
-            return Check("inference", len(inputs), "samples", f"sample {start + sample}, {where}")
+            where = _operator_difference(model, device, inputs[: start + sample + 1], int(operator))
+            return f"sample {start + sample}, {where}"
+        progress("operators", min(start + BATCH, len(inputs)), len(inputs))
+    return None
+
+
+def _output_difference(
+    model: Model,
+    device: Device,
+    reference: EmulatedDevice,
+    inputs: npt.NDArray[np.uint8],
+    progress: Progress,
+) -> str | None:
+    """The first byte of the first sample's outputs that differs."""
+    _restart(model, reference, device)
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
         outputs = _first(reference.infer_many(batch), device.infer_many(batch))
         if outputs is not None:
             at, first, second = outputs
             sample, byte = divmod(at, model.output_bytes)
             where = f"sample {start + sample}, output byte {byte}"
-            difference = f"{where}: emulator {first}, device {second}"
-            return Check("inference", len(inputs), "samples", difference)
+            return f"{where}: emulator {first}, device {second}"
         progress("inference", min(start + BATCH, len(inputs)), len(inputs))
-    return Check("inference", len(inputs), "samples", None)
+    return None
+
+
+def _variable_difference(model: Model, device: Device, reference: EmulatedDevice) -> str | None:
+    """The first element in which the variables differ after the last sample."""
+    for index in model.graph.variables:
+        place = model.memory.placements[index]
+        dtype = model.graph.tensors[index].dtype
+        ours, theirs = (
+            np.frombuffer(body.read(Space.ARENA, 0, place.offset, place.bytes), dtype)
+            for body in (reference, device)
+        )
+        first = _first(ours, theirs)
+        if first is not None:
+            name = f"variable {model.graph.describe(index)}"
+            return f"{name}[{first[0]}]: emulator {first[1]}, device {first[2]}"
+    return None
 
 
 def _operator_difference(
-    model: Model, device: Device, x: npt.NDArray[np.uint8], operator: int
+    model: Model, device: Device, inputs: npt.NDArray[np.uint8], operator: int
 ) -> str:
-    """The first element of an operator's output in which emulator and device differ."""
+    """The first element of an operator's output in which emulator and device differ on the last of
+    `inputs`; with variables, after all samples before it.
+    """
     kernel = model.kernels[operator]
     place = model.memory.placements[kernel.outputs[0]]
     name = f"operator {operator} ({kernel.kind})"
     reference = EmulatedDevice(model)
     found = []
     for body in (reference, device):
-        body.run(x, operator + 1)
+        if model.graph.variables:
+            body.reset()
+            body.infer_many(inputs[:-1])
+        body.run(inputs[-1], operator + 1)
         data = body.read(Space.ARENA, 0, place.offset, place.bytes)
         found.append(np.frombuffer(data, model.graph.tensors[place.tensor].dtype))
     first = _first(found[0], found[1])

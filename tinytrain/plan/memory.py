@@ -3,6 +3,9 @@
 A tensor lives from the operator that writes it to the last that reads it. Tensors that live at the
 same time may not overlap. An operator that allows it writes onto an input that dies there: both
 are then one block. Blocks are packed first-fit in several orders, and the best packing is taken.
+
+A variable lives for ever and is never one block with another tensor: an operator that writes onto
+what was read from it would change it.
 """
 
 from __future__ import annotations
@@ -24,9 +27,9 @@ class Placement:
     offset: int
     bytes: int
     first: int
-    """The operator that writes it; -1 for a graph input."""
+    """The operator that writes it; -1 for a graph input or a variable."""
     last: int
-    """The last operator that reads it; the number of operators for a graph output."""
+    """The last operator that reads it; the number of operators for a graph output or a variable."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def _aligned(size: int) -> int:
 
 def _lifetimes(graph: Graph, kernels: Sequence[Kernel]) -> dict[int, tuple[int, int]]:
     """(first, last) of every activation that is written or given."""
-    lives = {tensor: (-1, 0) for tensor in graph.inputs}
+    lives = {tensor: (-1, 0) for tensor in (*graph.inputs, *graph.variables)}
     for step, kernel in enumerate(kernels):
         for tensor in _activations(graph, kernel):
             lives[tensor] = (lives[tensor][0], step)
@@ -89,7 +92,7 @@ def _lifetimes(graph: Graph, kernels: Sequence[Kernel]) -> dict[int, tuple[int, 
             lives[tensor] = (step, step)
     for tensor in graph.outputs:
         lives[tensor] = (lives[tensor][0], len(kernels))
-    return lives
+    return lives | {tensor: (-1, len(kernels)) for tensor in graph.variables}
 
 
 def _activations(graph: Graph, kernel: Kernel) -> list[int]:
@@ -107,7 +110,8 @@ def _merge_in_place(
     }
     for step, kernel in enumerate(kernels):
         output = kernel.outputs[0]
-        for tensor in _activations(graph, kernel) if kernel.in_place else ():
+        mergeable = kernel.in_place and not graph.tensors[output].is_variable
+        for tensor in _activations(graph, kernel) if mergeable else ():
             under, over = block_of[tensor], block_of[output]
             same_size = graph.tensors[tensor].bytes == graph.tensors[output].bytes
             if lives[tensor][1] == step == under.last and same_size:

@@ -280,7 +280,7 @@ typedef struct tt_stretch {
 } tt_stretch;
 
 /* Copies; input and output may overlap. */
-void tt_copy(const tt_stretch *p, const int8_t *input, int8_t *output);
+void tt_copy(const tt_stretch *p, const void *input, void *output);
 
 /* The kernels from here on move bytes of elements of any type. Output and input must not overlap.
  * Offsets, strides and runs are in bytes. */

@@ -24,6 +24,13 @@ typedef struct tt_constant {
     uint32_t bytes;
 } tt_constant;
 
+/* A tensor of the arena that outlives an inference, and its value at the start. */
+typedef struct tt_variable {
+    tt_slot slot;
+    const void *initial; /* slot.bytes bytes; NULL: every byte is `fill` */
+    uint8_t fill;
+} tt_variable;
+
 typedef struct tt_model {
     const char *name;
     /* First 32 bits of the SHA-256 of the source file, so that a client knows which model it
@@ -35,6 +42,7 @@ typedef struct tt_model {
     uint16_t outputs;
     uint16_t operators;
     uint16_t constants;
+    uint16_t variables; /* 0: inferences do not depend on each other */
     /* The operator that the learning head replaces (run [0, head_operator) yields the features),
      * or `operators` where the model has no head. */
     uint16_t head_operator;
@@ -42,6 +50,7 @@ typedef struct tt_model {
     const tt_slot *output;          /* [outputs] */
     const tt_slot *operator_output; /* [operators], each operator's first output */
     const tt_constant *constant;    /* [constants] */
+    const tt_variable *variable;    /* [variables]; nothing else is written there */
     uint32_t features_offset;       /* of the head's input, in the arena */
     const tt_head_constants *head;  /* NULL without a head */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */

@@ -28,6 +28,10 @@ typedef struct tt_device {
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes);
 
+/* The model's variables back to their values at the start, as tt_init leaves them: a new stream
+ * begins. What the head has learned stays. */
+void tt_reset_state(tt_device *device);
+
 /* Copies the inputs, one after the other in the model's order, into the arena. */
 void tt_load_input(tt_device *device, const uint8_t *input);
 
@@ -35,7 +39,8 @@ void tt_load_input(tt_device *device, const uint8_t *input);
 void tt_store_output(const tt_device *device, uint8_t *output);
 
 /* The model as it was converted: the same bytes as the .tflite file gives, whatever the head has
- * learned since. */
+ * learned since. Of a model with variables, every call of this, tt_classify or tt_learn is the
+ * next sample of one stream, and moves the variables on. */
 int32_t tt_infer(tt_device *device, const uint8_t *input, uint8_t *output);
 
 /* The class by the head as it has learned so far, 0 to C - 1, or TT_ERROR_NO_HEAD. */
