@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
-from tinytrain.emulator.kernels import Int, Value, evaluate
+from tinytrain.emulator.kernels import PREPARED, Int, Value, evaluate
 from tinytrain.operators.broadcast import Broadcast
 from tinytrain.operators.elementwise import (
     Add,
@@ -49,45 +51,85 @@ def narrow(x: Int, low: int, high: int, dtype: np.dtype[Any]) -> Value:
     return np.clip(x, low, high).astype(dtype).reshape(len(x), -1)
 
 
-def _rescaled(p: Addition, a: Value, b: Value) -> tuple[Int, Int]:
-    """Both operands on a common scale, p.left_shift bits up."""
+Rule = Callable[[Any, Int, Int], Int]
+"""An operator's arithmetic on numbers: parameters and both operands to unclamped outputs."""
+
+PAIRS = 1 << 16
+"""Of int8 operands."""
+
+
+def _compute(p: Any, rule: Rule, a: Value, b: Value) -> Value:
+    """`rule` over the walk of both operands, clamped.
+
+    Two bytes have only so many values: from as many outputs on, they are looked up.
+    """
+    if a.dtype == np.int8 and len(a) * int(np.prod(p.broadcast.extents)) >= PAIRS:
+        first = stretch(a.view(np.uint8), p.broadcast.extents, p.broadcast.strides1)
+        second = stretch(b.view(np.uint8), p.broadcast.extents, p.broadcast.strides2)
+        pairs = first.astype(np.uint16)
+        pairs <<= 8
+        pairs |= second
+        return _pair_table(p, rule)[pairs].reshape(len(a), -1)
     x, y = operands(p.broadcast, a, b)
-    return (
-        fixed.multiply_by_quantized_multiplier(
-            (x - p.input1_zero_point) << p.left_shift, p.input1_multiplier, p.input1_shift
-        ),
-        fixed.multiply_by_quantized_multiplier(
-            (y - p.input2_zero_point) << p.left_shift, p.input2_multiplier, p.input2_shift
-        ),
+    return narrow(rule(p, x, y), p.activation_min, p.activation_max, a.dtype)
+
+
+@lru_cache(maxsize=PREPARED)
+def _pair_table(p: Any, rule: Rule) -> npt.NDArray[np.int8]:
+    """(65536,) the outputs of all pairs of int8 operands, the first in the high byte."""
+    every = np.arange(256).astype(np.uint8).view(np.int8).astype(np.int64)
+    outputs = rule(p, np.repeat(every, 256), np.tile(every, 256))
+    return np.clip(outputs, p.activation_min, p.activation_max).astype(np.int8)
+
+
+def _raise_first(p: Addition, x: Int) -> Int:
+    """The first operand on the common scale, p.left_shift bits up."""
+    return fixed.multiply_by_quantized_multiplier(
+        (x - p.input1_zero_point) << p.left_shift, p.input1_multiplier, p.input1_shift
     )
 
 
-def _addition_output(p: Addition, total: Int, dtype: np.dtype[Any]) -> Value:
+def _raise_second(p: Addition, y: Int) -> Int:
+    return fixed.multiply_by_quantized_multiplier(
+        (y - p.input2_zero_point) << p.left_shift, p.input2_multiplier, p.input2_shift
+    )
+
+
+def _lower(p: Addition, total: Int) -> Int:
     scaled = fixed.multiply_by_quantized_multiplier(total, p.output_multiplier, p.output_shift)
-    return narrow(scaled + p.output_zero_point, p.activation_min, p.activation_max, dtype)
+    return scaled + p.output_zero_point
+
+
+def _add(p: Addition, x: Int, y: Int) -> Int:
+    return _lower(p, _raise_first(p, x) + _raise_second(p, y))
+
+
+def _sub(p: Addition, x: Int, y: Int) -> Int:
+    return _lower(p, _raise_first(p, x) - _raise_second(p, y))
+
+
+def _mul(p: Multiplication, x: Int, y: Int) -> Int:
+    product = (x - p.input1_zero_point) * (y - p.input2_zero_point)
+    scaled = fixed.multiply_by_quantized_multiplier(product, p.multiplier, p.shift)
+    return scaled + p.output_zero_point
 
 
 @evaluate.register(Add)
 @evaluate.register(AddInt16)
 def add(p: Addition, a: Value, b: Value) -> Value:
-    x, y = _rescaled(p, a, b)
-    return _addition_output(p, x + y, a.dtype)
+    return _compute(p, _add, a, b)
 
 
 @evaluate.register(Sub)
 @evaluate.register(SubInt16)
 def sub(p: Addition, a: Value, b: Value) -> Value:
-    x, y = _rescaled(p, a, b)
-    return _addition_output(p, x - y, a.dtype)
+    return _compute(p, _sub, a, b)
 
 
 @evaluate.register(Mul)
 @evaluate.register(MulInt16)
 def mul(p: Multiplication, a: Value, b: Value) -> Value:
-    x, y = operands(p.broadcast, a, b)
-    product = (x - p.input1_zero_point) * (y - p.input2_zero_point)
-    scaled = fixed.multiply_by_quantized_multiplier(product, p.multiplier, p.shift)
-    return narrow(scaled + p.output_zero_point, p.activation_min, p.activation_max, a.dtype)
+    return _compute(p, _mul, a, b)
 
 
 @evaluate.register
