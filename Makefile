@@ -29,7 +29,7 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo test lint firmware qemu size bench fuzz clean
+.PHONY: help setup toolchain demo test lint project firmware qemu size bench fuzz clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -76,14 +76,19 @@ lint: setup
 	    --error-exitcode=1 --suppress=missingIncludeSystem -Ifirmware/include -Ifirmware/src/learn \
 	    firmware/src
 
-firmware:
-	$(MAKE) -C $(MODEL) TARGET=$(TARGET)
+# MODEL means another thing inside a project, so it is not handed down.
+firmware: project
+	$(MAKE) -C '$(MODEL)' TARGET=$(TARGET) MODEL=model
 
-qemu:
-	$(MAKE) -C $(MODEL) TARGET=$(TARGET) selftest
+qemu: project
+	$(MAKE) -C '$(MODEL)' TARGET=$(TARGET) MODEL=model selftest
 
-size:
-	$(MAKE) -C $(MODEL) TARGET=$(TARGET) size
+size: project
+	$(MAKE) -C '$(MODEL)' TARGET=$(TARGET) MODEL=model size
+
+project:
+	@test -f '$(MODEL)/manifest.json' || { echo 'no project at $(MODEL): run `make demo`, or' \
+	    '`tinytrain convert MODEL.tflite --out DIR` and give MODEL=DIR' >&2; exit 2; }
 
 bench: setup
 	$(BIN)/python benchmarks/watch.py

@@ -14,11 +14,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tinytrain.pipeline.run import run
+from tinytrain.adapt.experiment import Experiment
+from tinytrain.pipeline.run import read_experiment, run
 from tinytrain.progress import silent
+from tinytrain.report.picture import draw_learning
 from tinytrain.report.tables import table
 
 TARGET = "cortex-m4"
@@ -52,7 +54,8 @@ def main() -> int:
     arguments.add_argument("--seeds", type=int, default=3)
     options = arguments.parse_args()
     seeds = [_run(options.out / f"seed-{seed}", seed) for seed in range(options.seeds)]
-    print(_people(seeds), "", _stages(seeds), "", sep="\n")
+    print(_people(seeds), "", _stages(seeds), "", _costs(seeds), "", sep="\n")
+    draw_learning(_everyone(options.out, options.seeds), options.out / "learning.png")
     bars = _bars(seeds)
     rows = [(bar.name, bar.value, bar.allowed, bar.met) for bar in bars]
     print(table(("figure", "measured", "allowed", "met"), rows))
@@ -79,12 +82,14 @@ def _run(out: Path, seed: int) -> Seed:
 
 
 def _people(seeds: Sequence[Seed]) -> str:
-    rows = [
+    rows: list[tuple[object, ...]] = [
         (seed, user["user"], user["before"], user["after"], user["float_after"],
          user["rows_written"])
         for seed, found in enumerate(seeds)
         for user in found.users
     ]  # fmt: skip
+    means = [_mean([float(str(row[column])) for row in rows]) for column in range(2, 6)]
+    rows.append(("all", "mean", *means))
     header = ("seed", "person", "before", "after, device", "after, float32", "rows written")
     return "Learning from 10 windows a class on the device\n" + table(header, rows)
 
@@ -97,6 +102,25 @@ def _stages(seeds: Sequence[Seed]) -> str:
     ]  # fmt: skip
     header = ("model", "mean", "worst person", "MACs")
     return "Accuracy on people that training never saw\n" + table(header, rows)
+
+
+def _costs(seeds: Sequence[Seed]) -> str:
+    rows = [
+        (seed, found.bench["instructions"]["inference"], found.bench["instructions"]["learn_step"],
+         found.bench["flash"]["weights"], found.bench["flash"]["firmware"],
+         found.bench["ram"]["arena"], found.bench["ram"]["head"], found.bench["ram"]["stack"])
+        for seed, found in enumerate(seeds)
+    ]  # fmt: skip
+    header = ("seed", "inference", "learning step", "weights B", "code B", "arena B", "head B",
+              "stack B")  # fmt: skip
+    return f"Cost on the {TARGET}: instructions, then bytes\n{table(header, rows)}"
+
+
+def _everyone(out: Path, seeds: int) -> Experiment:
+    """The people of all seeds in one picture."""
+    found = [read_experiment(out / f"seed-{seed}") for seed in range(seeds)]
+    users = tuple(user for experiment in found for user in experiment.users)
+    return replace(found[0], users=users)
 
 
 def _accuracies(seeds: Sequence[Seed], stage: str) -> list[float]:
@@ -120,7 +144,7 @@ def _bars(seeds: Sequence[Seed]) -> list[Bar]:
 
     accuracy = {stage: _mean(_accuracies(seeds, stage)) for stage in ("float", "pruned", "model")}
     return [
-        _at_most("differing comparisons, host and M4", sum(s.differences for s in seeds), 0),
+        _at_most("differing bits, host and M4", sum(s.differences for s in seeds), 0),
         _at_least("samples compared a seed and target", min(s.samples for s in seeds), 200),
         _at_least("learning steps compared a seed and target", min(s.steps for s in seeds), 1000),
         _at_most("float32 head less int8 head, points",

@@ -70,8 +70,7 @@ def parse_tflite(data: bytes, name: str) -> Graph:
     buffers = model.tables(4, f"{name}: buffer", MAX_TABLES)
     kinds = [_kind(code) for code in model.tables(1, f"{name}: operator code", MAX_TABLES)]
     graph = resolve_variables([_graph(table, name, buffers, kinds) for table in subgraphs])
-    _limit_constants(validate(graph))
-    return graph
+    return limit_constants(validate(graph))
 
 
 def _graph(subgraph: Table, name: str, buffers: list[Table], kinds: list[str]) -> Graph:
@@ -84,7 +83,8 @@ def _graph(subgraph: Table, name: str, buffers: list[Table], kinds: list[str]) -
     return Graph(name, tensors, operators, _indices(subgraph, 1), _indices(subgraph, 2))
 
 
-def _limit_constants(graph: Graph) -> None:
+def limit_constants(graph: Graph) -> Graph:
+    """The graph itself, once its operators read no more constants than are supported."""
     total = 0
     for operator in graph.operators:
         read = (graph.tensors[index] for index in operator.inputs if index >= 0)
@@ -96,6 +96,7 @@ def _limit_constants(graph: Graph) -> None:
             f"{graph.name}: its operators read {total} bytes of constants; at most "
             f"{MAX_CONSTANT_BYTES} are supported"
         )
+    return graph
 
 
 def _indices(table: Table, slot: int) -> tuple[int, ...]:

@@ -46,8 +46,11 @@ endif
 
 COMMON_SOURCES := $(filter-out $(MODEL)/golden.c,$(wildcard $(MODEL)/*.c)) \
                   $(wildcard $(RUNTIME)/src/*.c $(RUNTIME)/src/*/*.c $(RUNTIME)/$(PORT)/*.c)
-objects         = $(patsubst %.c,$(BUILD)/object/%.o,$(subst ../,,$(patsubst /%,%,$(1))))
-COMMON         := $(call objects,$(COMMON_SOURCES))
+# A port's start-up code may be assembler.
+PORT_ASSEMBLER := $(wildcard $(RUNTIME)/$(PORT)/*.s $(RUNTIME)/$(PORT)/*.S)
+objects         = $(addsuffix .o,$(addprefix $(BUILD)/object/,$(basename \
+                  $(subst ../,,$(patsubst /%,%,$(1))))))
+COMMON         := $(call objects,$(COMMON_SOURCES) $(PORT_ASSEMBLER))
 DEVICE         := $(COMMON) $(call objects,$(RUNTIME)/app/device.c $(RUNTIME)/app/serve.c)
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
 
@@ -75,11 +78,11 @@ $(BUILD)/flags: FORCE
 define compile
 $(call objects,$(1)): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$$(TOOL) $$(FLAGS) -MMD -MP -c -o $$@ $$<
+	$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
 ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c \
                $(addprefix $(RUNTIME)/app/,device.c serve.c selftest.c)
-$(foreach source,$(ALL_SOURCES),$(eval $(call compile,$(source))))
+$(foreach source,$(ALL_SOURCES) $(PORT_ASSEMBLER),$(eval $(call compile,$(source))))
 
 selftest: $(BUILD)/selftest
 ifneq ($(EMULATOR),)

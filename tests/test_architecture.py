@@ -79,7 +79,12 @@ ROOMS = {
 NO_PYTHON = {"firmware/", "tests/"}
 """Rows of the table that hold no module of the package."""
 
-HEAVY = {"tensorflow": "training", "keras": "training", "matplotlib": "report", "serial": "device"}
+HEAVY = {
+    **dict.fromkeys(("tensorflow", "keras"), "training"),
+    **dict.fromkeys(("onnx", "google"), "converters"),
+    "matplotlib": "report",
+    "serial": "device",
+}
 """Imported inside functions only, and in these rooms only."""
 
 

@@ -129,12 +129,12 @@ MODELS = {
     "convert none.tflite --out new": ("none.tflite", "No such file"),
     "convert folder --out new": ("folder", "Is a directory"),
     "convert empty.tflite --out new": ("empty.tflite", "not a TFL3 file"),
-    "convert text --out new": ("text", "not a TFL3 file"),
+    "convert text --out new": ("text", ".tflite", ".onnx", ".keras"),
     "convert half.tflite --out new": ("half.tflite", "damaged"),
     "convert float.tflite --out new": ("float.tflite", "'in'", "float32", "int8"),
     "convert odd.tflite --out new": ("operator 0 (RFFT2D)", "operator 1 (UNIQUE)", "'b'", "'c'"),
     "inspect none.tflite": ("none.tflite", "No such file"),
-    "inspect text": ("text", "not a TFL3 file"),
+    "inspect text": ("text", ".tflite", ".onnx"),
 }
 PLACES = {
     "convert small.tflite --out text/new": ("text/new", "cannot write"),
@@ -185,7 +185,7 @@ CHOICES = {
     "toast": ("toast", "--help"),
     "--toast": ("--toast", "--help"),
     "convert small.tflite": ("--out", "convert --help"),
-    "convert --out new": ("MODEL.tflite",),
+    "convert --out new": ("MODEL",),
     f"{CONVERT} --toast": ("--toast",),
 }
 FOLDERS = {
@@ -294,8 +294,10 @@ MANIFESTS: dict[str, tuple[Callable[[Manifest], object], tuple[str, ...]]] = {
     "no_name": (lambda m: m.pop("name"), ("name is missing",)),
     "number_name": (lambda m: m.update(name=5), ("name is 5",)),
     "injected_name": (lambda m: m.update(name="a; b"), ("name is 'a; b'",)),
-    "no_source": (lambda m: m.pop("source"), ("source.sha256 is missing",)),
-    "text_source": (lambda m: m.update(source="x"), ("source.sha256 is missing",)),
+    "no_source": (lambda m: m.pop("source"), ("source.format is missing",)),
+    "text_source": (lambda m: m.update(source="x"), ("source.format is missing",)),
+    "foreign_source": (lambda m: m["source"].update(format="../x"), ("'../x'", "tflite, onnx")),
+    "other_source": (lambda m: m["source"].update(format="onnx"), ("source.onnx", "No such file")),
     "number_hash": (lambda m: m["source"].update(sha256=5), ("source.sha256 is 5",)),
     "other_hash": (lambda m: m["source"].update(sha256="0" * 64), ("SHA-256",)),
     "no_head_key": (lambda m: m.pop("head"), ("head is missing",)),

@@ -104,6 +104,9 @@ def main() -> None:
 
 PATH = click.Path(path_type=Path)
 project_argument = click.argument("directory", metavar="DIR", type=PATH)
+proof_target_option = click.option(
+    "--target", default="host", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
 target_option = click.option(
     "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
 )
@@ -118,7 +121,7 @@ seed_option = click.option(
 
 
 @main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")
-@click.argument("model", metavar="MODEL.tflite", type=PATH)
+@click.argument("model", metavar="MODEL", type=PATH)
 @click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the project goes.")
 @click.option("--name", help="Prefix of the C names; default: from the file's name.")
 @click.option(
@@ -134,6 +137,13 @@ seed_option = click.option(
     help="Real inputs x (n, *input shape) int8, labels y: set the head's step size, become the "
     "golden samples, and serve `verify`.",
 )
+@click.option(
+    "--representative",
+    type=PATH,
+    metavar="x.npy",
+    help="For a .keras: float32 inputs (n, *input shape), to quantize it with; several inputs: an "
+    ".npz with an array for each.",
+)
 @click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
 @click.option(
     "--tau",
@@ -148,19 +158,22 @@ def convert(
     name: str | None,
     head: str,
     samples: Path | None,
+    representative: Path | None,
     eta: float,
     tau: float,
     rows: int,
 ) -> None:
-    """Turn a .tflite file into a self-contained C project."""
+    """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
 
-    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples)
+    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples, representative)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
     )
+    for note in done.graph.notes:
+        click.echo(note)
     if done.head is None:
         click.echo(
             "no learning head"
@@ -175,7 +188,7 @@ def convert(
 
 @main.command(epilog="Example: tinytrain verify project --target cortex-m4")
 @project_argument
-@target_option
+@proof_target_option
 @click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
 @click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
 @click.option("--layers", is_flag=True, help="Show every operator, and the first that differs.")
@@ -187,8 +200,10 @@ def verify(directory: Path, target: str, samples: int, steps: int, layers: bool,
     from tinytrain.project import load_project
     from tinytrain.report.tables import layers_text, verification_text
 
-    if samples < 0 or steps < 0:
-        raise InputError(f"--samples {samples} --steps {steps}: neither may be negative")
+    if samples < 0 or steps < 0 or samples + steps == 0:
+        raise InputError(
+            f"--samples {samples} --steps {steps}: neither may be negative, and not both 0"
+        )
     project = load_project(directory)
     with _progress() as progress:
         found = run(project, target, samples, steps, seed, progress)

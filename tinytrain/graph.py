@@ -103,6 +103,8 @@ class Graph:
     operators: tuple[Operator, ...]
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    """What a front end changed that its user has to know, a sentence each."""
 
     @property
     def variables(self) -> tuple[int, ...]:

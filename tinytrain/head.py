@@ -170,7 +170,7 @@ def build_head(
     sx = float(features.scale[0])
     sw = np.broadcast_to(weights.scale.astype(np.float64), (layer.output_depth,)).copy()
     energy = options.energy if options.energy is not None else assumed_energy(layer.input_depth)
-    _check_options(graph, options, energy)
+    _check_options(graph, options, energy, layer.output_depth)
     constants = _constants(graph, layer, options, sx, sw, energy)
     return Head(operator, feature_tensor, constants, options, sx, sw, energy)
 
@@ -180,13 +180,13 @@ def assumed_energy(features: int) -> float:
     return features * 64.0**2
 
 
-def _check_options(graph: Graph, options: HeadOptions, energy: float) -> None:
+def _check_options(graph: Graph, options: HeadOptions, energy: float, classes: int) -> None:
     if not 0 < options.eta <= 16:
-        raise InputError(f"{graph.name}: eta {options.eta}; more than 0, at most 16")
+        raise InputError(f"--eta {options.eta}: more than 0, at most 16")
     if not 0 <= options.tau <= 1:
-        raise InputError(f"{graph.name}: tau {options.tau}; 0 to 1")
-    if options.rows < 1:
-        raise InputError(f"{graph.name}: rows {options.rows}; at least 1")
+        raise InputError(f"--tau {options.tau}: 0 to 1")
+    if not 1 <= options.rows <= classes:
+        raise InputError(f"--rows {options.rows}: 1 to {classes}, the classes of {graph.name}")
     if not energy > 0:
         raise InputError(
             f"{graph.name}: the features of the given samples are all zero (energy {energy}); "
@@ -213,14 +213,19 @@ def _constants(
     fraction = min(30, floor(log2(steps)))
     reach = layer.input_depth * 127 * 255 + (BIAS_LIMIT >> MASTER_FRACTION_BITS)
     widest = int(np.abs(layer.bias.astype(np.int64)).max()) << MASTER_FRACTION_BITS
+    # Both steps grow with eta, so the largest that fits follows from how far they are off.
+    excess = max(steepest * 2 / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
     for wrong, what in (
-        (fraction < 1, f"the learning step is too large: lower eta (now {options.eta})"),
-        (float(bias.max()) * one >= BIAS_LIMIT, "the step of the bias leaves 31 bits: lower eta"),
+        (
+            excess >= 1,
+            f"eta {options.eta} leaves the range of its integers: at most "
+            f"{0.99 * options.eta / excess:.2g} fits this model",
+        ),
         (float(logit.max()) * reach >= BIAS_LIMIT, "the logits of the head can leave 31 bits"),
         (widest > BIAS_LIMIT, "the bias of the head leaves 23 bits"),
     ):
         if wrong:
-            raise InputError(f"{graph.name}: {what}; or convert with --head none")
+            raise InputError(f"{graph.name}: learning head: {what}; or convert with --head none")
     logit_multiplier, logit_shift = multipliers([float(real) for real in logit])
     factors = [float(real) * (1 << fraction) for real in gradient]
     gradient_multiplier, gradient_multiplier_shift = multipliers(factors)
@@ -228,7 +233,7 @@ def _constants(
     return HeadConstants(
         classes=layer.output_depth,
         features=layer.input_depth,
-        rows=min(options.rows, layer.output_depth),
+        rows=options.rows,
         tau=round(options.tau * one),
         feature_zero_point=layer.input_zero_point,
         gradient_shift=fraction,

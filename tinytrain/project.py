@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.converters.tflite import parse_tflite, read_bytes
+from tinytrain.converters.formats import FORMATS, Source
+from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
@@ -52,20 +52,24 @@ class Project:
 
 
 def prepare_model(
-    source: bytes,
-    file: str,
+    source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
 ) -> Model:
     """Everything that follows from a model file's bytes and the choice of a head."""
-    graph = parse_tflite(source, file)
+    graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
     return Model(
-        name, hashlib.sha256(source).hexdigest(), graph, kernels, plan_memory(graph, kernels), head
+        name,
+        source.sha256,
+        graph,
+        kernels,
+        plan_memory(graph, kernels),
+        head,
     )
 
 
@@ -114,20 +118,31 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     name = manifest.get("name", str)
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise manifest.fail(f"key name is {name[:40]!r}; a C name is expected")
-    source = read_bytes(directory / "source.tflite")
-    found, expected = hashlib.sha256(source).hexdigest(), manifest.get("source.sha256", str)
-    if found != expected:
-        raise InputError(
-            f"{directory / 'source.tflite'}: SHA-256 {found[:16]}..., but the "
-            f"manifest says {expected[:16]}...; convert the model again"
-        )
+    source = _source(directory, manifest)
     has_head = manifest.get("head", dict, type(None)) is not None
 
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    model = prepare_model(source, manifest.get("source.file", str), name, choose)
+    model = prepare_model(source, name, choose)
     return Project(directory, model, manifest.values)
+
+
+def _source(directory: Path, manifest: _Manifest) -> Source:
+    """The model file kept in the project, which has to be the one that it was made from."""
+    form = manifest.get("source.format", str)
+    if form not in FORMATS:
+        raise manifest.fail(f"key source.format is {form[:40]!r}; one of {', '.join(FORMATS)}")
+    file = Source(manifest.get("source.file", str), form, b"")
+    path = directory / file.kept_as
+    source = replace(file, data=read_bytes(path))
+    found, expected = source.sha256, manifest.get("source.sha256", str)
+    if found != expected:
+        raise InputError(
+            f"{path}: SHA-256 {found[:16]}..., but the manifest says {expected[:16]}...; "
+            "convert the model again"
+        )
+    return source
 
 
 def _head_choice(

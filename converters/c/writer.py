@@ -27,6 +27,7 @@ from tinytrain.converters.c.source import (
     constants_of,
     wrapped,
 )
+from tinytrain.converters.formats import Source
 from tinytrain.graph import Tensor
 from tinytrain.head import Head
 from tinytrain.model import Model
@@ -47,10 +48,10 @@ class Golden:
     outputs: npt.NDArray[np.uint8]
 
 
-def write_project(model: Model, source: bytes, golden: Golden, directory: Path) -> None:
+def write_project(model: Model, source: Source, golden: Golden, directory: Path) -> None:
     """Writes the whole project into `directory`, which exists and is empty."""
-    (directory / "source.tflite").write_bytes(source)
-    manifest = json.dumps(manifest_of(model, len(source)), indent=2)
+    (directory / source.kept_as).write_bytes(source.data)
+    manifest = json.dumps(manifest_of(model, source), indent=2)
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
     np.savez_compressed(directory / "golden.npz", x=golden.inputs, y=golden.outputs)
     _write_model(model, golden, directory / "model")
@@ -111,6 +112,15 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "blocks": constant_blocks(model),
         "input_lines": [_describe(tensor) for tensor in model.inputs],
         "output_lines": [_describe(tensor) for tensor in model.outputs],
+        "scales": [
+            (
+                which,
+                f"{float(tensors[0].quantization.scale[0]).hex()}f",
+                int(tensors[0].quantization.zero_point[0]),
+            )
+            for which, tensors in (("INPUT", model.inputs), ("OUTPUT", model.outputs))
+            if len(tensors) == 1 and tensors[0].quantization is not None
+        ],
         "input_bytes": model.input_bytes,
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,
@@ -280,16 +290,17 @@ def _slots(model: Model) -> dict[str, list[Placement]]:
     }
 
 
-def manifest_of(model: Model, source_bytes: int) -> dict[str, Any]:
+def manifest_of(model: Model, source: Source) -> dict[str, Any]:
     """What the project says of itself; DESIGN.md ("The C project") describes every key."""
     return {
         "format": MANIFEST_FORMAT,
         "tinytrain": __version__,
         "name": model.name,
         "source": {
-            "file": model.graph.name,
+            "file": source.file,
+            "format": source.format,
             "sha256": model.source_sha256,
-            "bytes": source_bytes,
+            "bytes": len(source.data),
         },
         "macs": model.macs,
         "weights": model.weight_bytes,

@@ -116,15 +116,25 @@ def require_kernels(graph: Graph) -> tuple[Kernel, ...]:
     """Every operator lowered, or InputError that names all operators that cannot be."""
     lowering = lower_graph(graph)
     if lowering.problems:
-        raise InputError(f"{graph.name}: " + "; ".join(lowering.problems.values()))
+        raise InputError(f"{graph.name}: " + "; ".join(refusals(graph, lowering)))
     return tuple(kernel for kernel in lowering.kernels if kernel is not None)
+
+
+def refusals(graph: Graph, lowering: Lowering) -> list[str]:
+    """Why a graph cannot be converted: what concerns all of it, then each operator."""
+    found = list(lowering.problems.values())
+    given = {graph.tensors[tensor].dtype for tensor in graph.inputs}
+    weights = {tensor.dtype for tensor in graph.tensors if tensor.data is not None}
+    if given == {"float32"} and "int8" not in weights:
+        found.insert(0, "a float32 model: quantize it to full int8 first (docs/own-data.md)")
+    if any(graph.operators[index].kind not in OPERATORS for index in lowering.problems):
+        found.append(f"supported operators are {', '.join(OPERATORS)}")
+    return found
 
 
 def _lower(reading: Reading) -> Kernel:
     lower = OPERATORS.get(reading.operator.kind)
     if lower is None:
         outputs = ", ".join(reading.name(index) for index in reading.operator.outputs)
-        raise reading.fail(
-            f"is not supported (it writes {outputs}); supported are {', '.join(OPERATORS)}"
-        )
+        raise reading.fail(f"is not supported (it writes {outputs})")
     return lower(reading)

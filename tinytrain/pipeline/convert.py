@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.converters.c.writer import Golden, write_project
-from tinytrain.converters.tflite import read_bytes
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
@@ -20,6 +19,7 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
 from tinytrain.pipeline.samples import random_inputs
+from tinytrain.pipeline.source import find_source
 from tinytrain.project import check_inputs, check_labels, prepare_model, read_arrays
 
 GOLDEN_SAMPLES = 8
@@ -42,16 +42,18 @@ def convert(
     head: str = "auto",
     options: HeadOptions | ChooseOptions | None = None,
     samples: Path | None = None,
+    representative: Path | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
+    `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
     random.
     """
-    data = read_bytes(source)
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
+    found = find_source(source, representative)
     arrays = {} if samples is None else _read_samples(samples)
 
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
@@ -64,10 +66,10 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    model = prepare_model(data, source.name, prefix, choose)
+    model = prepare_model(found, prefix, choose)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
-        write_project(model, data, _golden(model, kept), directory)
+        write_project(model, found, _golden(model, kept), directory)
         if kept:
             np.savez_compressed(directory / "samples.npz", **kept)  # type: ignore[arg-type]
     return model

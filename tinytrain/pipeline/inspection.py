@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tinytrain.converters.tflite import read_tflite
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph, Tensor
-from tinytrain.operators.table import lower_graph
+from tinytrain.operators.table import lower_graph, refusals
 from tinytrain.pipeline.output import new_file
+from tinytrain.pipeline.source import find_source
 from tinytrain.plan.memory import MemoryPlan, plan_memory
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_memory
@@ -56,6 +56,8 @@ class Inspection:
     operators: tuple[OperatorRow, ...]
     memory: tuple[Stretch, ...]
     """By offset, then by time; empty where an operator cannot be converted."""
+    refusals: tuple[str, ...]
+    """Why it cannot be converted; empty where it can."""
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain inspect --json` prints."""
@@ -87,7 +89,7 @@ class Inspection:
 
 def inspect(path: Path) -> Inspection:
     """Looks at a model file, or at the project in a directory."""
-    graph = load_project(path).model.graph if path.is_dir() else read_tflite(path)
+    graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
     lowering = lower_graph(graph)
     kernels = [kernel for kernel in lowering.kernels if kernel is not None]
     plan = None if lowering.problems else plan_memory(graph, kernels)
@@ -116,6 +118,7 @@ def inspect(path: Path) -> Inspection:
         tuple(_entry(graph.tensors[index]) for index in graph.outputs),
         rows,
         _stretches(graph, plan) if plan else (),
+        tuple(refusals(graph, lowering)) if lowering.problems else (),
     )
 
 

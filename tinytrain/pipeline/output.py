@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,13 +13,20 @@ from tinytrain.errors import InputError
 
 _MODE = 0o755
 
+LISTING = ".tinytrain"
+"""What a directory holds of ours, so that nothing of the user's goes with it."""
+
+BUILD = "build"
+"""Where make puts what it builds; it can be made again."""
+
 
 @contextmanager
-def new_directory(target: Path, marker: str) -> Iterator[Path]:
+def new_directory(target: Path, marker: str, later: Sequence[str] = ()) -> Iterator[Path]:
     """A fresh directory that becomes `target` when the block ends without an error.
 
-    An existing `target` is replaced only where it is empty or holds the file `marker`, that is,
-    where an earlier run made it. Raises InputError where it cannot be written.
+    An existing `target` is replaced only where it is empty, or where an earlier run made it (it
+    holds the file `marker`) and nobody put files of their own into it. `later`: names that other
+    stages will add. Raises InputError where it cannot be written.
     """
     aside = None
     made: list[Path] = []
@@ -30,6 +37,8 @@ def new_directory(target: Path, marker: str) -> Iterator[Path]:
         place.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
         yield aside
+        files = [path.relative_to(aside).as_posix() for path in aside.rglob("*") if path.is_file()]
+        write_json(aside / LISTING, {"files": sorted(files), "later": list(later)})
         aside.chmod(_MODE)
         _replace(aside, place)
     except OSError as error:
@@ -61,7 +70,29 @@ def _obstacle(target: Path, marker: str) -> str | None:
         return "is the current directory, or holds it"
     if place.is_dir() and any(place.iterdir()) and not (place / marker).is_file():
         return f"holds files that tinytrain did not make (no {marker})"
+    foreign = _foreign(place) if place.is_dir() else []
+    if foreign:
+        more = f" and {len(foreign) - 3} more" if len(foreign) > 3 else ""
+        return f"holds files that tinytrain did not make ({', '.join(foreign[:3])}{more})"
     return None
+
+
+def _foreign(place: Path) -> list[str]:
+    """Files in a directory of ours that are not, as paths in it."""
+    try:
+        listing = json.loads((place / LISTING).read_text(encoding="utf-8"))
+        known, later = set(listing["files"]), set(listing["later"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    found = []
+    for path in sorted(place.rglob("*")):
+        inside = path.relative_to(place)
+        ours = inside.parts[0] in {BUILD, LISTING, *later} or inside.as_posix() in known
+        if not ours and not path.is_dir():
+            found.append(inside.as_posix())
+    for name in sorted(later):
+        found += [f"{name}/{file}" for file in _foreign(place / name)]
+    return found
 
 
 def _replace(aside: Path, target: Path) -> None:

@@ -81,7 +81,7 @@ def report(directory: Path) -> str:
     stages.open_run(directory)
     names = (stages.FLOAT, stages.PRUNED, stages.INT8)
     results = tuple(stages.read_result(directory, name) for name in names)
-    experiment, costs = _read_experiment(directory), _read(directory / RESULTS, "run")
+    experiment, costs = read_experiment(directory), _read(directory / RESULTS, "run")
     try:
         text = summary_text(directory, results, costs, experiment)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -103,7 +103,8 @@ def _read(path: Path, command: str) -> dict[str, Any]:
     return found
 
 
-def _read_experiment(directory: Path) -> Experiment:
+def read_experiment(directory: Path) -> Experiment:
+    """The figures that `adapt` wrote into a run's folder."""
     found = _read(directory / EXPERIMENT, "adapt")
     try:
         users = tuple(UserResult(**user) for user in found["users"])

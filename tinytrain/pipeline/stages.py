@@ -31,6 +31,20 @@ from tinytrain.training.tasks import Task, task_by_name
 
 MARKER = "run.json"
 FLOAT, PRUNED, INT8 = "float", "pruned", "model"
+LATER = (
+    "pruned.keras",
+    "pruned.json",
+    "model.tflite",
+    "model.json",
+    "samples.npz",
+    "project",
+    "adapt.json",
+    "learning.png",
+    "results.json",
+    "summary.txt",
+)
+"""What the stages after the first add to a run's folder."""
+
 KEPT_SAMPLES = 400
 """Windows of unseen people that go with the model, for golden samples and verification."""
 
@@ -84,7 +98,7 @@ def train(task_name: str, out: Path, seed: int, progress: Progress) -> StageResu
     task = task_by_name(task_name)
     if seed < 0:
         raise InputError(f"--seed {seed}: 0 or more")
-    with new_directory(out, MARKER) as aside:
+    with new_directory(out, MARKER, LATER) as aside:
         dataset = load(task.data_set)
         trained = fit_network(task, dataset, seed, progress)
         started = Run(aside, task, seed)

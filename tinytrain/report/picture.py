@@ -39,13 +39,17 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
     axes.set_xlabel("labelled samples presented to the device")
     axes.set_ylabel("accuracy on the user's other windows, %")
     axes.set_title(
-        f"People that training never saw: int8 learning, task {experiment.task}, "
-        f"target {experiment.target}",
+        f"{len(experiment.users)} people that training never saw: int8 learning, "
+        f"task {experiment.task}, {experiment.target}",
         fontsize=10,
     )
     axes.grid(alpha=0.3)
-    axes.legend(fontsize=8)
+    figure.legend(fontsize=8, loc="outside right upper")
     figure.savefig(path, format="png")
+
+
+LABELLED = 0.04
+"""Share of the arena from which on a box has room for its size."""
 
 
 def draw_memory(inspection: Inspection, path: Path) -> None:
@@ -56,8 +60,11 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
     axes = figure.add_subplot()
     for index, stretch in enumerate(inspection.memory):
         _draw_stretch(axes, stretch, f"C{index % 10}", steps)
+        if stretch.bytes >= LABELLED * (inspection.arena or 0):
+            _label_stretch(axes, stretch, steps)
     axes.set_xlim(-1, steps + 1)
     axes.set_ylim(0, inspection.arena)
+    axes.yaxis.set_major_formatter("{x:,.0f}")
     labels = [f"{row.index} {row.name.lower()}" for row in inspection.operators]
     axes.set_xticks([step + 0.5 for step in range(steps)], labels, rotation=60, ha="right")
     axes.set_ylabel("offset in the arena, bytes")
@@ -73,6 +80,10 @@ def _draw_stretch(axes: Axes, stretch: Stretch, color: str, steps: int) -> None:
     axes.add_patch(
         Rectangle(corner, width, stretch.bytes, facecolor=color, edgecolor="black", alpha=0.6)
     )
+
+
+def _label_stretch(axes: Axes, stretch: Stretch, steps: int) -> None:
+    width = min(stretch.last, steps) - stretch.first + 1
     axes.text(
         stretch.first + width / 2,
         stretch.offset + stretch.bytes / 2,

@@ -56,12 +56,11 @@ def inspection_text(inspection: Inspection) -> str:
     ]
     header = ("#", "operator", "output", "MACs", "weights B", "RAM B", "supported")
     arena = "-" if inspection.arena is None else f"{inspection.arena:,} bytes"
-    problems = [row.problem for row in inspection.operators if row.problem]
     lines = [
         inspection.name,
         table(header, rows),
         f"arena {arena}; {inspection.macs:,} MACs; {inspection.weights:,} bytes of weights",
-        *problems,
+        *(f"cannot be converted: {refusal}" for refusal in inspection.refusals),
     ]
     return "\n".join(lines)
 

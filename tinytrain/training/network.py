@@ -78,13 +78,18 @@ def load_tensorflow() -> Library:
     """Import TensorFlow, quietly, with the same kernels and threads on every x86 machine.
 
     Sums are split over threads, so their number is fixed: it would change the last bits.
+    Raises InputError where it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    import tensorflow
-
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise InputError(
+            "this needs TensorFlow, which is not installed: pip install 'tinytrain[train]'"
+        ) from error
     tensorflow.config.threading.set_intra_op_parallelism_threads(_THREADS)
     tensorflow.config.threading.set_inter_op_parallelism_threads(1)
     return tensorflow

@@ -6,7 +6,7 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -31,26 +31,47 @@ def quantize(model: Model, windows: NDArray[np.int8]) -> bytes:
             f"calibration windows are {windows.dtype} {windows.shape}; "
             f"needed are int8 (n, {', '.join(map(str, model.input_shape[1:]))}), n at least 1"
         )
+    return to_tflite(model, [as_network_input(_with_full_range(windows))])
+
+
+def to_tflite(model: Model, samples: Sequence[NDArray[np.float32]]) -> bytes:
+    """The bytes of a .tflite of any Keras network: int8 in and out, weights per channel.
+
+    `samples`: for each input of the network (n, *shape), which set the ranges of activations and
+    the shape of the input, whose batch is 1. Raises InputError where TensorFlow cannot convert the
+    network.
+    """
     tensorflow = load_tensorflow()
-    samples = as_network_input(_with_full_range(windows))
 
     def representative() -> Iterator[list[NDArray[np.float32]]]:
-        for sample in samples:
-            yield [sample[None]]
+        for sample in zip(*samples, strict=True):
+            yield [array[None] for array in sample]
 
-    signature = tensorflow.TensorSpec((1, *model.input_shape[1:]), tensorflow.float32, "window")
-    forward = tensorflow.function(lambda window: model(window, training=False))
+    signatures = [
+        tensorflow.TensorSpec((1, *array.shape[1:]), tensorflow.float32, source.name)
+        for source, array in zip(model.inputs, samples, strict=True)
+    ]
+    forward = tensorflow.function(
+        lambda *given: model(given[0] if len(given) == 1 else [*given], training=False)
+    )
     with _quiet_standard_error(), warnings.catch_warnings():
         # The converter misses statistics for an int8 input, which calibration is about to find.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
-        concrete = forward.get_concrete_function(signature)
-        converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
-        converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
-        converter.representative_dataset = representative
-        converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        converter.inference_input_type = tensorflow.int8
-        converter.inference_output_type = tensorflow.int8
-        return bytes(converter.convert())
+        try:
+            concrete = forward.get_concrete_function(*signatures)
+            converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
+            converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
+            converter.representative_dataset = representative
+            converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
+            converter.inference_input_type = tensorflow.int8
+            converter.inference_output_type = tensorflow.int8
+            return bytes(converter.convert())
+        except Exception as error:
+            # TensorFlow raises most kinds; the first line says what it is about.
+            first = str(error).strip().splitlines()[:1] or [type(error).__name__]
+            raise InputError(
+                f"model {model.name!r}: TensorFlow cannot make it int8: {first[0][:300]}"
+            ) from error
 
 
 def calibration_windows(task: Task, dataset: DataSet, seed: int) -> NDArray[np.int8]:
@@ -76,13 +97,17 @@ def _with_full_range(windows: NDArray[np.int8]) -> NDArray[np.int8]:
 
 @contextmanager
 def _quiet_standard_error() -> Iterator[None]:
-    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails."""
+    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails, but
+    for an InputError, which says it all.
+    """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         kept = os.dup(2)
         os.dup2(held.fileno(), 2)
         try:
             yield
+        except InputError:
+            raise
         except BaseException:
             held.seek(0)
             os.write(kept, held.read())

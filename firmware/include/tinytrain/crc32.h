@@ -5,8 +5,16 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* The checksum of what `crc` stands for followed by `data`; start with 0. Equals
  * zlib.crc32(data, crc) in Python. */
 uint32_t tt_crc32(uint32_t crc, const void *data, size_t bytes);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 
 #include "tinytrain/protocol.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Bytes that COBS adds to `bytes` bytes at most. */
 #define TT_COBS_OVERHEAD(bytes) ((bytes) / 254u + 1u)
 
@@ -76,5 +80,9 @@ uint16_t tt_get_u16(const uint8_t *bytes);
 uint32_t tt_get_u32(const uint8_t *bytes);
 void tt_put_u16(uint8_t *bytes, uint16_t value);
 void tt_put_u32(uint8_t *bytes, uint32_t value);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* Fixed at export, in flash. */
 typedef struct tt_head_constants {
     uint16_t classes;  /* C, 2 to 1024 */
@@ -70,5 +74,9 @@ int32_t tt_head_learn(tt_head *head, const int8_t *features, uint16_t label);
  * uint16, the number of rows written as uint16, then for each its index as uint16, its master
  * weights as int16 and its master bias as int32; all little-endian. */
 uint32_t tt_head_trace(const tt_head *head, uint32_t crc);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

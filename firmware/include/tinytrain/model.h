@@ -8,6 +8,10 @@
 
 #include "tinytrain/head.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 /* A stretch of the arena: a tensor of `bytes` bytes that starts `offset` bytes into the arena. */
 typedef struct tt_slot {
     uint32_t offset;
@@ -52,5 +56,9 @@ typedef struct tt_model {
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
 } tt_model;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

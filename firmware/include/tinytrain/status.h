@@ -25,6 +25,12 @@ enum {
 #undef TT_STATUS_VALUE
 
 /* The text of a status; "unknown status" for a value that is none. Never NULL. */
+#ifdef __cplusplus
+extern "C" {
+#endif
 const char *tt_status_text(int32_t status);
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -13,6 +13,10 @@
 #include "tinytrain/model.h"
 #include "tinytrain/status.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 typedef struct tt_device {
     const tt_model *model;
     uint8_t *arena;
@@ -45,5 +49,9 @@ int32_t tt_classify(tt_device *device, const uint8_t *input);
 /* One learning step. Returns the class given before learning, 0 to C - 1, or TT_ERROR_NO_HEAD or
  * TT_ERROR_LABEL. */
 int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

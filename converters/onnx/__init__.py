@@ -1,0 +1,1 @@
+"""ONNX files to `Graph`: quantized models in QDQ form, turned to channels last."""
