@@ -28,7 +28,7 @@ from tinytrain.pipeline.convert import convert
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 CASES_PER_OPERATOR = 25
-MODELS_PER_PROGRAM = 150
+MODELS_PER_PROGRAM = 100
 """With their inputs and outputs well within the 512 KB of code memory of QEMU's Cortex-M55."""
 FEW_PER_OPERATOR = 3
 """In the fast run, on the host alone."""
