@@ -134,6 +134,10 @@ def int16(scale: float = 0.5, zero_point: int = 0) -> Tensor:
 WEIGHTS = Tensor((2, 2), scale=0.5, data=[[1, 2], [3, 4]])
 
 REFUSED = {
+    "a slope of the other sign": (
+        one("LEAKY_RELU", [int8(), int8()], "LeakyReluOptions", alpha=-1.5),
+        r"alpha is -1\.5; 0 and more is supported",
+    ),
     "shapes that do not stretch": (
         one("ADD", [int8(), int8(shape=(1, 3)), int8()], "AddOptions"),
         r"tensor 0 .* shape \(1, 2\) and tensor 1 .* shape \(1, 3\) do not stretch",

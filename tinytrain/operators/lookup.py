@@ -145,6 +145,9 @@ def lower_leaky_relu(reading: Reading) -> Kernel:
     """Both factors are computed in double."""
     unary = _unary(reading)
     alpha = float(np.float32(float(reading.attribute("alpha"))))  # type: ignore[arg-type]
+    if alpha < 0:
+        # The reference's rounding of negative multipliers is not MBQM's.
+        raise reading.fail(f"alpha is {alpha:g}; 0 and more is supported")
     positive = float(unary.input_scale) / float(unary.output_scale)
     negative = float(unary.input_scale) * alpha / float(unary.output_scale)
     return unary.kernel(
