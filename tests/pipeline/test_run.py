@@ -38,7 +38,7 @@ def figures(run: Run, name: str) -> dict[str, object]:
 
 def test_a_run_leaves_the_files_of_every_stage_and_no_others(run: Run) -> None:
     assert {path.name for path in run.folder.iterdir()} == {
-        *("run.json", "history.json", "samples.npz", "project"),
+        *("run.json", ".tinytrain", "history.json", "samples.npz", "project"),
         *("float.keras", "float.json", "pruned.keras", "pruned.json"),
         *("model.tflite", "model.json", "adapt.json", "results.json"),
         *("learning.png", "summary.txt"),

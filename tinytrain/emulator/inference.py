@@ -6,14 +6,10 @@ of the inference. Nothing in this module remembers anything.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import threadpool_limits
 
 from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
     elementwise_kernels,
@@ -28,8 +24,9 @@ from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
 
-PART_ELEMENTS = 1 << 17
-"""Elements of the largest activation that one thread computes together: what a cache holds."""
+PART_ELEMENTS = 1 << 19
+"""Elements of the largest activation that are computed together. Threads were tried and are slower:
+the matrix products already use all cores, and the rest waits for memory."""
 
 State = Mapping[int, Value]
 """The variables' values (n, elements), by tensor."""
@@ -133,20 +130,14 @@ def infer_bytes(
     """Outputs as bytes (n, output bytes), side by side, of inputs (n, input bytes).
 
     Of a stateful model, what a device that has just been started gives for them, in order. Of any
-    other, works on a few samples at a time, so that activations stay in the cache, on all cores.
+    other, works on some samples at a time, so that activations stay near the cache.
     """
     if graph.variables:
         return output_bytes(graph, run_in_order(graph, kernels, split_inputs(graph, data)))
-    cores = os.cpu_count() or 1
     largest = max(graph.tensors[kernel.outputs[0]].elements for kernel in kernels)
-    step = max(1, min(-(-len(data) // cores), PART_ELEMENTS // largest))
+    step = max(1, PART_ELEMENTS // largest)
     parts = [data[start : start + step] for start in range(0, len(data), step)]
-    if len(parts) <= 1:
-        return _infer_part(graph, kernels, data)
-    # Each thread computes whole inferences; products that spread over threads would wait for
-    # each other.
-    with threadpool_limits(1), ThreadPoolExecutor(cores) as pool:
-        return np.concatenate(list(pool.map(partial(_infer_part, graph, kernels), parts)))
+    return np.concatenate([_infer_part(graph, kernels, part) for part in parts or [data]])
 
 
 def _infer_part(
