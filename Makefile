@@ -64,7 +64,7 @@ demo: setup
 	$(BIN)/tinytrain run watch --out $(DEMO)
 
 test: setup
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	DRAWS=200 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check tinytrain converters tests benchmarks

@@ -44,7 +44,8 @@ from tinytrain.converters.tflite import parse_tflite, read_bytes
 from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
 
-DRAWS = int(os.environ.get("DRAWS", "200"))
+DRAWS = int(os.environ.get("DRAWS", "40"))
+"""Random models an operator: few in the loop of a developer, 200 by `make test`."""
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 
 

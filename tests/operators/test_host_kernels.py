@@ -30,7 +30,7 @@ FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 CASES_PER_OPERATOR = 25
 MODELS_PER_PROGRAM = 100
 """With their inputs and outputs well within the 512 KB of code memory of QEMU's Cortex-M55."""
-FEW_PER_OPERATOR = 3
+FEW_PER_OPERATOR = 2
 """In the fast run, on the host alone."""
 TARGETS = ("host", "cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55")
 
