@@ -30,7 +30,7 @@ from tinytrain.operators.rearrange import Axis, StridedCopy, merge_axes
 from tinytrain.operators.reduction import ArgMax, Reduction, Sum
 from tinytrain.operators.table import require_kernels
 
-DRAWS = int(os.environ.get("DRAWS", "200"))
+DRAWS = int(os.environ.get("DRAWS", "40"))
 
 ranks_5_and_6 = st.lists(st.integers(1, 4), min_size=5, max_size=6).map(tuple)
 
