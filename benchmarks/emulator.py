@@ -1,9 +1,10 @@
 """The emulator's speed beside the PyPI tflite-micro interpreter, in one run, on the same inputs.
 
-    python benchmarks/emulator.py MODEL.tflite [MODEL.tflite ...]
+    python benchmarks/emulator.py --resnet8 MODEL.tflite [MODEL.tflite ...]
 
-Prints images a second for a batch of 256, the best of several rounds of each taken in turn, and the
-number of output bytes that differ. Exits with 1 where a ratio is below 10 or a byte differs.
+--resnet8 adds ResNet-8 with random weights, made on the spot. Prints images a second for a batch of
+256, the best of several rounds of each taken in turn, and the number of output bytes that differ.
+Exits with 1 where a ratio is below 10 or a byte differs.
 """
 
 from __future__ import annotations
@@ -43,16 +44,30 @@ class Speed:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    arguments.add_argument("models", nargs="+", type=Path, metavar="MODEL.tflite")
-    speeds = [measure(path) for path in arguments.parse_args().models]
+    arguments.add_argument("models", nargs="*", type=Path, metavar="MODEL.tflite")
+    arguments.add_argument("--resnet8", action="store_true")
+    options = arguments.parse_args()
+    speeds = [measure(path.name, path.read_bytes()) for path in options.models]
+    if options.resnet8:
+        speeds.append(measure("ResNet-8", random_resnet8()))
     rows = [(s.model, s.emulator, s.reference, s.ratio, s.differing) for s in speeds]
     print(table(("model", "emulator, 1/s", "tflite-micro, 1/s", "ratio", "bytes differ"), rows))
     return 0 if all(s.ratio >= WANTED and s.differing == 0 for s in speeds) else 1
 
 
-def measure(path: Path) -> Speed:
-    data = path.read_bytes()
-    graph = parse_tflite(data, path.name)
+def random_resnet8() -> bytes:
+    """The int8 network with the weights that Keras starts from."""
+    from tinytrain.training.network import load_keras
+    from tinytrain.training.quantize import to_tflite
+    from tinytrain.training.zoo import resnet8
+
+    load_keras().utils.set_random_seed(0)
+    inputs = np.random.default_rng(0).uniform(-1, 1, (20, 32, 32, 3)).astype(np.float32)
+    return to_tflite(resnet8(), [inputs])
+
+
+def measure(name: str, data: bytes) -> Speed:
+    graph = parse_tflite(data, name)
     kernels = require_kernels(graph)
     shape = graph.tensors[graph.inputs[0]].shape
     seed = int(hashlib.sha256(data).hexdigest()[:8], 16)
@@ -68,7 +83,7 @@ def measure(path: Path) -> Speed:
         expected = np.stack([_reference(interpreter, sample) for sample in x])
         theirs.append(time.perf_counter() - start)
     differing = int((found.view(np.int8) != expected).sum())
-    return Speed(path.name, BATCH / min(ours), BATCH / min(theirs), differing)
+    return Speed(name, BATCH / min(ours), BATCH / min(theirs), differing)
 
 
 def _reference(interpreter: runtime.Interpreter, sample: np.ndarray) -> np.ndarray:
