@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
-from tinytrain.emulator.kernels import PREPARED, Int, Value, evaluate
+from tinytrain.emulator.kernels import Int, Value, evaluate
+from tinytrain.emulator.requantize import PREPARED
 from tinytrain.operators.broadcast import Broadcast
 from tinytrain.operators.elementwise import (
     Add,
@@ -63,15 +64,21 @@ def _compute(p: Any, rule: Rule, a: Value, b: Value) -> Value:
 
     Two bytes have only so many values: from as many outputs on, they are looked up.
     """
-    if a.dtype == np.int8 and len(a) * int(np.prod(p.broadcast.extents)) >= PAIRS:
-        first = stretch(a.view(np.uint8), p.broadcast.extents, p.broadcast.strides1)
-        second = stretch(b.view(np.uint8), p.broadcast.extents, p.broadcast.strides2)
-        pairs = first.astype(np.uint16)
+    elements = int(np.prod(p.broadcast.extents))
+    if a.dtype != np.int8 or len(a) * elements < PAIRS:
+        x, y = operands(p.broadcast, a, b)
+        return narrow(rule(p, x, y), p.activation_min, p.activation_max, a.dtype)
+    first = stretch(a.view(np.uint8), p.broadcast.extents, p.broadcast.strides1)
+    second = stretch(b.view(np.uint8), p.broadcast.extents, p.broadcast.strides2)
+    outputs = np.empty(first.shape, np.int8)
+    step = max(1, PAIRS // elements)
+    for start in range(0, len(a), step):
+        pairs = first[start : start + step].astype(np.uint16)
         pairs <<= 8
-        pairs |= second
-        return _pair_table(p, rule)[pairs].reshape(len(a), -1)
-    x, y = operands(p.broadcast, a, b)
-    return narrow(rule(p, x, y), p.activation_min, p.activation_max, a.dtype)
+        pairs |= second[start : start + step]
+        # Every pair is in the table; "wrap" only spares the check.
+        np.take(_pair_table(p, rule), pairs, mode="wrap", out=outputs[start : start + step])
+    return outputs.reshape(len(a), -1)
 
 
 @lru_cache(maxsize=PREPARED)

@@ -18,13 +18,14 @@ from tinytrain.emulator import (  # noqa: F401 (they register their kernels)
     quantize_kernels,
     sigmoid_kernels,
     state_kernels,
+    weighted_kernels,
     wide_kernels,
 )
 from tinytrain.emulator.kernels import Value, evaluate
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
 
-PART_ELEMENTS = 1 << 19
+PART_ELEMENTS = 1 << 21
 """Elements of the largest activation that are computed together. Threads were tried and are slower:
 the matrix products already use all cores, and the rest waits for memory."""
 
