@@ -19,21 +19,29 @@ _FILES = {"watch": "har_watch_25hz_i8.npz"}
 
 @dataclass(frozen=True)
 class DataSet:
-    """n windows of T samples and C channels, in the order in which each person gave them."""
+    """n samples of one shape, in the order in which each person gave them."""
 
     name: str
     x: Int8Array
-    """(n, T, C): the int8 values that the quantized network takes as they are."""
+    """(n, *shape): the int8 values that the quantized network takes as they are. Motion (T, C),
+    log-mel frames (T, bands), images (H, W, C)."""
     y: IndexArray
     """(n,): label, 0..len(label_names) - 1."""
     group: IndexArray
     """(n,): person, 0..len(group_names) - 1."""
     recording: IndexArray
-    """(n,): ascending number of the uninterrupted recording that a window was cut from."""
+    """(n,): ascending number of the uninterrupted recording that a window was cut from. Samples
+    that stand for themselves: one number for each class of each person."""
+    overlap: bool
+    """Whether neighbouring windows of a recording overlap by half."""
     label_names: tuple[str, ...]
     group_names: tuple[str, ...]
     scale: NDArray[np.float32]
-    """(C,): physical value = x * scale; for `watch` in g, the gyroscope's unit is not stated."""
+    """Broadcasts to a sample: physical value = (x - zero) * scale."""
+    zero: NDArray[np.float32]
+    """Broadcasts to a sample."""
+    given_test: IndexArray
+    """Indices of the samples that the data set itself sets aside to test on; mostly none."""
 
 
 @dataclass(frozen=True)
