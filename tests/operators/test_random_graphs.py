@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.operators.cases import seeds
+from tests.operators.programs import run_programs, write_programs
 from tests.operators.random_graphs import RandomGraph
 from tests.operators.test_against_tflite_micro import (
     DRAWS,
     assert_equal_to_reference,
     samples,
 )
-from tests.operators.test_host_kernels import run_batch, write_batch
+from tests.operators.test_host_kernels import entries_of
 from tinytrain.converters.tflite import parse_tflite
 from tinytrain.emulator.inference import run
 from tinytrain.emulator.kernels import evaluate
@@ -87,5 +88,5 @@ def run_in_arena(
 
 def test_the_emitted_c_gives_the_emulators_bytes(tmp_path: Path, require_host_gcc: None) -> None:
     cases = {f"graph_{seed}": RandomGraph(2 + seed % 7, seed) for seed in range(MODELS_IN_C)}
-    write_batch(tmp_path, {name: (case.build(), case.rng) for name, case in cases.items()})
-    assert [cases[name] for name in run_batch(tmp_path, "host")] == []
+    write_programs(tmp_path, entries_of(cases))
+    assert [cases[name] for name in run_programs(tmp_path, "host")] == []
