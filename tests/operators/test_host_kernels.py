@@ -5,7 +5,7 @@ The same random models for every target, DRAWS of each strategy, and tflite-micr
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -114,13 +114,9 @@ def test_tflite_micro_gives_the_bytes_of_the_same_cases(entries: list[Entry]) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_emitted_kernels_give_the_emulators_bytes(
-    target: str, programs: Path, request: pytest.FixtureRequest
+    target: str, programs: Path, require_target: Callable[[str], None]
 ) -> None:
-    if target == "host":
-        request.getfixturevalue("require_host_gcc")
-    else:
-        request.getfixturevalue("require_arm_gcc")
-        request.getfixturevalue("require_qemu")
+    require_target(target)
     assert [all_cases()[name] for name in run_programs(programs, target)] == []
 
 
