@@ -78,7 +78,14 @@ def memory_text(inspection: Inspection) -> str:
         )
         for s in inspection.memory
     ]
-    return table(("offset", "bytes", "from", "until", "tensor"), rows)
+    text = table(("offset", "bytes", "from", "until", "tensor"), rows)
+    return f"{text}\n{SHARED}"
+
+
+SHARED = (
+    "where tensors overlap, one is read until the operator that another is from: it writes behind "
+    "what it has read"
+)
 
 
 def bench_text(bench: Bench) -> str:
