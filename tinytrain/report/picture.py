@@ -63,7 +63,7 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
     figure = figure_type(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for index, stretch in enumerate(inspection.memory):
-        _draw_stretch(axes, _outline(stretch, inspection.memory, steps), f"C{index % 10}")
+        _draw_stretch(axes, outline(stretch, inspection.memory, steps), f"C{index % 10}")
         if stretch.bytes >= LABELLED * (inspection.arena or 0):
             _label_stretch(axes, stretch, steps)
     axes.set_xlim(-1, steps + 1)
@@ -82,7 +82,7 @@ def _draw_stretch(axes: Axes, outline: list[tuple[float, float]], color: str) ->
     axes.add_patch(Polygon(outline, facecolor=color, edgecolor="black", alpha=0.6))
 
 
-def _outline(stretch: Stretch, memory: Sequence[Stretch], steps: int) -> list[tuple[float, float]]:
+def outline(stretch: Stretch, memory: Sequence[Stretch], steps: int) -> list[tuple[float, float]]:
     """A box; where an operator writes over its input, the border between the two rises."""
     bottom, top = stretch.offset, stretch.offset + stretch.bytes
     end = min(stretch.last, steps) + 1
