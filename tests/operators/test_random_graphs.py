@@ -63,7 +63,7 @@ def run_in_arena(
 ) -> list[NDArray[Any]]:
     """The outputs of one inference on an arena laid out by the planner.
 
-    Where an operator may not write onto its input, its outputs are spoilt before it reads.
+    Before an operator reads an input that its outputs may not overlap, these are spoilt.
     """
     plan = plan_memory(graph, kernels)
     arena = np.zeros(plan.arena_bytes, np.uint8)
@@ -78,9 +78,11 @@ def run_in_arena(
     for tensor, x in zip(graph.inputs, inputs, strict=True):
         place(tensor)[:] = x.reshape(1, -1)
     for kernel in kernels:
-        for tensor in () if kernel.in_place else kernel.outputs:
+        shared = {tensor: place(tensor).copy() for tensor in kernel.leads}
+        for tensor in kernel.outputs:
             place(tensor)[:] = 85
-        results = evaluate(kernel.parameters, *(place(tensor).copy() for tensor in kernel.inputs))
+        operands = [shared.get(tensor, place(tensor)) for tensor in kernel.inputs]
+        results = evaluate(kernel.parameters, *operands)
         results = results if isinstance(results, tuple) else (results,)
         for tensor, result in zip(kernel.outputs, results, strict=True):
             place(tensor)[:] = result
