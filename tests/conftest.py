@@ -50,6 +50,18 @@ def require_host_gcc() -> None:
     require("make", "make")
 
 
+@pytest.fixture
+def require_target(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """The test builds for a target and runs there."""
+
+    def require_all(target: str) -> None:
+        host = ("require_host_gcc",)
+        for fixture in host if target == "host" else ("require_arm_gcc", "require_qemu"):
+            request.getfixturevalue(fixture)
+
+    return require_all
+
+
 @pytest.fixture(scope="session")
 def tiny_project(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: None) -> TinyProject:
     """Projects of tests/firmware/tiny, each variant made once a session, so built once."""

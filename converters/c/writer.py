@@ -9,6 +9,7 @@ import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from struct import pack
@@ -73,26 +74,47 @@ def _copy_runtime(directory: Path) -> None:
 
 def _write_model(model: Model, golden: Golden, directory: Path) -> None:
     directory.mkdir()
-    environment = jinja2.Environment(
+    for file, text in {**model_files(model), **_golden_files(model, golden)}.items():
+        (directory / file).write_text(text, encoding="utf-8")
+
+
+def model_files(model: Model) -> dict[str, str]:
+    """The model as C, NAME.c and NAME.h, by file name."""
+    return _render(
+        {"model.c.j2": f"{model.name}.c", "name.h.j2": f"{model.name}.h"}, _template_values(model)
+    )
+
+
+def _golden_files(model: Model, golden: Golden) -> dict[str, str]:
+    """The files whose names are the same in every project, by file name."""
+    pairs = zip(golden.inputs, golden.outputs, strict=True)
+    values = {
+        **_template_values(model),
+        "golden": [{"input": _bytes(x), "output": _bytes(y)} for x, y in pairs],
+    }
+    files = ("model.h", "golden.h", "golden.c")
+    return _render({f"{file}.j2": file for file in files}, values)
+
+
+def _render(files: Mapping[str, str], values: Mapping[str, Any]) -> dict[str, str]:
+    """The text of each file; `files` maps a template's name to the file's."""
+    return {
+        file: _templates().get_template(template).render(values) for template, file in files.items()
+    }
+
+
+@cache
+def _templates() -> jinja2.Environment:
+    return jinja2.Environment(
         loader=jinja2.PackageLoader("tinytrain.converters.c"),
         undefined=jinja2.StrictUndefined,
         keep_trailing_newline=True,
         trim_blocks=False,
         autoescape=False,
     )
-    values = _template_values(model, golden)
-    for template, file in (
-        ("model.c.j2", f"{model.name}.c"),
-        ("name.h.j2", f"{model.name}.h"),
-        ("model.h.j2", "model.h"),
-        ("golden.h.j2", "golden.h"),
-        ("golden.c.j2", "golden.c"),
-    ):
-        text = environment.get_template(template).render(values)
-        (directory / file).write_text(text, encoding="utf-8")
 
 
-def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
+def _template_values(model: Model) -> dict[str, Any]:
     arrays, structs = _constants(model)
     head = model.head
     graph, placements = model.graph, model.memory.placements
@@ -129,10 +151,6 @@ def _template_values(model: Model, golden: Golden) -> dict[str, Any]:
         "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
         "feature_count": head.constants.features if head else 0,
-        "golden": [
-            {"input": _bytes(x), "output": _bytes(y)}
-            for x, y in zip(golden.inputs, golden.outputs, strict=True)
-        ],
     }
 
 
@@ -284,9 +302,9 @@ def _slots(model: Model) -> dict[str, list[Placement]]:
     """The tables of stretches of the arena, by their names in C."""
     place = model.memory.placements
     return {
-        "inputs": [place[tensor] for tensor in model.graph.inputs],
-        "outputs": [place[tensor] for tensor in model.graph.outputs],
-        "operator_outputs": [place[kernel.outputs[0]] for kernel in model.kernels],
+        f"{model.name}_inputs": [place[tensor] for tensor in model.graph.inputs],
+        f"{model.name}_outputs": [place[tensor] for tensor in model.graph.outputs],
+        f"{model.name}_operator_outputs": [place[kernel.outputs[0]] for kernel in model.kernels],
     }
 
 

@@ -16,8 +16,9 @@ import numpy.typing as npt
 from tinytrain.converters.onnx import elementwise, pooling, shaping, weighted
 from tinytrain.converters.onnx.builder import Activation, Builder, same
 from tinytrain.converters.onnx.layout import channels_last, layout_of, plain_order
-from tinytrain.converters.onnx.reader import Edge, File, Node, read_file
+from tinytrain.converters.onnx.reader import Edge, File, Node, NodeError, printable, read_file
 from tinytrain.converters.onnx.values import ADVICE, FREE, Call, Clamp, Constant, Pending, Value
+from tinytrain.converters.refusal import FileEdge, FileNode, RefusedError
 from tinytrain.converters.tflite import MAX_TABLES, limit_constants
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph, Quantization, validate
@@ -65,7 +66,8 @@ OUTPUT_DTYPES: Mapping[int, str] = {0: "uint8", 2: "uint8", 3: "int8"}
 def parse_onnx(data: bytes, name: str) -> Graph:
     """The graph of a file's bytes; `name` is for messages. Images become channels last.
 
-    Raises InputError that names every node that is not supported.
+    Raises RefusedError that names every node that is not supported, and InputError for a file that
+    is damaged or too large.
     """
     return _Fold(read_file(data, name)).graph()
 
@@ -83,6 +85,11 @@ class _Fold:
         self.inputs: dict[str, int] = {}
         """Tensors of graph inputs, by name."""
         self.problems: list[str] = []
+        """Of the nodes, inputs and outputs alike."""
+        self.refused: dict[int, str] = {}
+        """The first problem of each node that has one."""
+        self.judged: set[int] = set()
+        """Nodes whose operands are all known."""
         self.notes: list[str] = []
 
     def graph(self) -> Graph:
@@ -103,7 +110,36 @@ class _Fold:
 
     def _require_no_problems(self) -> None:
         if self.problems:
-            raise InputError(f"{self.file.name}: " + "; ".join(self.problems))
+            problems = list(self.problems)
+            if not all(map(_is_known, self.file.nodes)):
+                problems.append(f"supported are {', '.join(sorted((*NODES, *QUANTIZERS)))}")
+            edges = (
+                [FileEdge(printable(e.name), e.dtype, e.shape) for e in self.file.inputs],
+                [FileEdge(printable(n), None, self._shape(n)) for n in self.file.outputs],
+            )
+            nodes = [self._file_node(node) for node in self.file.nodes]
+            raise RefusedError(self.file.name, problems, nodes, edges)
+
+    def _file_node(self, node: Node) -> FileNode:
+        output = node.outputs[0] if node.outputs else ""
+        constants = self.file.constants
+        problem = self.refused.get(node.index)
+        return FileNode(
+            node.index,
+            node.kind,
+            tuple(printable(name) for name in node.inputs if name and name not in constants),
+            printable(output),
+            self._shape(output),
+            problem is not None or node.index in self.judged,
+            problem,
+        )
+
+    def _shape(self, name: str) -> tuple[int, ...] | None:
+        """Of what a name stands for, where it is known."""
+        value = self.values.get(name)
+        if isinstance(value, Constant):
+            return value.data.shape
+        return None if value is None else value.shape
 
     def _visit(self, node: Node) -> None:
         for name in node.outputs:
@@ -119,12 +155,24 @@ class _Fold:
                 found is not None or not name
                 for found, name in zip(operands, node.inputs, strict=True)
             ):
+                self.judged.add(node.index)
                 result = self._evaluate(Call(node, self.builder, operands, self.file.opset))
         except InputError as error:
-            self.problems.append(str(error))
+            self._refuse(error, node.index)
         self.values.update(dict.fromkeys((name for name in node.outputs if name), None))
         if node.outputs:
             self.values[node.outputs[0]] = result
+
+    def _refuse(self, error: InputError, visited: int | None = None) -> None:
+        """Keeps a problem with the node that it concerns: that is an earlier one than the visited
+        QuantizeLinear, or output, that called for a float result as an operator.
+        """
+        self.problems.append(str(error))
+        refused = error.node if isinstance(error, NodeError) else visited
+        if refused is not None:
+            self.refused.setdefault(refused, str(error))
+        if visited is not None and refused != visited:
+            self.judged.discard(visited)
 
     def _read(self, node: Node, name: str) -> Value | None:
         if name and name not in self.values:
@@ -226,7 +274,11 @@ class _Fold:
         """The tensor of a graph output: images channels last, all else as ONNX has it."""
         value = self.values.get(name)
         if isinstance(value, Pending) and value.natural is not None:
-            value = value.emit(value.natural, FREE, name)
+            try:
+                value = value.emit(value.natural, FREE, name)
+            except InputError as error:
+                self._refuse(error)
+                return 0
         if not isinstance(value, Activation):
             self.problems.append(
                 f"output '{name[:200]}' is a constant, or float32 that no QuantizeLinear reads; "
@@ -245,12 +297,16 @@ class _Fold:
         return self.builder.arranged(value, order)
 
 
+def _is_known(node: Node) -> bool:
+    if node.kind in QUANTIZERS:
+        return node.domain in DOMAINS
+    return node.kind in (*NODES, "Constant") and node.domain == ""
+
+
 def _require_supported(node: Node) -> None:
-    known = node.kind in (*NODES, "Constant") and node.domain == ""
-    if not known and not (node.kind in QUANTIZERS and node.domain in DOMAINS):
+    if not _is_known(node):
         origin = f"of domain {node.domain} " if node.domain else ""
-        supported = ", ".join(sorted((*NODES, *QUANTIZERS)))
-        raise node.fail(f"{origin}is not supported; supported are {supported}")
+        raise node.fail(f"{origin}is not supported")
     if not node.outputs or not node.outputs[0]:
         raise node.fail("it has no output")
 

@@ -56,6 +56,14 @@ _TYPED_FIELDS: Mapping[str, str] = {"float32": "float_data", "int64": "int64_dat
 T = TypeVar("T", bound=Attribute)
 
 
+class NodeError(InputError):
+    """What keeps a node from being converted."""
+
+    def __init__(self, node: int, message: str) -> None:
+        super().__init__(message)
+        self.node = node
+
+
 @dataclass(frozen=True, eq=False)
 class Node:
     """One operator of the file. An empty name among `inputs` is an optional input left out."""
@@ -68,8 +76,8 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Attribute]
 
-    def fail(self, message: str) -> InputError:
-        return InputError(f"node {self.index} '{self.name}' ({self.kind}): {message}")
+    def fail(self, message: str) -> NodeError:
+        return NodeError(self.index, f"node {self.index} '{self.name}' ({self.kind}): {message}")
 
     def integer(self, name: str, default: int) -> int:
         return self._get(name, default, int)
@@ -126,7 +134,7 @@ def read_file(data: bytes, name: str) -> File:
     if graph.sparse_initializer:
         raise InputError(f"{name}: sparse initializers are not supported; store them densely")
     constants = {
-        _text(entry.name): _array(entry, f"{name}: initializer '{_printable(entry.name)}'")
+        _text(entry.name): _array(entry, f"{name}: initializer '{printable(entry.name)}'")
         for entry in graph.initializer
     }
     nodes = tuple(_node(entry, index, name) for index, entry in enumerate(graph.node))
@@ -177,14 +185,15 @@ def _text(value: str | bytes) -> str:
     return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
-def _printable(value: str | bytes) -> str:
+def printable(value: str | bytes) -> str:
+    """A name as messages have it: of bounded length, and nothing that moves a cursor."""
     text = _text(value)
     return "".join(c if c.isprintable() else "?" for c in text[:MAX_NAME])
 
 
 def _node(entry: Any, index: int, file: str) -> Node:
-    kind = _printable(entry.op_type)
-    name = _printable(entry.name or (entry.output[0] if entry.output else ""))
+    kind = printable(entry.op_type)
+    name = printable(entry.name or (entry.output[0] if entry.output else ""))
     where = f"{file}: node {index} '{name}' ({kind})"
     if len(entry.input) > MAX_EDGES or len(entry.output) > MAX_EDGES:
         raise InputError(f"{where}: more than {MAX_EDGES} inputs or outputs")
@@ -198,7 +207,7 @@ def _node(entry: Any, index: int, file: str) -> Node:
     return Node(
         index,
         kind,
-        "" if entry.domain == "ai.onnx" else _printable(entry.domain),
+        "" if entry.domain == "ai.onnx" else printable(entry.domain),
         name,
         tuple(_text(edge) for edge in entry.input),
         tuple(_text(edge) for edge in entry.output),
@@ -208,7 +217,7 @@ def _node(entry: Any, index: int, file: str) -> Node:
 
 def _attribute(attribute: Any, where: str) -> Attribute | None:
     """The value; None for types that no supported operator has, such as graphs."""
-    place = f"{where}: attribute {_printable(attribute.name)}"
+    place = f"{where}: attribute {printable(attribute.name)}"
     many = {6: attribute.floats, 7: attribute.ints}.get(attribute.type)
     if many is not None and len(many) > MAX_ATTRIBUTE_ENTRIES:
         raise InputError(f"{place} has {len(many)} entries, more than {MAX_ATTRIBUTE_ENTRIES}")
@@ -220,7 +229,7 @@ def _attribute(attribute: Any, where: str) -> Attribute | None:
     if attribute.type == 2:
         return int(attribute.i)
     if attribute.type == 3:
-        return _printable(attribute.s[:MAX_NAME].decode("utf-8", "replace"))
+        return printable(attribute.s[:MAX_NAME].decode("utf-8", "replace"))
     if attribute.type == 4:
         return _array(attribute.t, place)
     return None if many is None else tuple(many)
@@ -261,7 +270,7 @@ def _array(entry: Any, where: str) -> Array:
 
 
 def _edge(entry: Any, file: str) -> Edge:
-    where = f"{file}: input '{_printable(entry.name)}'"
+    where = f"{file}: input '{printable(entry.name)}'"
     kind = entry.type.tensor_type
     dtype = DTYPES.get(kind.elem_type, f"number {kind.elem_type}")
     dimensions = list(kind.shape.dim)

@@ -36,11 +36,9 @@ def open_device(project: Path, target: str, timeout: float = 60.0) -> StreamDevi
 
 
 @pytest.fixture(params=["host", *CORTEX])
-def target(request: pytest.FixtureRequest) -> str:
+def target(request: pytest.FixtureRequest, require_target: Callable[[str], None]) -> str:
     name: str = request.param
-    if name != "host":
-        request.getfixturevalue("require_arm_gcc")
-        request.getfixturevalue("require_qemu")
+    require_target(name)
     return name
 
 
@@ -260,11 +258,12 @@ def test_a_crash_is_reported_with_its_reason(
     ("machine", "reason"), [("host", "misaligned address"), ("cortex-m0", "hard fault")]
 )
 def test_an_unaligned_access_does_not_go_unseen(
-    machine: str, reason: str, tiny_project: TinyProject, request: pytest.FixtureRequest
+    machine: str,
+    reason: str,
+    tiny_project: TinyProject,
+    require_target: Callable[[str], None],
 ) -> None:
-    if machine != "host":
-        request.getfixturevalue("require_arm_gcc")
-        request.getfixturevalue("require_qemu")
+    require_target(machine)
     with (
         open_device(tiny_project(TINY_FAULTS=1), machine) as device,
         pytest.raises(DeviceError, match=reason),

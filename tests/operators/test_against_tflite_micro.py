@@ -45,7 +45,7 @@ from tinytrain.emulator.inference import run_in_order
 from tinytrain.operators.table import OPERATORS, require_kernels
 
 DRAWS = int(os.environ.get("DRAWS", "40"))
-"""Random models an operator: few in the loop of a developer, 200 by `make test`."""
+"""Random models an operator, here and in C: few in a developer's loop, 200 by `make test`."""
 MODELS = Path(__file__).resolve().parents[3] / "shared" / "models"
 
 

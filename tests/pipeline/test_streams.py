@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -168,11 +169,9 @@ def differences(project: Project, target: str = "host") -> list[str]:
     ["host", *(pytest.param(t, marks=pytest.mark.slow) for t in ("cortex-m0", "cortex-m4"))],
 )
 def test_inference_and_learning_on_a_stream_are_equal_bit_for_bit(
-    project: Project, target: str, request: pytest.FixtureRequest
+    project: Project, target: str, require_target: Callable[[str], None]
 ) -> None:
-    if target != "host":
-        request.getfixturevalue("require_arm_gcc")
-        request.getfixturevalue("require_qemu")
+    require_target(target)
     assert project.model.head is not None
     assert differences(project, target) == []
 

@@ -145,7 +145,7 @@ def test_a_bit_of_a_struct_is_named_even_where_no_sample_shows_it(
 def test_a_size_that_is_wrong_is_named_before_anything_runs(project: Path) -> None:
     edit(project / "model" / "small.h", "OUTPUT_BYTES 4", "OUTPUT_BYTES 4 ")
     source = project / "model" / "small.c"
-    edit(source, ".offset = 0, .bytes = 128}", ".offset = 0, .bytes = 129}")
+    edit(source, ".bytes = 128}", ".bytes = 129}")
     assert difference(project) == "input_bytes: emulator 128, device 129"
 
 

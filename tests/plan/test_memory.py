@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
+from dataclasses import replace
+from itertools import pairwise, product
 from pathlib import Path
 
 import numpy as np
@@ -131,7 +132,7 @@ def test_every_activation_has_a_place_inside_the_arena_for_its_whole_life(
 
 @given(prepared)
 @settings(deadline=None, max_examples=300)
-def test_tensors_alive_at_once_meet_only_where_an_operator_may_write_onto_its_input(
+def test_tensors_alive_at_once_meet_only_where_and_as_far_as_an_operator_lets_them(
     model: Prepared,
 ) -> None:
     _, kernels, plan = model
@@ -143,9 +144,8 @@ def test_tensors_alive_at_once_meet_only_where_an_operator_may_write_onto_its_in
                 continue
             assert early.last == late.first >= 0, (early, late)
             writer = kernels[late.first]
-            assert writer.in_place
-            assert early.tensor in writer.inputs
-            assert (early.offset, early.bytes) == (late.offset, late.bytes)
+            assert (early.tensor, late.tensor) in product(writer.inputs, writer.outputs)
+            assert early.offset - late.offset >= writer.leads[early.tensor]
 
 
 @given(prepared)
@@ -180,6 +180,17 @@ def aligned(size: int) -> int:
 
 @given(prepared)
 @settings(deadline=None)
+def test_overlap_never_makes_an_arena_larger(model: Prepared) -> None:
+    graph, kernels, plan = model
+    in_place = [
+        replace(kernel, leads={t: n for t, n in kernel.leads.items() if n == 0})
+        for kernel in kernels
+    ]
+    assert plan.arena_bytes <= plan_memory(graph, in_place).arena_bytes
+
+
+@given(prepared)
+@settings(deadline=None)
 def test_the_arena_is_no_larger_than_all_tensors_side_by_side(model: Prepared) -> None:
     _, kernels, plan = model
     sizes = {place.tensor: aligned(place.bytes) for place in plan.placements.values()}
@@ -207,9 +218,21 @@ def chain(sizes: Sequence[int], kind: str = "MAX_POOL_2D") -> Prepared:
     return prepare(build(tensors, operators, [0], [len(sizes) - 1]))
 
 
-def test_a_chain_needs_no_more_than_two_neighbours() -> None:
+def test_a_chain_of_shrinking_layers_needs_its_input_and_one_pixel() -> None:
     _, _, plan = chain([64, 32, 16, 8, 8, 8, 4])
-    assert plan.arena_bytes == plan.live_peak == 96
+    assert plan.live_peak == 96
+    assert plan.arena_bytes == 64 + ALIGNMENT
+
+
+@pytest.mark.parametrize("factor", [1, 2])
+def test_a_convolution_at_the_peak_needs_its_larger_side_and_a_pixel_of_it(factor: int) -> None:
+    image, channels = (1, 10, 10, 4), 4 * factor
+    weights = Tensor((channels, 1, 1, 4), scale=1.0, data=np.ones((channels, 1, 1, 4)))
+    tensors = [Tensor(image, scale=0.5), Tensor((*image[:3], channels), scale=8.0), weights]
+    options = {"strideH": 1, "strideW": 1}
+    operator = Operator("CONV_2D", (0, 2), (1,), "Conv2DOptions", options)
+    _, _, plan = prepare(build(tensors, [operator], [0], [1]))
+    assert plan.arena_bytes == 100 * channels + 4
 
 
 def test_reshapes_and_additions_cost_nothing() -> None:
@@ -245,10 +268,14 @@ def test_a_residual_block_adds_onto_the_branch_that_dies() -> None:
     assert plan.arena_bytes == 2 * 256
 
 
-@pytest.mark.parametrize(("file", "arena"), [("kws_ref_model.tflite", 16_000)])
-def test_the_arena_of_a_published_model(file: str, arena: int) -> None:
+PUBLISHED = {"ad01_int8.tflite": (768, 768), "kws_ref_model.tflite": (16_000, 10_048)}
+"""The most bytes alive at once, and the arena."""
+
+
+@pytest.mark.parametrize("file", PUBLISHED)
+def test_the_arena_of_a_published_model(file: str) -> None:
     if not MODELS.is_dir():
         pytest.skip("the published models are not beside the repository")
     graph = read_tflite(MODELS / file)
     plan = plan_memory(graph, require_kernels(graph))
-    assert plan.arena_bytes == plan.live_peak == arena
+    assert (plan.live_peak, plan.arena_bytes) == PUBLISHED[file]

@@ -34,6 +34,9 @@ WIDEST_DOUBT = 0.125
 PREPARED = 512
 """Operators whose constants are kept ready, so that a batch in parts prepares them once."""
 
+BLOCK = 1 << 16
+"""Sums that are rescaled at a time: they pass through the cache once, though there may be more."""
+
 RUN = 1 << 11
 """Numbers side by side from which on numpy's loops run at full speed."""
 
@@ -75,6 +78,11 @@ class Outputs:
     def write(self, first: int, acc: Floats) -> None:
         """Outputs of inferences `first` and on, from their sums (k, ..., C): integers, as the type
         can hold up to `reach`."""
+        step = max(1, BLOCK // prod(acc.shape[1:]))
+        for start in range(0, len(acc), step):
+            self._write(first + start, acc[start : start + step])
+
+    def _write(self, first: int, acc: Floats) -> None:
         target = self._values[first : first + len(acc)]
         rows = _rows(self._rescale, _run(acc.shape), acc.dtype)
         if rows.doubt > WIDEST_DOUBT:

@@ -23,7 +23,7 @@ from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.transpose_convolution import TransposeConv
 
-CHUNK_ELEMENTS = 1 << 18
+CHUNK_ELEMENTS = 1 << 19
 """Numbers that a kernel works on at a time: what a core's cache holds."""
 
 Sums = Callable[[Value, Scratch], Floats]

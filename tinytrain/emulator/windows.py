@@ -43,7 +43,8 @@ class Windows:
         rows, columns = self._extent(0, height), self._extent(1, width)
         shape = n, rows, phases, -(-columns // phases), channels
         padded = scratch.take("padded", shape, dtype)
-        padded.fill(fill)
+        if padded.size > image.size:
+            padded.fill(fill)
         top, before = self.before
         for phase in range(phases):
             first = (phase - before) % phases

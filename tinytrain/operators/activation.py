@@ -54,4 +54,5 @@ def lower_softmax(reading: Reading) -> Kernel:
         difference_min=-floor(31 * 2.0 ** (31 - INTEGER_BITS) / 2.0**shift),
     )
     kind = reading.operator.kind
-    return Kernel(reading.index, kind, parameters, (x,), (y,), in_place=True)
+    leads = reading.in_place(y, x)
+    return Kernel(reading.index, kind, parameters, (x,), (y,), leads=leads)

@@ -6,6 +6,7 @@ O,KH,KW,I for CONV_2D and 1,KH,KW,O for DEPTHWISE_CONV_2D, as in .tflite files.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -20,6 +21,7 @@ from tinytrain.operators.kernel import (
     activation_range,
     channel_multipliers,
 )
+from tinytrain.operators.overlap import Slide, window_leads
 from tinytrain.operators.wide import checked_bias, require_symmetric
 
 
@@ -123,6 +125,27 @@ def windows(reading: Reading, shape: tuple[int, ...], kernel: tuple[int, int]) -
     return found
 
 
+def slides(
+    shape: tuple[int, ...], kernel: tuple[int, int], found: Mapping[str, int]
+) -> tuple[Slide, Slide]:
+    """The ways along height and width; `found`: what `windows` gave for input `shape`."""
+    rows, columns = (
+        Slide(
+            size,
+            found[f"output_{axis}"],
+            extent,
+            found[f"stride_{axis}"],
+            found.get(f"dilation_{axis}", 1),
+            found[f"pad_{edge}"],
+        )
+        for axis, edge, size, extent in (
+            ("height", "top", shape[1], kernel[0]),
+            ("width", "left", shape[2], kernel[1]),
+        )
+    )
+    return rows, columns
+
+
 def lower_conv_2d(reading: Reading) -> Kernel:
     weights, _ = reading.weights(1, 4, channel_axis=0)
     x = reading.input_index(0)
@@ -190,4 +213,5 @@ def _lower(
         require_symmetric(reading, (input_, output))
         parameters = int16_kind(convolution, bias.wide)
     macs = slide["output_height"] * slide["output_width"] * weights.size
-    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)
+    leads = window_leads(reading, x, y, slides(shape, (weights.shape[1], weights.shape[2]), slide))
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs, leads)

@@ -15,6 +15,7 @@ from tinytrain.operators.kernel import (
     activation_range,
     channel_multipliers,
 )
+from tinytrain.operators.overlap import row_leads
 from tinytrain.operators.wide import checked_bias, require_symmetric
 
 
@@ -81,4 +82,6 @@ def lower_fully_connected(reading: Reading) -> Kernel:
     if tensor.dtype == "int16":
         require_symmetric(reading, (input_, output))
         parameters = FullyConnectedInt16(dense, bias.wide)
-    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), rows * weights.size)
+    leads = row_leads(reading, x, y, rows)
+    macs = rows * weights.size
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs, leads)

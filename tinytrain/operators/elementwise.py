@@ -193,4 +193,5 @@ def _same(a: Quantization, b: Quantization) -> bool:
 def _kernel(reading: Reading, parameters: Parameters, first: int, second: int, y: int) -> Kernel:
     """An operand of the output's size is read where it is written, so the output may lie on it."""
     kind = reading.operator.kind
-    return Kernel(reading.index, kind, parameters, (first, second), (y,), in_place=True)
+    leads = reading.in_place(y, first, second)
+    return Kernel(reading.index, kind, parameters, (first, second), (y,), leads=leads)

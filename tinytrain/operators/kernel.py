@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -51,8 +51,10 @@ class Kernel:
     outputs: tuple[int, ...]
     macs: int = 0
     """Multiply-accumulates of one inference."""
-    in_place: bool = False
-    """Whether the output may lie exactly where an input of its size lies."""
+    leads: Mapping[int, int] = field(default_factory=dict)
+    """By input that the output may overlap if nothing reads it later: the least number of bytes by
+    which the output has to start before it; with 0 they may start together. Any other input may not
+    be overlapped. What the C kernels promise for this stands in kernels.h ("Overlap")."""
     state: tuple[int, ...] = ()
     """Variables that it reads and writes: the last of the C arguments, and in the emulator operands
     after the inputs, and results after the outputs."""
@@ -202,6 +204,13 @@ class Reading:
         if data.shape != (channels,):
             raise self.fail(f"bias {self.name(index)} has shape {data.shape}, not ({channels},)")
         return data.astype(np.int32)
+
+    def in_place(self, output: int, *inputs: int) -> dict[int, int]:
+        """Leads of an operator that reads only later elements once it has written one: 0 for inputs
+        of the output's size.
+        """
+        size = self.graph.tensors[output].bytes
+        return {tensor: 0 for tensor in inputs if self.graph.tensors[tensor].bytes == size}
 
     def expect_shape(self, index: int, shape: tuple[int, ...]) -> None:
         found = self.graph.tensors[index].shape

@@ -89,7 +89,8 @@ def byte_strides(shape: tuple[int, ...], item_bytes: int) -> tuple[int, ...]:
 def copy_kernel(reading: Reading, move: Move) -> Kernel:
     """The same bytes in the same order: no work where the output can lie on the input."""
     kind = reading.operator.kind
-    return Kernel(reading.index, kind, Copy(move.tensor.bytes), (move.x,), (move.y,), in_place=True)
+    leads = reading.in_place(move.y, move.x)
+    return Kernel(reading.index, kind, Copy(move.tensor.bytes), (move.x,), (move.y,), leads=leads)
 
 
 def lower_reshape(reading: Reading) -> Kernel:

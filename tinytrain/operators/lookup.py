@@ -89,7 +89,8 @@ class _Unary:
         low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
         table = Lookup(self.elements, np.clip(values, low, high).astype(dtype))
         kind = self.reading.operator.kind
-        return Kernel(self.reading.index, kind, table, (self.x,), (self.y,), in_place=True)
+        leads = self.reading.in_place(self.y, self.x)
+        return Kernel(self.reading.index, kind, table, (self.x,), (self.y,), leads=leads)
 
 
 def _unary(reading: Reading, dtypes: Sequence[str] = ("int8",)) -> _Unary:

@@ -47,4 +47,5 @@ def lower_prelu(reading: Reading) -> Kernel:
         negative_multiplier=negative_multiplier,
         negative_shift=negative_shift,
     )
-    return Kernel(reading.index, "PRELU", parameters, (x, a), (y,), in_place=True)
+    leads = reading.in_place(y, x, a)
+    return Kernel(reading.index, "PRELU", parameters, (x, a), (y,), leads=leads)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from tinytrain.operators.convolution import MAX_STRIDE, windows
+from tinytrain.operators.convolution import MAX_STRIDE, slides, windows
 from tinytrain.operators.kernel import (
     MAX_ADDENDS,
     Kernel,
@@ -13,6 +13,7 @@ from tinytrain.operators.kernel import (
     Reading,
     activation_range,
 )
+from tinytrain.operators.overlap import window_leads
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,4 +74,5 @@ def _lower(reading: Reading, kind: type[Pooling]) -> Kernel:
         activation_min=low,
         activation_max=high,
     )
-    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,))
+    leads = window_leads(reading, x, y, slides(shape, (height, width), slide))
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), leads=leads)

@@ -132,5 +132,5 @@ def _rescaling(reading: Reading, kind: type[Rescaling]) -> Kernel:
         multiplier=multiplier,
         shift=shift,
     )
-    # Only a tensor of the output's size is written onto: int16 on int16.
-    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), in_place=True)
+    leads = reading.in_place(y, x)
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), leads=leads)

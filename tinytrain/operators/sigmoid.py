@@ -58,7 +58,8 @@ def _lower(reading: Reading, kind: type[Sigmoid], whole_shifts: tuple[int, ...])
     multiplier, shift = _rescale(reading, np.float32(input_.scale[0]), whole_shifts)
     parameters = kind(tensor.elements, multiplier, shift)
     kernel = reading.operator.kind
-    return Kernel(reading.index, kernel, parameters, (x,), (y,), in_place=True)
+    leads = reading.in_place(y, x)
+    return Kernel(reading.index, kernel, parameters, (x,), (y,), leads=leads)
 
 
 TOLERANCE = 1e-3

@@ -10,6 +10,7 @@ from typing import ClassVar
 from tinytrain.operators.convolution import MAX_STRIDE, Convolution, window
 from tinytrain.operators.kernel import Kernel, Reading, activation_range, channel_multipliers
 from tinytrain.operators.layout import integers
+from tinytrain.operators.overlap import Slide, window_leads
 
 
 class TransposeConv(Convolution):
@@ -62,7 +63,14 @@ def lower_transpose_conv(reading: Reading) -> Kernel:
         shift=shift,
     )
     macs = shape[1] * shape[2] * weights.size
-    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs)
+    leads = window_leads(reading, x, y, _slides(parameters))
+    return Kernel(reading.index, reading.operator.kind, parameters, (x,), (y,), macs, leads)
+
+
+def _slides(p: TransposeConv) -> tuple[Slide, Slide]:
+    rows = (p.input_height, p.output_height, p.kernel_height, p.stride_height, 1, p.pad_top)
+    columns = (p.input_width, p.output_width, p.kernel_width, p.stride_width, 1, p.pad_left)
+    return Slide(*rows, transposed=True), Slide(*columns, transposed=True)
 
 
 def _windows(

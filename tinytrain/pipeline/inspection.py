@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tinytrain.converters.refusal import FileEdge, RefusedError
 from tinytrain.errors import InputError
-from tinytrain.graph import Graph, Tensor
+from tinytrain.graph import Graph, Operator, Tensor
 from tinytrain.operators.table import lower_graph, refusals
 from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.source import find_source
@@ -20,15 +21,24 @@ from tinytrain.report.picture import draw_memory
 class OperatorRow:
     index: int
     name: str
+    inputs: tuple[str, ...]
+    """What it reads, constants left out."""
     output: str
-    shape: tuple[int, ...]
-    macs: int
-    weights: int
+    shape: tuple[int, ...] | None
+    """None where it is not known, as the figures below."""
+    macs: int | None
+    weights: int | None
     """Bytes of its weights and biases."""
-    ram: int
+    ram: int | None
     """Bytes of activations alive while it runs."""
     problem: str | None
     """Why it cannot be converted."""
+    judged: bool = True
+    """Whether it was looked at: not where it reads what another operator could not give."""
+
+    @property
+    def supported(self) -> bool | None:
+        return self.problem is None if self.judged else None
 
 
 @dataclass(frozen=True)
@@ -49,8 +59,8 @@ class Inspection:
     name: str
     arena: int | None
     """None where an operator cannot be converted."""
-    macs: int
-    weights: int
+    macs: int | None
+    weights: int | None
     inputs: tuple[Mapping[str, object], ...]
     outputs: tuple[Mapping[str, object], ...]
     operators: tuple[OperatorRow, ...]
@@ -58,6 +68,8 @@ class Inspection:
     """By offset, then by time; empty where an operator cannot be converted."""
     refusals: tuple[str, ...]
     """Why it cannot be converted; empty where it can."""
+    of_file: bool = False
+    """Whether the rows are the file's nodes, as they could not be made into operators."""
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain inspect --json` prints."""
@@ -65,12 +77,13 @@ class Inspection:
             {
                 "index": row.index,
                 "name": row.name,
+                "inputs": list(row.inputs),
                 "output": row.output,
-                "shape": list(row.shape),
+                "shape": None if row.shape is None else list(row.shape),
                 "macs": row.macs,
                 "weights": row.weights,
                 "ram": row.ram,
-                "supported": row.problem is None,
+                "supported": row.supported,
                 "problem": row.problem,
             }
             for row in self.operators
@@ -89,7 +102,45 @@ class Inspection:
 
 def inspect(path: Path) -> Inspection:
     """Looks at a model file, or at the project in a directory."""
-    graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
+    try:
+        graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
+    except RefusedError as refused:
+        return _of_file(refused)
+    return _of_graph(graph)
+
+
+def _of_file(refused: RefusedError) -> Inspection:
+    """The nodes of a file that cannot be made into operators."""
+    rows = tuple(
+        OperatorRow(
+            index=node.index,
+            name=node.kind,
+            inputs=node.inputs,
+            output=node.output,
+            shape=node.shape,
+            macs=None,
+            weights=None,
+            ram=None,
+            problem=node.problem,
+            judged=node.judged,
+        )
+        for node in refused.nodes
+    )
+    return Inspection(
+        name=refused.file,
+        arena=None,
+        macs=None,
+        weights=None,
+        inputs=tuple(_edge_entry(edge) for edge in refused.inputs),
+        outputs=tuple(_edge_entry(edge) for edge in refused.outputs),
+        operators=rows,
+        memory=(),
+        refusals=refused.problems,
+        of_file=True,
+    )
+
+
+def _of_graph(graph: Graph) -> Inspection:
     lowering = lower_graph(graph)
     kernels = [kernel for kernel in lowering.kernels if kernel is not None]
     plan = None if lowering.problems else plan_memory(graph, kernels)
@@ -98,6 +149,7 @@ def inspect(path: Path) -> Inspection:
         OperatorRow(
             index=index,
             name=operator.kind,
+            inputs=_read_by(graph, operator),
             output=graph.tensors[operator.outputs[0]].name,
             shape=graph.tensors[operator.outputs[0]].shape,
             macs=kernel.macs if kernel is not None else 0,
@@ -112,8 +164,8 @@ def inspect(path: Path) -> Inspection:
     return Inspection(
         graph.name,
         plan.arena_bytes if plan else None,
-        sum(row.macs for row in rows),
-        sum(row.weights for row in rows),
+        sum(row.macs or 0 for row in rows),
+        sum(row.weights or 0 for row in rows),
         tuple(_entry(graph.tensors[index]) for index in graph.inputs),
         tuple(_entry(graph.tensors[index]) for index in graph.outputs),
         rows,
@@ -138,6 +190,11 @@ def _stretches(graph: Graph, plan: MemoryPlan) -> tuple[Stretch, ...]:
     return tuple(sorted(found, key=lambda stretch: (stretch.offset, stretch.first)))
 
 
+def _read_by(graph: Graph, operator: Operator) -> tuple[str, ...]:
+    read = (graph.tensors[index] for index in operator.inputs if index != -1)
+    return tuple(tensor.name for tensor in read if tensor.data is None)
+
+
 def _alive(graph: Graph) -> list[int]:
     """Bytes of activations alive while each operator runs, inputs and outputs included."""
     last: dict[int, int] = {}
@@ -152,6 +209,12 @@ def _alive(graph: Graph) -> list[int]:
         rows.append(sum(graph.tensors[tensor].bytes for tensor in live))
         live = {tensor for tensor in live if last.get(tensor, -1) > index}
     return rows
+
+
+def _edge_entry(edge: FileEdge) -> dict[str, object]:
+    shape = None if edge.shape is None else list(edge.shape)
+    quantization = {"scale": None, "zero_point": None}
+    return {"name": edge.name, "shape": shape, "dtype": edge.dtype, **quantization}
 
 
 def _entry(tensor: Tensor) -> dict[str, object]:

@@ -1,11 +1,13 @@
 """Where every activation lies in the arena, so that the arena is as small as possible.
 
 A tensor lives from the operator that writes it to the last that reads it. Tensors that live at the
-same time may not overlap. An operator that allows it writes onto an input that dies there: both
-are then one block. Blocks are packed first-fit in several orders, and the best packing is taken.
+same time may not overlap, but an operator's output and an input that dies there may, by the
+operator's `leads`. Where an operator can write onto an input of its size, both are one block.
+Blocks are packed first-fit in several orders, with and without overlap, and the best packing is
+taken.
 
-A variable lives for ever and is never one block with another tensor: an operator that writes onto
-what was read from it would change it.
+A variable lives for ever and never overlaps another tensor: an operator that writes onto what was
+read from it would change it.
 """
 
 from __future__ import annotations
@@ -38,11 +40,11 @@ class MemoryPlan:
     placements: Mapping[int, Placement]
     """By tensor."""
     live_peak: int
-    """The most bytes of tensors alive at once: the least that any packing without writing in place
-    can reach."""
+    """The most bytes of tensors alive at once: the least that any packing without overlap can
+    reach."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Block:
     """Tensors that share one stretch."""
 
@@ -52,11 +54,21 @@ class _Block:
     last: int
 
 
+_Leads = Mapping[tuple[_Block, _Block], int]
+"""By (lower, upper): how far apart the two have to start for the lower one to end in the upper."""
+
+_Packing = Mapping[_Block, int]
+"""Offsets."""
+
+
 def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
     lives = _lifetimes(graph, kernels)
     blocks = _merge_in_place(graph, kernels, lives)
-    packings = (_pack(sorted(blocks, key=order)) for order in _ORDERS)
-    offsets = min(packings, key=lambda packing: _end(blocks, packing))
+    leads = _leads(kernels, blocks)
+    orders = [sorted(blocks, key=order) for order in _ORDERS]
+    packings = [_pack(order, {}) for order in orders]
+    packings += [_improve(order, leads) for order in orders if leads]
+    offsets = min(packings, key=_end)
     placements = {
         tensor: Placement(tensor, offsets[block], graph.tensors[tensor].bytes, *lives[tensor])
         for block in blocks
@@ -66,7 +78,7 @@ def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
         sum(_aligned(graph.tensors[t].bytes) for t, (a, b) in lives.items() if a <= step <= b)
         for step in range(len(kernels))
     )
-    return MemoryPlan(_end(blocks, offsets), placements, peak)
+    return MemoryPlan(_end(offsets), placements, peak)
 
 
 _ORDERS: tuple[Callable[[_Block], tuple[int, ...]], ...] = (
@@ -75,7 +87,12 @@ _ORDERS: tuple[Callable[[_Block], tuple[int, ...]], ...] = (
     lambda block: (-block.bytes * (block.last - block.first + 1),),
     lambda block: (block.first, -block.bytes),
     lambda block: (-block.last, -block.bytes),
+    lambda block: (-block.first, -block.bytes),
 )
+
+_ROUNDS = 10
+_WORK = 1 << 20
+"""Pairs of blocks looked at in all rounds: graphs of more than 300 operators get fewer rounds."""
 
 
 def _aligned(size: int) -> int:
@@ -110,34 +127,68 @@ def _merge_in_place(
     }
     for step, kernel in enumerate(kernels):
         output = kernel.outputs[0]
-        mergeable = kernel.in_place and not graph.tensors[output].is_variable
-        for tensor in _activations(graph, kernel) if mergeable else ():
+        for tensor in _activations(graph, kernel):
             under, over = block_of[tensor], block_of[output]
             same_size = graph.tensors[tensor].bytes == graph.tensors[output].bytes
-            if lives[tensor][1] == step == under.last and same_size:
+            in_place = same_size and kernel.leads.get(tensor) == 0
+            if in_place and lives[tensor][1] == under.last == over.first == step:
                 merged = _Block(under.tensors + over.tensors, over.bytes, under.first, over.last)
                 block_of.update(dict.fromkeys(merged.tensors, merged))
                 break
     return list(dict.fromkeys(block_of.values()))
 
 
-def _pack(blocks: Sequence[_Block]) -> dict[_Block, int]:
+def _leads(kernels: Sequence[Kernel], blocks: Sequence[_Block]) -> _Leads:
+    """Of outputs over inputs that die when they are written."""
+    block_of = {tensor: block for block in blocks for tensor in block.tensors}
+    found: dict[tuple[_Block, _Block], int] = {}
+    for step, kernel in enumerate(kernels):
+        output = block_of[kernel.outputs[0]]
+        for tensor, lead in kernel.leads.items():
+            under = block_of.get(tensor)
+            if under is not None and under.last == step == output.first:
+                found[output, under] = min(_aligned(lead), output.bytes)
+    return found
+
+
+def _improve(blocks: Sequence[_Block], leads: _Leads) -> _Packing:
+    """The best of a few packings: each starts with the block that ended last in the one before."""
+    order = list(blocks)
+    best = offsets = _pack(order, leads)
+    for _ in range(min(_ROUNDS, _WORK // len(order) ** 2)):
+        highest = _highest(offsets)
+        order = [highest, *(block for block in order if block is not highest)]
+        offsets = _pack(order, leads)
+        best = min(best, offsets, key=_end)
+    return best
+
+
+def _pack(blocks: Sequence[_Block], leads: _Leads) -> _Packing:
     """Each block in turn at the lowest offset that is free for its whole life."""
     offsets: dict[_Block, int] = {}
     for block in blocks:
+        # Between the offsets of a pair, the block would be neither below nor above the other.
         taken = sorted(
-            (offset, offset + other.bytes)
+            (
+                offset - leads.get((block, other), block.bytes),
+                offset + leads.get((other, block), other.bytes),
+            )
             for other, offset in offsets.items()
             if other.first <= block.last and block.first <= other.last
         )
         place = 0
-        for start, end in taken:
-            if place + block.bytes <= start:
+        for below, above in taken:
+            if place <= below:
                 break
-            place = max(place, end)
+            place = max(place, above)
         offsets[block] = place
     return offsets
 
 
-def _end(blocks: Sequence[_Block], offsets: Mapping[_Block, int]) -> int:
-    return max(offsets[block] + block.bytes for block in blocks)
+def _highest(offsets: _Packing) -> _Block:
+    return max(offsets, key=lambda block: offsets[block] + block.bytes)
+
+
+def _end(offsets: _Packing) -> int:
+    highest = _highest(offsets)
+    return offsets[highest] + highest.bytes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,13 +54,16 @@ LABELLED = 0.04
 
 
 def draw_memory(inspection: Inspection, path: Path) -> None:
-    """The arena over time: a box for each activation, from its writer to its last reader."""
+    """The arena over time: a box for each activation, from its writer to its last reader.
+
+    Where an output overlaps its input, the border between them runs along the diagonal.
+    """
     figure_type = _figure()
     steps = len(inspection.operators)
     figure = figure_type(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for index, stretch in enumerate(inspection.memory):
-        _draw_stretch(axes, stretch, f"C{index % 10}", steps)
+        _draw_stretch(axes, outline(stretch, inspection.memory, steps), f"C{index % 10}")
         if stretch.bytes >= LABELLED * (inspection.arena or 0):
             _label_stretch(axes, stretch, steps)
     axes.set_xlim(-1, steps + 1)
@@ -72,14 +76,30 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def _draw_stretch(axes: Axes, stretch: Stretch, color: str, steps: int) -> None:
-    from matplotlib.patches import Rectangle
+def _draw_stretch(axes: Axes, outline: list[tuple[float, float]], color: str) -> None:
+    from matplotlib.patches import Polygon
 
-    width = min(stretch.last, steps) - stretch.first + 1
-    corner = (stretch.first, stretch.offset)
-    axes.add_patch(
-        Rectangle(corner, width, stretch.bytes, facecolor=color, edgecolor="black", alpha=0.6)
-    )
+    axes.add_patch(Polygon(outline, facecolor=color, edgecolor="black", alpha=0.6))
+
+
+def outline(stretch: Stretch, memory: Sequence[Stretch], steps: int) -> list[tuple[float, float]]:
+    """A box; where an operator writes over its input, the border between the two rises."""
+    bottom, top = stretch.offset, stretch.offset + stretch.bytes
+    end = min(stretch.last, steps) + 1
+    under = [s.offset for s in memory if s.last == stretch.first and _meet(s, stretch)]
+    over = [s.offset + s.bytes for s in memory if s.first == stretch.last and _meet(s, stretch)]
+    return [
+        (stretch.first, bottom),
+        (end - 1, bottom),
+        (end, min(max([bottom, *over]), top)),
+        (end, top),
+        (stretch.first + 1, top),
+        (stretch.first, max(min([top, *under]), bottom)),
+    ]
+
+
+def _meet(a: Stretch, b: Stretch) -> bool:
+    return a is not b and a.offset < b.offset + b.bytes and b.offset < a.offset + a.bytes
 
 
 def _label_stretch(axes: Axes, stretch: Stretch, steps: int) -> None:

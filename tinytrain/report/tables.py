@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tinytrain.pipeline.bench import Bench
-    from tinytrain.pipeline.inspection import Inspection
+    from tinytrain.pipeline.inspection import Inspection, OperatorRow
     from tinytrain.pipeline.layers import LayerRow
     from tinytrain.pipeline.verify import Verification
 
@@ -42,27 +42,54 @@ def _cell(value: object) -> str:
 
 
 def inspection_text(inspection: Inspection) -> str:
+    refusals = [f"cannot be converted: {refusal}" for refusal in inspection.refusals]
+    if inspection.of_file:
+        return "\n".join([inspection.name, _nodes_table(inspection), NOT_JUDGED, *refusals])
+    arena = "-" if inspection.arena is None else f"{inspection.arena:,} bytes"
+    figures = f"arena {arena}; {inspection.macs:,} MACs; {inspection.weights:,} bytes of weights"
+    return "\n".join([inspection.name, _operators_table(inspection), figures, *refusals])
+
+
+SUPPORTED = {True: "yes", False: "no", None: "?"}
+"""Of an operator; None where it could not be looked at."""
+
+NOT_JUDGED = "?: reads what a node before it does not give"
+
+
+def _nodes_table(inspection: Inspection) -> str:
     rows = [
         (
             row.index,
             row.name,
-            "x".join(map(str, row.shape)),
+            shortened(", ".join(row.inputs)),
+            shortened(row.output),
+            _shape(row),
+            SUPPORTED[row.supported],
+        )
+        for row in inspection.operators
+    ]
+    return table(("#", "node", "reads", "writes", "shape", "supported"), rows)
+
+
+def _operators_table(inspection: Inspection) -> str:
+    rows = [
+        (
+            row.index,
+            row.name,
+            _shape(row),
             row.macs,
             row.weights,
             row.ram,
-            "yes" if row.problem is None else "no",
+            SUPPORTED[row.supported],
         )
         for row in inspection.operators
     ]
     header = ("#", "operator", "output", "MACs", "weights B", "RAM B", "supported")
-    arena = "-" if inspection.arena is None else f"{inspection.arena:,} bytes"
-    lines = [
-        inspection.name,
-        table(header, rows),
-        f"arena {arena}; {inspection.macs:,} MACs; {inspection.weights:,} bytes of weights",
-        *(f"cannot be converted: {refusal}" for refusal in inspection.refusals),
-    ]
-    return "\n".join(lines)
+    return table(header, rows)
+
+
+def _shape(row: OperatorRow) -> str:
+    return "?" if row.shape is None else "x".join(map(str, row.shape))
 
 
 def memory_text(inspection: Inspection) -> str:
@@ -78,7 +105,14 @@ def memory_text(inspection: Inspection) -> str:
         )
         for s in inspection.memory
     ]
-    return table(("offset", "bytes", "from", "until", "tensor"), rows)
+    text = table(("offset", "bytes", "from", "until", "tensor"), rows)
+    return f"{text}\n{SHARED}"
+
+
+SHARED = (
+    "where tensors overlap, one is read until the operator that another is from: it writes behind "
+    "what it has read"
+)
 
 
 def bench_text(bench: Bench) -> str:

@@ -4,9 +4,22 @@
  *
  * All activations are int8 (positions: int32), NHWC, batch 1; kernels whose name ends in _int16
  * take int16. Zero points lie in the activations' range, multipliers in [2^30, 2^31) or 0, shifts
- * in
- * [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference kernels, in DESIGN.md under
+ * in [-31, 30]. Rules and rounding: TensorFlow Lite Micro's reference kernels, in DESIGN.md under
  * "Arithmetic".
+ *
+ * Overlap. The arena is laid out so that an output may start with an input, or before it and end in
+ * it, where nothing reads that input later. Every version of a kernel has to keep to the order that
+ * the layout counts on, unless it reads all that it needs before it writes:
+ *
+ * - Convolutions, pools and tt_fully_connected write output pixels (there: rows) one after the
+ *   other, row by row from the first. Until all channels of a pixel are written, in any order, its
+ *   whole window may be read, but nothing before the first byte of this and all later windows. The
+ *   distance from the output's start to the input's is computed for just this order, in
+ *   tinytrain/operators/overlap.py.
+ * - Kernels of which it is said below that the output may be an input write elements in order. Once
+ *   an element is written, they read only later ones.
+ *
+ * In all other kernels output and inputs do not overlap.
  */
 #ifndef TINYTRAIN_KERNELS_H
 #define TINYTRAIN_KERNELS_H
