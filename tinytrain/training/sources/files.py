@@ -1,0 +1,43 @@
+"""Finding the files of a task."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from tinytrain.errors import InputError
+from tinytrain.training.task_file import SHIPPED_DATA
+from tinytrain.training.tasks import Task
+
+DATA_VARIABLE = "TINYTRAIN_DATA"
+
+
+def locate(task: Task, data_folder: Path | None = None) -> Path:
+    """The file or folder that `data.path` means.
+
+    It is looked for in `data_folder`, beside the task file, in the folder that the environment
+    variable TINYTRAIN_DATA names, in ".", "data" and "../shared/data", and among the shipped data.
+    """
+    named = os.environ.get(DATA_VARIABLE)
+    folders = [
+        *([data_folder] if data_folder else []),
+        *([Path(task.folder)] if task.folder else []),
+        *([Path(named)] if named else []),
+        Path(),
+        Path("data"),
+        Path("../shared/data"),
+        SHIPPED_DATA,
+    ]
+    path = Path(task.data.path).expanduser()
+    if path.is_absolute():
+        folders = [path.parent]
+    for folder in folders:
+        place = folder / (path.name if path.is_absolute() else path)
+        if place.exists():
+            return place
+    looked = ", ".join(dict.fromkeys(str(folder) for folder in folders))
+    origin = f"; to get it: {task.data.origin}" if task.data.origin else ""
+    raise InputError(
+        f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}; name its "
+        f"folder with {DATA_VARIABLE}{origin}"
+    )
