@@ -1,0 +1,54 @@
+"""TensorFlow and Keras: imported late, quietly, and so that the same seed gives the same bits."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from tinytrain.errors import InputError
+
+Model = Any
+"""A `keras.Model`; Keras is imported late, so its types are not at hand here."""
+
+Library = Any
+"""The module tensorflow or keras."""
+
+Tensor = Any
+"""A `tensorflow.Tensor` or `keras.KerasTensor`."""
+
+_THREADS = 2
+
+
+def load_tensorflow() -> Library:
+    """Import TensorFlow, quietly, with the same kernels and threads on every x86 machine.
+
+    Sums are split over threads, so their number is fixed: it would change the last bits.
+    Raises InputError where it is not installed.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    try:
+        import tensorflow
+    except ImportError as error:
+        raise InputError(
+            "this needs TensorFlow, which is not installed: pip install 'tinytrain[train]'"
+        ) from error
+    tensorflow.config.threading.set_intra_op_parallelism_threads(_THREADS)
+    tensorflow.config.threading.set_inter_op_parallelism_threads(1)
+    return tensorflow
+
+
+def load_keras() -> Library:
+    """Import Keras on TensorFlow."""
+    load_tensorflow()
+    import keras
+
+    return keras
+
+
+def make_deterministic(seed: int) -> None:
+    """Seed Python, numpy and TensorFlow, and forbid operators that depend on thread timing."""
+    load_keras().utils.set_random_seed(seed)
+    load_tensorflow().config.experimental.enable_op_determinism()
