@@ -16,7 +16,7 @@ from tinytrain.training.ahead import ahead
 from tinytrain.training.anomaly import area_under_curve, squared_errors
 from tinytrain.training.augment import Sampler, mix, sampler
 from tinytrain.training.checkpoint import Checkpoint, load, save
-from tinytrain.training.data import DataSet, IndexArray, Split, split_people
+from tinytrain.training.data import DataSet, IndexArray, Split, split
 from tinytrain.training.evaluate import group_accuracies
 from tinytrain.training.learner import Learner, Optimization, State, make_learner
 from tinytrain.training.libraries import make_deterministic
@@ -96,7 +96,7 @@ def train(
 
 def split_of(task: Task, dataset: DataSet, seed: int) -> Split:
     """The people of `seed`, as the task shares them out."""
-    return split_people(dataset, seed, task.split.unseen_groups, task.split.validation_groups)
+    return split(dataset, task.split, seed)
 
 
 def fit(
