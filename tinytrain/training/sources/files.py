@@ -41,3 +41,11 @@ def locate(task: Task, data_folder: Path | None = None) -> Path:
         f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}; name its "
         f"folder with {DATA_VARIABLE}{origin}"
     )
+
+
+def locate_beside(folder: Path, name: str) -> Path:
+    """A file named from within a folder, or from the folder that it lies in."""
+    for place in (folder / name, folder.parent / name):
+        if place.is_file():
+            return place
+    raise InputError(f"data.manifest {name!r} not found; looked in: {folder}, {folder.parent}")
