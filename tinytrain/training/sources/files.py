@@ -37,9 +37,10 @@ def locate(task: Task, data_folder: Path | None = None) -> Path:
             return place
     looked = ", ".join(dict.fromkeys(str(folder) for folder in folders))
     origin = f"; to get it: {task.data.origin}" if task.data.origin else ""
+    elsewhere = "" if path.is_absolute() else f"; name its folder with {DATA_VARIABLE}"
     raise InputError(
-        f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}; name its "
-        f"folder with {DATA_VARIABLE}{origin}"
+        f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}"
+        f"{elsewhere}{origin}"
     )
 
 
