@@ -92,9 +92,14 @@ def split(dataset: DataSet, rules: tasks.Split, seed: int) -> Split:
     train = np.setdiff1d(rest, validation)
     for name, part in (("train on", train), ("validate on", validation), ("test on", unseen)):
         if not len(part):
+            together = (
+                "; windows that overlap stay together: record each class several times, or cut "
+                "windows that do not overlap"
+            )
             raise InputError(
                 f"data set {dataset.name!r} has {len(everything)} samples of "
                 f"{len(dataset.group_names)} people; [split] leaves nothing to {name}"
+                + (together if dataset.gap else "")
             )
     people = np.unique(dataset.group[unseen]).tolist()
     return Split(train, validation, unseen, tuple(people))

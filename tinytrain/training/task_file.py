@@ -22,6 +22,7 @@ else:
     import tomli as tomllib
 
 FILE_NAME = "task.toml"
+"""Of a task in a folder."""
 _HERE = Path(__file__).parent
 _BUILT_IN = _HERE / "built_in"
 SHIPPED_DATA = _HERE / "data"

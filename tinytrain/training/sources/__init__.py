@@ -7,11 +7,18 @@ from pathlib import Path
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress, silent
 from tinytrain.training.data import DataSet
-from tinytrain.training.sources import npz
+from tinytrain.training.sources import csv, digits, idx, images, npz, wav
 from tinytrain.training.sources.files import locate
 from tinytrain.training.tasks import Task
 
-_READERS = {"npz": npz.read}
+_READERS = {
+    "npz": npz.read,
+    "csv": csv.read,
+    "images": images.read,
+    "wav": wav.read,
+    "idx": idx.read,
+    "scikit-learn-digits": digits.read,
+}
 
 
 def load(task: Task, data_folder: Path | None = None, progress: Progress = silent) -> DataSet:

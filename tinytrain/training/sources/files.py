@@ -37,7 +37,16 @@ def locate(task: Task, data_folder: Path | None = None) -> Path:
             return place
     looked = ", ".join(dict.fromkeys(str(folder) for folder in folders))
     origin = f"; to get it: {task.data.origin}" if task.data.origin else ""
+    elsewhere = "" if path.is_absolute() else f"; name its folder with {DATA_VARIABLE}"
     raise InputError(
-        f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}; name its "
-        f"folder with {DATA_VARIABLE}{origin}"
+        f"task {task.name!r}: data.path {str(path)!r} not found; looked in: {looked}"
+        f"{elsewhere}{origin}"
     )
+
+
+def locate_beside(folder: Path, name: str) -> Path:
+    """A file named from within a folder, or from the folder that it lies in."""
+    for place in (folder / name, folder.parent / name):
+        if place.is_file():
+            return place
+    raise InputError(f"data.manifest {name!r} not found; looked in: {folder}, {folder.parent}")

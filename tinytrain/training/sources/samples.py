@@ -1,14 +1,18 @@
-"""Classes and people of what a source read, by number."""
+"""Classes and people of what a source read; folders of files."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from tinytrain.errors import InputError
-from tinytrain.training.data import IndexArray
+from tinytrain.training.data import DataSet, IndexArray
+from tinytrain.training.scaling import Scaled
+from tinytrain.training.tasks import Task
 
 EVERYONE = "everyone"
 """The one group of data without groups."""
@@ -48,3 +52,75 @@ def groups(names: Sequence[str]) -> tuple[IndexArray, tuple[str, ...]]:
 def standing_alone(group: IndexArray, y: IndexArray) -> IndexArray:
     """The recording numbers of samples that overlap nothing: one for each class of each person."""
     return group * (int(y.max(initial=0)) + 1) + y
+
+
+@dataclass(frozen=True)
+class Files:
+    """What stands in a folder: files, with the class and the person of each."""
+
+    paths: tuple[Path, ...]
+    labels: tuple[str, ...]
+    people: tuple[str, ...]
+    places: tuple[str, ...]
+    """Where each file was named: itself, or a manifest and its line."""
+
+
+def in_folders(task: Task, folder: Path, suffixes: tuple[str, ...]) -> Files:
+    """FOLDER/CLASS/file, or FOLDER/CLASS/PERSON/file with data.group = 'folder'."""
+    if not folder.is_dir():
+        raise InputError(f"{folder}: not a folder; {task.data.source!r} needs a folder a class")
+    by_person = task.data.group == "folder"
+    wanted = "CLASS/PERSON/file" if by_person else "CLASS/file"
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in suffixes)
+    inside = [path.relative_to(folder).parts for path in found]
+    for path, parts in zip(found, inside, strict=True):
+        if len(parts) != 2 + by_person:
+            raise InputError(
+                f"{path}: lies {len(parts) - 1} folders deep in {folder}; the task wants {wanted}"
+                + ("" if by_person else "; or set data.group = 'folder' for CLASS/PERSON/file")
+            )
+    if not found:
+        raise InputError(f"{folder}: no {', '.join(suffixes)} in it; the task wants {wanted}")
+    return Files(
+        tuple(found),
+        tuple(parts[0] for parts in inside),
+        tuple(parts[1] if by_person else EVERYONE for parts in inside),
+        tuple(map(str, found)),
+    )
+
+
+def keep_wanted(task: Task, files: Files, where: Path) -> tuple[Files, tuple[str, ...]]:
+    """The files of the classes that the task wants, and a note on the others."""
+    stays, _, _ = classes(files.labels, task.data.labels, (), str(where))
+    if len(stays) == len(files.paths):
+        return files, ()
+    left_out = len(files.paths) - len(stays)
+    note = f"{where}: {left_out} of {len(files.paths)} files are of classes not in data.labels"
+    kept = Files(
+        tuple(files.paths[i] for i in stays),
+        tuple(files.labels[i] for i in stays),
+        tuple(files.people[i] for i in stays),
+        tuple(files.places[i] for i in stays),
+    )
+    return kept, (note,)
+
+
+def of_files(task: Task, files: Files, scaled: Scaled, notes: tuple[str, ...]) -> DataSet:
+    """The data set of one sample a file."""
+    _, y, label_names = classes(files.labels, task.data.labels, (), task.data.path)
+    group, group_names = groups(files.people)
+    return DataSet(
+        name=task.name,
+        x=scaled.x,
+        y=y,
+        group=group,
+        recording=standing_alone(group, y),
+        overlap=False,
+        label_names=label_names,
+        group_names=group_names,
+        scale=scaled.scale,
+        zero=scaled.zero,
+        given_test=np.zeros(0, np.int64),
+        origins=tuple(map(str, files.paths)),
+        notes=notes,
+    )
