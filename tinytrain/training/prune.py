@@ -15,6 +15,7 @@ import numpy as np
 
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
+from tinytrain.training.anomaly import anomaly_scores, area_under_curve
 from tinytrain.training.channels import Channels, channels_of, rebuild
 from tinytrain.training.data import DataSet, IndexArray
 from tinytrain.training.evaluate import accuracy_by_group
@@ -42,9 +43,10 @@ class Round:
     macs: int
     weight_bytes: int
     accuracy: Mapping[str, float]
-    """Of each group of training and validation, after fine-tuning."""
+    """Of each group of training and validation and of everyone, after fine-tuning; an
+    autoencoder's is the area under the curve of telling other classes from the first."""
     worst_group: str
-    """The one that lost most, of those with enough samples; empty for an autoencoder."""
+    """The one that lost most, of those with enough samples."""
     worst_loss: float
     """What it lost against the unpruned network, 0 to 1."""
     kept: bool
@@ -153,6 +155,8 @@ class _Pruning:
         self.keep_inputs_of = ("head",) if keep else ()
         split = split_of(task, dataset, seed)
         self.train = split.train
+        if not is_classifier(model):
+            self.train = split.train[dataset.y[split.train] == 0]
         self.watched = np.sort(np.concatenate([split.train, split.validation]))
         self.samples = watched_groups(dataset, self.watched, task.pruning)
         self.floors = [max(1, int(w * KEPT_SHARE)) for w in self._channels(model).widths]
@@ -205,13 +209,15 @@ class _Pruning:
                     f"task {self.task.name!r}: pruning finds no channel to take out; start from a "
                     "wider network, or set pruning.share to 0"
                 )
-            self.notes.append(f"{stage}: every layer is down to a tenth of its channels")
             return None
         smaller = rebuild(self.model, channels, kept)
+        if self._cost(smaller) > target:
+            self.notes.append(f"{stage}: every layer that may be pruned is down to a tenth")
         epochs, count = pruning.epochs, pruning.rounds
         schedule = Schedule(
             stage, epochs * number // count - epochs * (number - 1) // count, _FINE_TUNE_RATE
         )
+        taught = pruning.distillation > 0 and is_classifier(smaller)
         history = fit(
             smaller,
             self.task,
@@ -219,8 +225,8 @@ class _Pruning:
             self.seed,
             schedule=schedule,
             progress=self.progress,
-            teacher=self.teacher if pruning.distillation else None,
-            distillation=pruning.distillation,
+            teacher=self.teacher if taught else None,
+            distillation=pruning.distillation if taught else 0.0,
         )
         return Attempt(smaller, history, self._cost(smaller))
 
@@ -228,9 +234,9 @@ class _Pruning:
         """The guard: record the attempt; whether every group can live with it."""
         after = self._measure(attempt.model)
         limit = self.task.pruning.max_group_loss
-        losers = lost_too_much(self.before, after, self.samples, limit) if after else []
-        losses = {name: self.before[name] - after[name] for name in self.samples if after}
-        worst = max(losses, key=lambda name: losses[name], default="")
+        losers = lost_too_much(self.before, after, self.samples, limit)
+        losses = {name: self.before[name] - after[name] for name in self.samples}
+        worst = max(losses, key=lambda name: losses[name])
         said = "every group within its limit"
         if losers:
             said = f"{', '.join(losers)} lost more than {100 * limit:g} points; "
@@ -245,7 +251,7 @@ class _Pruning:
                 weight_bytes=channels.weight_bytes(channels.widths),
                 accuracy=after,
                 worst_group=worst,
-                worst_loss=losses.get(worst, 0.0),
+                worst_loss=losses[worst],
                 kept=not losers,
                 guard=said,
             )
@@ -263,15 +269,26 @@ class _Pruning:
         return self._unit(channels)(channels.widths)
 
     def _measure(self, model: Model) -> dict[str, float]:
-        """Accuracy of every group, and of everyone where that is what is watched."""
+        """Accuracy of every group and of everyone."""
         if not is_classifier(model):
-            return {}
+            return self._areas(model)
         accuracy = accuracy_by_group(model, self.dataset, self.watched)
-        if EVERYONE in self.samples:
-            counts = group_sizes(self.dataset, self.watched)
-            right = sum(accuracy[name] * count for name, count in counts.items())
-            accuracy = {**accuracy, EVERYONE: right / len(self.watched)}
-        return accuracy
+        sizes = group_sizes(self.dataset, self.watched)
+        right = sum(accuracy[name] * count for name, count in sizes.items())
+        return {**accuracy, EVERYONE: right / len(self.watched)}
+
+    def _areas(self, model: Model) -> dict[str, float]:
+        """An autoencoder's area under the curve, in accuracy's place."""
+        scores = anomaly_scores(model, self.dataset.x[self.watched])
+        anomalous = self.dataset.y[self.watched] != 0
+        group = self.dataset.group[self.watched]
+        areas = {
+            self.dataset.group_names[one]: area_under_curve(
+                scores[group == one], anomalous[group == one]
+            )
+            for one in np.unique(group)
+        }
+        return {**areas, EVERYONE: area_under_curve(scores, anomalous)}
 
 
 def watched_groups(dataset: DataSet, indices: IndexArray, pruning: Pruning) -> dict[str, int]:
