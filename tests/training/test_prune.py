@@ -13,10 +13,11 @@ from tinytrain.errors import InputError
 from tinytrain.progress import silent
 from tinytrain.training.channels import channels_of, macs, rebuild, weight_bytes
 from tinytrain.training.fit import train
+from tinytrain.training.groups import EVERYONE
 from tinytrain.training.importance import batch_norm_importance, taylor_importance
 from tinytrain.training.libraries import make_deterministic
 from tinytrain.training.network import as_network_input, build
-from tinytrain.training.prune import EVERYONE, choose_channels, lost_too_much, prune
+from tinytrain.training.prune import choose_channels, lost_too_much, prune
 from tinytrain.training.tasks import Network, Pruning
 
 UNGUARDED = Pruning(epochs=0, rounds=1, max_group_loss=1.0)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinytrain.training.channels import Channels, Group
 from tinytrain.training.data import DataSet, IndexArray
+from tinytrain.training.groups import is_classifier
 from tinytrain.training.libraries import Model, Tensor, load_keras, load_tensorflow
 from tinytrain.training.network import as_network_input
 
@@ -92,11 +93,6 @@ def batch_norm_importance(model: Model, channels: Channels) -> dict[int, FloatAr
             score += norm / max(float(norm.max()), 1e-12)
         scores[place] = score
     return scores
-
-
-def is_classifier(model: Model) -> bool:
-    """Whether the head gives classes; an autoencoder's head gives the sample again."""
-    return any(layer.name == "probabilities" for layer in model.layers)
 
 
 def loss_of(model: Model) -> Callable[[Tensor, Tensor, Tensor], Tensor]:

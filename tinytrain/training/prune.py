@@ -15,20 +15,16 @@ import numpy as np
 
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
-from tinytrain.training.anomaly import anomaly_scores, area_under_curve
 from tinytrain.training.channels import Channels, channels_of, rebuild
 from tinytrain.training.data import DataSet, IndexArray
-from tinytrain.training.evaluate import accuracy_by_group
 from tinytrain.training.fit import Epoch, Schedule, fit, split_of
-from tinytrain.training.importance import FloatArray, importance, is_classifier
+from tinytrain.training.groups import is_classifier, watched_groups, worth_by_group
+from tinytrain.training.importance import FloatArray, importance
 from tinytrain.training.libraries import Model, make_deterministic
-from tinytrain.training.tasks import Pruning, Task
+from tinytrain.training.tasks import Task
 
 KEPT_SHARE = 0.1
 """Of a group's channels, at least one: thinner layers starve what follows and save little."""
-
-EVERYONE = "everyone"
-"""The group of all samples, which is watched where no group has enough of them."""
 
 _FINE_TUNE_RATE = 0.5
 
@@ -158,9 +154,9 @@ class _Pruning:
         if not is_classifier(model):
             self.train = split.train[dataset.y[split.train] == 0]
         self.watched = np.sort(np.concatenate([split.train, split.validation]))
-        self.samples = watched_groups(dataset, self.watched, task.pruning)
+        self.samples = watched_groups(dataset, self.watched, task.pruning.min_group_samples)
         self.floors = [max(1, int(w * KEPT_SHARE)) for w in self._channels(model).widths]
-        self.before = self._measure(model)
+        self.before = self._worth(model)
         self.rounds: list[Round] = []
         self.history: list[Epoch] = []
         self.notes: list[str] = []
@@ -232,7 +228,7 @@ class _Pruning:
 
     def _judge(self, attempt: Attempt, asked: int, *, last: bool) -> bool:
         """The guard: record the attempt; whether every group can live with it."""
-        after = self._measure(attempt.model)
+        after = self._worth(attempt.model)
         limit = self.task.pruning.max_group_loss
         losers = lost_too_much(self.before, after, self.samples, limit)
         losses = {name: self.before[name] - after[name] for name in self.samples}
@@ -268,39 +264,5 @@ class _Pruning:
         channels = self._channels(model)
         return self._unit(channels)(channels.widths)
 
-    def _measure(self, model: Model) -> dict[str, float]:
-        """Accuracy of every group and of everyone."""
-        if not is_classifier(model):
-            return self._areas(model)
-        accuracy = accuracy_by_group(model, self.dataset, self.watched)
-        sizes = group_sizes(self.dataset, self.watched)
-        right = sum(accuracy[name] * count for name, count in sizes.items())
-        return {**accuracy, EVERYONE: right / len(self.watched)}
-
-    def _areas(self, model: Model) -> dict[str, float]:
-        """An autoencoder's area under the curve, in accuracy's place."""
-        scores = anomaly_scores(model, self.dataset.x[self.watched])
-        anomalous = self.dataset.y[self.watched] != 0
-        group = self.dataset.group[self.watched]
-        areas = {
-            self.dataset.group_names[one]: area_under_curve(
-                scores[group == one], anomalous[group == one]
-            )
-            for one in np.unique(group)
-        }
-        return {**areas, EVERYONE: area_under_curve(scores, anomalous)}
-
-
-def watched_groups(dataset: DataSet, indices: IndexArray, pruning: Pruning) -> dict[str, int]:
-    """The number of samples of each group that has enough of them; else of everyone together."""
-    sizes = group_sizes(dataset, indices)
-    enough = {name: count for name, count in sizes.items() if count >= pruning.min_group_samples}
-    return enough or {EVERYONE: len(indices)}
-
-
-def group_sizes(dataset: DataSet, indices: IndexArray) -> dict[str, int]:
-    """The number of samples of each group among `indices`."""
-    groups, counts = np.unique(dataset.group[indices], return_counts=True)
-    return {
-        dataset.group_names[group]: int(count) for group, count in zip(groups, counts, strict=True)
-    }
+    def _worth(self, model: Model) -> dict[str, float]:
+        return worth_by_group(model, self.dataset, self.watched)
