@@ -84,6 +84,8 @@ class Channels:
     terms: tuple[Term, ...]
     views: Mapping[str, tuple[View, View]]
     """The input's and the output's view of each layer that changes with the channels."""
+    tensors: Mapping[int, View]
+    """The view of every tensor of the walk, by id."""
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -265,6 +267,7 @@ class Analysis:
                 name: (renumbered(source) or source, renumbered(target) or target)
                 for name, (source, target) in self.layers.items()
             },
+            tensors={tensor: renumbered(view) or view for tensor, view in self.views.items()},
         )
 
     def know(self, step: Step) -> bool:
