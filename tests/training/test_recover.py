@@ -197,6 +197,21 @@ def test_int16_that_the_device_cannot_run_leaves_the_best_int8(trained: Any) -> 
         assert "the device cannot run it" in found.notes[-1]
 
 
+def test_every_way_is_tried_in_order_until_one_is_good_enough(trained: Any) -> None:
+    task = small_task(quantization=Quantization(calibration=32, epochs=1))
+    tried: list[bytes] = []
+
+    def measure(data: bytes) -> dict[str, float]:
+        tried.append(data)
+        return {f"person {person}": float(len(tried) == 3) for person in range(1, 6)}
+
+    found = quantize_best(trained, task, waves(4), 0, measure, silent)
+    assert list(found.accuracies) == [INT8, EQUALIZED, AWARE]
+    assert found.how == AWARE
+    assert found.data == tried[2]
+    assert len(set(tried)) == 3
+
+
 def test_a_plain_int8_that_the_device_cannot_run_is_an_error(trained: Any) -> None:
     def measure(data: bytes) -> dict[str, float]:
         raise InputError("no such operator")
@@ -212,4 +227,3 @@ def test_samples_that_decide_are_of_every_group_in_equal_parts() -> None:
     people, counts = np.unique(dataset.group[indices], return_counts=True)
     assert people.tolist() == [1, 2, 3, 4, 5]
     assert np.ptp(counts) <= 1
-    assert AWARE not in (INT8, EQUALIZED)
