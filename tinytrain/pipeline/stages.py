@@ -70,14 +70,14 @@ def prune(directory: Path, progress: Progress) -> StageResult:
 
 def quantize(directory: Path, progress: Progress) -> StageResult:
     """Adds the int8 model, and samples of unseen people for it, to a run."""
-    from tinytrain.training.quantize import quantize_best
+    from tinytrain.training.recover import measured_samples, quantize_best
 
     found = open_run(directory)
     model = _load_network(found, PRUNED, "prune")
-    seen = np.sort(np.concatenate([found.split.train, found.split.validation]))
+    measured = measured_samples(found.task, found.dataset, found.seed)
 
     def measure(data: bytes) -> Mapping[str, float]:
-        return _accuracy(found, parse_tflite(data, f"{INT8}.tflite"), seen)
+        return _accuracy(found, parse_tflite(data, f"{INT8}.tflite"), measured)
 
     quantized = quantize_best(model, found.task, found.dataset, found.seed, measure, progress)
     with new_file(directory / f"{INT8}.tflite") as aside:
@@ -89,7 +89,7 @@ def quantize(directory: Path, progress: Progress) -> StageResult:
         sum(kernel.macs for kernel in require_kernels(graph)),
         sum(t.data.nbytes for t in graph.tensors if t.data is not None),
         _accuracy(found, graph, found.split.unseen),
-        _accuracy(found, graph, seen),
+        _accuracy(found, graph, _seen(found)),
         quantized.notes,
     )
     write_result(directory, result)
@@ -102,6 +102,11 @@ def head_options(found: Run, graph: Graph, operator: int) -> HeadOptions:
     energy = feature_energy(graph, require_kernels(graph), operator, samples)
     head = found.task.head
     return HeadOptions(head.eta, head.tau, head.rows, energy)
+
+
+def _seen(found: Run) -> IndexArray:
+    """The samples of training and validation."""
+    return np.sort(np.concatenate([found.split.train, found.split.validation]))
 
 
 def _accuracy(found: Run, graph: Graph, indices: IndexArray) -> dict[str, float]:
@@ -124,13 +129,12 @@ def _keep_network(found: Run, name: str, model: Any, notes: tuple[str, ...] = ()
 
     with new_file(found.directory / f"{name}.keras") as aside:
         model.save(aside)
-    seen = np.sort(np.concatenate([found.split.train, found.split.validation]))
     result = StageResult(
         name,
         macs(model),
         weight_bytes(model),
         accuracy_by_group(model, found.dataset, found.split.unseen),
-        accuracy_by_group(model, found.dataset, seen),
+        accuracy_by_group(model, found.dataset, _seen(found)),
         notes,
     )
     write_result(found.directory, result)

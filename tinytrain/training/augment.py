@@ -87,6 +87,9 @@ def vary_motion(
     return _clipped(moved)
 
 
+_COLOUR_POINTS = 5
+
+
 def vary_audio(
     frames: Float32Array,
     generator: np.random.Generator,
@@ -98,11 +101,19 @@ def vary_audio(
 
     noise_power (B,): what white noise of deviation 1 has in each band. A frame is
     255 / 128 (ln power - ln 1e-6) / (11 - ln 1e-6) - 1, so strength is a sum here, and noise is
-    added after an exponential. The masks are SpecAugment's (Park et al., Interspeech 2019,
+    added after an exponential. A shorter or longer vocal tract moves all resonances by one factor,
+    nearly a stretch of the mel axis (Jaitly and Hinton, ICML workshop 2013). The masks are SpecAugment's (Park et al., Interspeech 2019,
     section 2), one on each axis, filled with the mean of the clip.
     """
     count, steps, bands = frames.shape
     varied = _moved_in_time(frames, generator, round(settings.shift * steps))
+    if settings.speed:
+        varied = _stretched(varied, generator, settings.speed)
+    if settings.vocal_tract:
+        bent = _stretched(varied.swapaxes(1, 2), generator, settings.vocal_tract)
+        varied = np.ascontiguousarray(bent.swapaxes(1, 2))
+    if settings.colour:
+        varied += _coloured(generator, count, bands, settings.colour)
     if settings.gain:
         strength = generator.uniform(1 - settings.gain, 1 + settings.gain, (count, 1, 1))
         varied += (2 * np.log(strength) / _STEPS_PER_UNIT).astype(np.float32)
@@ -193,6 +204,32 @@ def _moved_in_time(
     outside = (place < 0) | (place >= steps)
     moved = frames[np.arange(count)[:, None], np.clip(place, 0, steps - 1)]
     return np.where(outside[:, :, None], frames.min(axis=(1, 2), keepdims=True), moved)
+
+
+def _stretched(frames: Float32Array, generator: np.random.Generator, most: float) -> Float32Array:
+    """The axis after the first, (n, T, B), 1 - most to 1 + most times as long, about its middle;
+    what comes in at the ends goes on as the end was."""
+    count, extent, _ = frames.shape
+    factor = generator.uniform(1 - most, 1 + most, (count, 1))
+    middle = (extent - 1) / 2
+    place = np.clip((np.arange(extent) - middle) / factor + middle, 0, extent - 1)
+    left = np.minimum(place.astype(np.int64), extent - 2)
+    weight = (place - left).astype(np.float32)[:, :, None]
+    row = np.arange(count)[:, None]
+    return frames[row, left] * (1 - weight) + frames[row, left + 1] * weight
+
+
+def _coloured(
+    generator: np.random.Generator, count: int, bands: int, decibels: float
+) -> Float32Array:
+    """(n, 1, B): the frequency response of another microphone: a smooth curve of that standard
+    deviation, through five random points."""
+    points = generator.normal(0, decibels * np.log(10) / 10, (count, _COLOUR_POINTS))
+    place = np.linspace(0, _COLOUR_POINTS - 1, bands)
+    left = np.minimum(place.astype(np.int64), _COLOUR_POINTS - 2)
+    weight = place - left
+    curve = points[:, left] * (1 - weight) + points[:, left + 1] * weight
+    return (curve / _STEPS_PER_UNIT).astype(np.float32)[:, None, :]
 
 
 def _in_noise(

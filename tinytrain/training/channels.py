@@ -84,6 +84,8 @@ class Channels:
     terms: tuple[Term, ...]
     views: Mapping[str, tuple[View, View]]
     """The input's and the output's view of each layer that changes with the channels."""
+    tensors: Mapping[int, View]
+    """The view of every tensor of the walk, by id."""
 
     @property
     def widths(self) -> tuple[int, ...]:
@@ -118,7 +120,7 @@ def channels_of(model: Model, keep_inputs_of: Collection[str] = ()) -> Channels:
     """The channel groups of a functional network; the inputs of the layers named in
     `keep_inputs_of` are protected."""
     graph = walk(model)
-    return _Analysis(graph, keep_inputs_of).result()
+    return Analysis(graph, keep_inputs_of).result()
 
 
 def macs(model: Model) -> int:
@@ -204,8 +206,11 @@ def _sliced(
     return [value[target] for value in values]
 
 
-class _Analysis:
-    """The walk through a graph: a view for each tensor, and a union-find over groups."""
+class Analysis:
+    """The walk through a graph: a view for each tensor, and a union-find over groups.
+
+    `know` and the rules may be overridden by who asks another question of the same graph.
+    """
 
     def __init__(self, graph: Walk, keep_inputs_of: Collection[str]) -> None:
         self.graph = graph
@@ -220,7 +225,7 @@ class _Analysis:
         uses = [step.name for step in graph.steps]
         self.shared = {name for name in uses if uses.count(name) > 1}
         for step in graph.steps:
-            if not self._know(step):
+            if not self.know(step):
                 self._fix(step)
             if step.name in keep_inputs_of:
                 self._protect(step.inputs)
@@ -262,13 +267,14 @@ class _Analysis:
                 name: (renumbered(source) or source, renumbered(target) or target)
                 for name, (source, target) in self.layers.items()
             },
+            tensors={tensor: renumbered(view) or view for tensor, view in self.views.items()},
         )
 
-    def _know(self, step: Step) -> bool:
+    def know(self, step: Step) -> bool:
         """Follow the channels through a step; False where that is not possible."""
         rules: tuple[tuple[Collection[str], Callable[[Step], bool]], ...] = (
             ((*CONVOLUTIONS, *SEPARABLE, "Dense"), self._produce),
-            (DEPTHWISE, self._depthwise),
+            (DEPTHWISE, self.depthwise),
             (("BatchNormalization",), self._normalize),
             (KEEPERS, self._keep),
             (RESHAPES, self._reshape),
@@ -287,7 +293,7 @@ class _Analysis:
         self._protect(step.inputs)
         for tensor, shape in zip(step.outputs, step.output_shapes, strict=True):
             if tensor not in self.views:
-                self.views[tensor] = View((self._new(_last(shape)),))
+                self.views[tensor] = View((self.new(_last(shape)),))
         self._protect(step.outputs)
         weights = [tuple(weight.shape) for weight in getattr(step.operation, "weights", ())]
         elements = [int(np.prod(shape)) for shape in weights if len(shape) > 1]
@@ -302,7 +308,7 @@ class _Analysis:
         if getattr(layer, "groups", 1) != 1 or getattr(layer, "depth_multiplier", 1) != 1:
             return False
         source = self.views[step.inputs[0]]
-        target = View((self._new(_last(step.output_shapes[0])),))
+        target = View((self.new(_last(step.output_shapes[0])),))
         self.views[step.outputs[0]] = target
         positions = _positions(step.output_shapes[0])
         taps = int(np.prod(getattr(layer, "kernel_size", (1,))))
@@ -316,7 +322,7 @@ class _Analysis:
         self.producers.append((step.name, target.groups[0], bare))
         return True
 
-    def _depthwise(self, step: Step) -> bool:
+    def depthwise(self, step: Step) -> bool:
         if step.operation.depth_multiplier != 1:
             return False
         view = self._passed_on(step)
@@ -378,7 +384,7 @@ class _Analysis:
         self.views[step.outputs[0]] = View(tuple(g for view in views for g in view.groups))
         return True
 
-    def _new(self, width: int) -> int:
+    def new(self, width: int) -> int:
         self.parents.append(len(self.parents))
         self.widths.append(width)
         return len(self.parents) - 1

@@ -6,7 +6,7 @@ normalization in its group, and kernel and bias of layers that none follows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from tinytrain.training.channels import Channels, Group
 from tinytrain.training.data import DataSet, IndexArray
+from tinytrain.training.groups import is_classifier
 from tinytrain.training.libraries import Model, Tensor, load_keras, load_tensorflow
 from tinytrain.training.network import as_network_input
 
@@ -94,21 +95,18 @@ def batch_norm_importance(model: Model, channels: Channels) -> dict[int, FloatAr
     return scores
 
 
-def is_classifier(model: Model) -> bool:
-    """Whether the head gives classes; an autoencoder's head gives the sample again."""
-    return any(layer.name == "probabilities" for layer in model.layers)
-
-
-def loss_of(model: Model) -> Any:
+def loss_of(model: Model) -> Callable[[Tensor, Tensor, Tensor], Tensor]:
     """A function of samples, labels and the head's outputs: what the network is trained to do."""
-    losses = load_keras().losses
-    if is_classifier(model):
-        cross_entropy = losses.SparseCategoricalCrossentropy(from_logits=True)
-        return lambda samples, labels, outputs: cross_entropy(labels, outputs)
-    squared, flat = losses.MeanSquaredError(), load_keras().ops.reshape
-    return lambda samples, labels, outputs: squared(
-        flat(samples, (len(samples), -1)), flat(outputs, (len(samples), -1))
-    )
+    tensorflow, reconstructs = load_tensorflow(), not is_classifier(model)
+
+    def loss(samples: Tensor, labels: Tensor, outputs: Tensor) -> Tensor:
+        if reconstructs:
+            given = tensorflow.reshape(samples, tensorflow.shape(outputs))
+            return tensorflow.reduce_mean(tensorflow.square(outputs - given))
+        errors = tensorflow.nn.sparse_softmax_cross_entropy_with_logits(labels, outputs)
+        return tensorflow.reduce_mean(errors)
+
+    return loss
 
 
 def kernel_of(layer: Any) -> Any:

@@ -17,17 +17,14 @@ from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training.channels import Channels, channels_of, rebuild
 from tinytrain.training.data import DataSet, IndexArray
-from tinytrain.training.evaluate import accuracy_by_group
 from tinytrain.training.fit import Epoch, Schedule, fit, split_of
-from tinytrain.training.importance import FloatArray, importance, is_classifier
+from tinytrain.training.groups import is_classifier, watched_groups, worth_by_group
+from tinytrain.training.importance import FloatArray, importance
 from tinytrain.training.libraries import Model, make_deterministic
-from tinytrain.training.tasks import Pruning, Task
+from tinytrain.training.tasks import Task
 
 KEPT_SHARE = 0.1
 """Of a group's channels, at least one: thinner layers starve what follows and save little."""
-
-EVERYONE = "everyone"
-"""The group of all samples, which is watched where no group has enough of them."""
 
 _FINE_TUNE_RATE = 0.5
 
@@ -42,9 +39,10 @@ class Round:
     macs: int
     weight_bytes: int
     accuracy: Mapping[str, float]
-    """Of each group of training and validation, after fine-tuning."""
+    """Of each group of training and validation and of everyone, after fine-tuning; an
+    autoencoder's is the area under the curve of telling other classes from the first."""
     worst_group: str
-    """The one that lost most, of those with enough samples; empty for an autoencoder."""
+    """The one that lost most, of those with enough samples."""
     worst_loss: float
     """What it lost against the unpruned network, 0 to 1."""
     kept: bool
@@ -153,10 +151,12 @@ class _Pruning:
         self.keep_inputs_of = ("head",) if keep else ()
         split = split_of(task, dataset, seed)
         self.train = split.train
+        if not is_classifier(model):
+            self.train = split.train[dataset.y[split.train] == 0]
         self.watched = np.sort(np.concatenate([split.train, split.validation]))
-        self.samples = watched_groups(dataset, self.watched, task.pruning)
+        self.samples = watched_groups(dataset, self.watched, task.pruning.min_group_samples)
         self.floors = [max(1, int(w * KEPT_SHARE)) for w in self._channels(model).widths]
-        self.before = self._measure(model)
+        self.before = self._worth(model)
         self.rounds: list[Round] = []
         self.history: list[Epoch] = []
         self.notes: list[str] = []
@@ -205,13 +205,15 @@ class _Pruning:
                     f"task {self.task.name!r}: pruning finds no channel to take out; start from a "
                     "wider network, or set pruning.share to 0"
                 )
-            self.notes.append(f"{stage}: every layer is down to a tenth of its channels")
             return None
         smaller = rebuild(self.model, channels, kept)
+        if self._cost(smaller) > target:
+            self.notes.append(f"{stage}: every layer that may be pruned is down to a tenth")
         epochs, count = pruning.epochs, pruning.rounds
         schedule = Schedule(
             stage, epochs * number // count - epochs * (number - 1) // count, _FINE_TUNE_RATE
         )
+        taught = pruning.distillation > 0 and is_classifier(smaller)
         history = fit(
             smaller,
             self.task,
@@ -219,18 +221,18 @@ class _Pruning:
             self.seed,
             schedule=schedule,
             progress=self.progress,
-            teacher=self.teacher if pruning.distillation else None,
-            distillation=pruning.distillation,
+            teacher=self.teacher if taught else None,
+            distillation=pruning.distillation if taught else 0.0,
         )
         return Attempt(smaller, history, self._cost(smaller))
 
     def _judge(self, attempt: Attempt, asked: int, *, last: bool) -> bool:
         """The guard: record the attempt; whether every group can live with it."""
-        after = self._measure(attempt.model)
+        after = self._worth(attempt.model)
         limit = self.task.pruning.max_group_loss
-        losers = lost_too_much(self.before, after, self.samples, limit) if after else []
-        losses = {name: self.before[name] - after[name] for name in self.samples if after}
-        worst = max(losses, key=lambda name: losses[name], default="")
+        losers = lost_too_much(self.before, after, self.samples, limit)
+        losses = {name: self.before[name] - after[name] for name in self.samples}
+        worst = max(losses, key=lambda name: losses[name])
         said = "every group within its limit"
         if losers:
             said = f"{', '.join(losers)} lost more than {100 * limit:g} points; "
@@ -245,7 +247,7 @@ class _Pruning:
                 weight_bytes=channels.weight_bytes(channels.widths),
                 accuracy=after,
                 worst_group=worst,
-                worst_loss=losses.get(worst, 0.0),
+                worst_loss=losses[worst],
                 kept=not losers,
                 guard=said,
             )
@@ -262,28 +264,5 @@ class _Pruning:
         channels = self._channels(model)
         return self._unit(channels)(channels.widths)
 
-    def _measure(self, model: Model) -> dict[str, float]:
-        """Accuracy of every group, and of everyone where that is what is watched."""
-        if not is_classifier(model):
-            return {}
-        accuracy = accuracy_by_group(model, self.dataset, self.watched)
-        if EVERYONE in self.samples:
-            counts = group_sizes(self.dataset, self.watched)
-            right = sum(accuracy[name] * count for name, count in counts.items())
-            accuracy = {**accuracy, EVERYONE: right / len(self.watched)}
-        return accuracy
-
-
-def watched_groups(dataset: DataSet, indices: IndexArray, pruning: Pruning) -> dict[str, int]:
-    """The number of samples of each group that has enough of them; else of everyone together."""
-    sizes = group_sizes(dataset, indices)
-    enough = {name: count for name, count in sizes.items() if count >= pruning.min_group_samples}
-    return enough or {EVERYONE: len(indices)}
-
-
-def group_sizes(dataset: DataSet, indices: IndexArray) -> dict[str, int]:
-    """The number of samples of each group among `indices`."""
-    groups, counts = np.unique(dataset.group[indices], return_counts=True)
-    return {
-        dataset.group_names[group]: int(count) for group, count in zip(groups, counts, strict=True)
-    }
+    def _worth(self, model: Model) -> dict[str, float]:
+        return worth_by_group(model, self.dataset, self.watched)

@@ -136,7 +136,7 @@ class Augmentation:
     """How training samples are varied to stand for what was not recorded; 0 is off."""
 
     speed: float = field(
-        default=0.0, metadata=key("motion: playback speed 1 - speed to 1 + speed", low=0, high=0.45)
+        default=0.0, metadata=key("motion, audio: speed 1 - speed to 1 + speed", low=0, high=0.45)
     )
     gain: float = field(
         default=0.0, metadata=key("motion, audio: strength 1 - gain to 1 + gain", low=0, high=0.9)
@@ -166,6 +166,16 @@ class Augmentation:
     )
     cutout: float = field(
         default=0.0, metadata=key("image: side of a hidden square, share", low=0, high=0.5)
+    )
+    vocal_tract: float = field(
+        default=0.0,
+        metadata=key(
+            "audio: bands are stretched 1 - x to 1 + x times: other voices", low=0, high=0.4
+        ),
+    )
+    colour: float = field(
+        default=0.0,
+        metadata=key("audio: deviation in dB of another microphone's response", low=0, high=20),
     )
     mixup: float = field(
         default=0.0, metadata=key("Beta parameter of mixing two samples", low=0, high=2)

@@ -29,6 +29,8 @@ class Step:
     outputs: tuple[int, ...]
     input_shapes: tuple[Shape, ...]
     output_shapes: tuple[Shape, ...]
+    tensors: tuple[Any, ...]
+    """The outputs themselves, symbolic."""
 
     @property
     def name(self) -> str:
@@ -94,6 +96,7 @@ def _step(node: Any) -> Step:
         outputs=_ids(node.outputs),
         input_shapes=tuple(tuple(tensor.shape) for tensor in sources),
         output_shapes=tuple(tuple(tensor.shape) for tensor in node.outputs),
+        tensors=tuple(node.outputs),
     )
 
 
