@@ -17,7 +17,7 @@ from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.progress import Progress
 
 if TYPE_CHECKING:
-    from tinytrain.pipeline.stages import StageResult
+    from tinytrain.pipeline.runs import StageResult
 
 BAD_INPUT = 2
 CHECK_FAILED = 1
@@ -109,6 +109,9 @@ proof_target_option = click.option(
 )
 target_option = click.option(
     "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+data_option = click.option(
+    "--data", type=PATH, metavar="DIR", help="Where to look first for the task's data."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 seed_option = click.option(
@@ -318,21 +321,25 @@ out_run_option = click.option(
 @click.argument("task", default="watch")
 @out_run_option
 @seed_option
+@data_option
 @click.option(
     "--target",
     default=None,
     metavar="T",
     help="Where the users learn; default: cortex-m4 under QEMU, or host without it.",
 )
-def run(task: str, out: Path, seed: int, target: str | None) -> None:
-    """Go the whole way: train, prune, quantize, convert, verify, and learn on the device."""
+def run(task: str, out: Path, seed: int, data: Path | None, target: str | None) -> None:
+    """Go the whole way: train, prune, quantize, convert, verify, and learn on the device.
+
+    An interrupted run goes on when it is started again.
+    """
     from tinytrain.device.opening import check_target
     from tinytrain.pipeline.run import run as go
 
     if target is not None:
         check_target(target)
     with _progress() as progress:
-        summary = go(task, out, seed, target, progress)
+        summary = go(task, out, seed, target, progress, data)
     click.echo(summary)
 
 
@@ -340,12 +347,13 @@ def run(task: str, out: Path, seed: int, target: str | None) -> None:
 @click.argument("task", default="watch")
 @out_run_option
 @seed_option
-def train(task: str, out: Path, seed: int) -> None:
+@data_option
+def train(task: str, out: Path, seed: int, data: Path | None) -> None:
     """Train a float network on all but the unseen people."""
     from tinytrain.pipeline.stages import train as go
 
     with _progress() as progress:
-        result = go(task, out, seed, progress)
+        result = go(task, out, seed, progress, data)
     _print_stage(out, result)
 
 
@@ -440,7 +448,7 @@ def tasks_show(task: str) -> None:
 
 @tasks.command("check", epilog="Example: tinytrain tasks check my-task")
 @click.argument("task")
-@click.option("--data", type=PATH, metavar="DIR", help="Where to look first for the task's data.")
+@data_option
 @seed_option
 def tasks_check(task: str, data: Path | None, seed: int) -> None:
     """Read a task's data, count samples, and tell what looks wrong; exit with 2 if refused."""

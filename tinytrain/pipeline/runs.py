@@ -1,13 +1,13 @@
-"""A run's folder: the task, the seed and the data that it was started with, and each stage's figures.
+"""A run's folder: task, seed and data that it was started with, and each stage's figures.
 
-It holds run.json (the seed), task.toml and data.npz; then each stage adds its network or model with
-a .json of its figures. unfinished/ has the state of a training that is under way.
+It holds run.json (the seed), task.toml, data.npz and checks.json (what looked wrong in the data);
+then each stage adds its network or model with a .json of its figures. unfinished/ has the state of a training that is under way.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +19,7 @@ import numpy as np
 from tinytrain.errors import InputError
 from tinytrain.pipeline.output import new_directory, new_file, write_json
 from tinytrain.progress import Progress
+from tinytrain.training.checks import REFUSED, Finding, check
 from tinytrain.training.data import DataSet, Split, split
 from tinytrain.training.sources import load
 from tinytrain.training.task_file import FILE_NAME, find_task, read_task, task_text
@@ -26,6 +27,7 @@ from tinytrain.training.tasks import Task
 
 MARKER = "run.json"
 DATA = "data.npz"
+CHECKS = "checks.json"
 UNFINISHED = "unfinished"
 FLOAT, PRUNED, INT8 = "float", "pruned", "model"
 LATER = (
@@ -105,11 +107,29 @@ def start_run(
         return found
     with new_directory(out, MARKER, LATER) as aside:
         dataset = load(task, data_folder, progress)
-        split(dataset, task.split, seed)
+        findings = check(dataset, split(dataset, task.split, seed), task, seed)
+        _refuse(task, findings)
         (aside / FILE_NAME).write_text(task_text(task), encoding="utf-8")
         write_data(aside / DATA, dataset)
+        write_json(aside / CHECKS, [asdict(finding) for finding in findings])
         write_json(aside / MARKER, {"seed": seed})
     return Run(out, task, seed, dataset)
+
+
+def _refuse(task: Task, findings: Sequence[Finding]) -> None:
+    refused = [finding for finding in findings if finding.severity == REFUSED]
+    if refused:
+        first = refused[0]
+        more = f"; {len(refused) - 1} more, see `tinytrain tasks check`" if refused[1:] else ""
+        raise InputError(f"task {task.name!r}: {first.where}: {first.message}{more}")
+
+
+def count_findings(directory: Path) -> int:
+    """How many things looked wrong in a run's data when it was started."""
+    try:
+        return len(json.loads((directory / CHECKS).read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError):
+        return 0
 
 
 def unfinished_run(task: Task, out: Path, seed: int) -> Run | None:
@@ -138,6 +158,11 @@ def open_run(directory: Path) -> Run:
     return Run(directory, read_task(directory / FILE_NAME), seed)
 
 
+def has_stage(found: Run, name: str) -> bool:
+    """Whether a stage has written its figures, the last thing it does."""
+    return (found.directory / f"{name}.json").is_file()
+
+
 def write_result(directory: Path, result: StageResult) -> None:
     write_json(directory / f"{result.stage}.json", asdict(result))
 
@@ -164,9 +189,9 @@ def write_data(path: Path, dataset: DataSet) -> None:
 def read_data(path: Path) -> DataSet:
     try:
         with np.load(path, allow_pickle=False) as found:
-            facts = json.loads(str(found["facts"]))
-            arrays = {name: found[name] for name in _ARRAYS}
-            names = {name: tuple(map(str, found[name])) for name in _NAMES}
-        return DataSet(**facts, **arrays, **names)
+            fields: dict[str, Any] = json.loads(str(found["facts"]))
+            fields |= {name: found[name] for name in _ARRAYS}
+            fields |= {name: tuple(map(str, found[name])) for name in _NAMES}
+        return DataSet(**fields)
     except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
         raise InputError(f"{path}: missing or damaged; start the run again") from error

@@ -10,7 +10,10 @@ from tinytrain.report.tables import table
 
 if TYPE_CHECKING:
     from tinytrain.adapt.experiment import Experiment
-    from tinytrain.pipeline.stages import StageResult
+    from tinytrain.pipeline.runs import StageResult
+
+
+LABELS = {"float": "float32", "pruned": "float32, pruned", "model": "int8, pruned"}
 
 
 def summary_text(
@@ -18,9 +21,13 @@ def summary_text(
     results: Sequence[StageResult],
     costs: Mapping[str, Any],
     experiment: Experiment,
+    findings: int,
 ) -> str:
-    """`costs`: the object of a run's results.json, with `verified` and `bench`."""
+    """`costs`: the object of a run's results.json, with `verified` and `bench`; `findings`: how
+    many things looked wrong in the data.
+    """
     parts = [
+        *([f"{findings} things in the data deserve a look: checks.json"] if findings else []),
         _accuracy(results),
         users_text(experiment),
         _costs(costs["bench"]),
@@ -31,10 +38,28 @@ def summary_text(
 
 
 def _accuracy(results: Sequence[StageResult]) -> str:
-    labels = {"float": "float32", "pruned": "float32, pruned", "model": "int8, pruned"}
-    rows = [(labels[r.stage], r.macs, r.mean, r.worst) for r in results]
-    title = f"Accuracy on {len(results[0].accuracy)} people that training never saw"
-    return f"{title}\n{table(('model', 'MACs', 'mean', 'worst person'), rows)}"
+    rows = [(LABELS[r.stage], r.macs, r.weight_bytes, r.mean, r.worst) for r in results]
+    title = f"Accuracy on {_people(len(results[0].accuracy))} that training never saw"
+    header = ("model", "MACs", "weight bytes", "mean", "worst person")
+    notes = [f"{LABELS[r.stage]}: {note}" for r in results for note in r.notes]
+    return "\n".join([f"{title}\n{table(header, rows)}", *notes])
+
+
+def _people(count: int) -> str:
+    return "1 group" if count == 1 else f"{count} people"
+
+
+def groups_text(results: Sequence[StageResult]) -> str:
+    """Every group's accuracy after every stage: those that training never saw, then the others."""
+    rows: list[tuple[object, ...]] = []
+    for kind in ("accuracy", "seen"):
+        stages = [getattr(result, kind) for result in results]
+        for name in stages[0]:
+            figures = [stage[name] for stage in stages]
+            unseen = "no" if kind == "accuracy" else "yes"
+            rows.append((name, unseen, *figures, 100 * (figures[0] - figures[-1])))
+    header = ("group", "in training", *(LABELS[r.stage] for r in results), "points lost")
+    return f"Accuracy of every group\n{table(header, rows)}"
 
 
 def users_text(experiment: Experiment) -> str:
@@ -82,6 +107,7 @@ def _files(directory: Path) -> str:
         ("project/", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
         ("learning.png", "accuracy over samples seen"),
+        ("groups.txt", "every group's accuracy after every stage"),
         ("summary.txt", "this text"),
     )
     return "Files\n" + "\n".join(f"{directory / name}  {what}" for name, what in files)

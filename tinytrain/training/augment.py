@@ -102,8 +102,9 @@ def vary_audio(
     noise_power (B,): what white noise of deviation 1 has in each band. A frame is
     255 / 128 (ln power - ln 1e-6) / (11 - ln 1e-6) - 1, so strength is a sum here, and noise is
     added after an exponential. A shorter or longer vocal tract moves all resonances by one factor,
-    nearly a stretch of the mel axis (Jaitly and Hinton, ICML workshop 2013). The masks are SpecAugment's (Park et al., Interspeech 2019,
-    section 2), one on each axis, filled with the mean of the clip.
+    nearly a stretch of the mel axis (Jaitly and Hinton, ICML workshop 2013). The masks are
+    SpecAugment's (Park et al., Interspeech 2019, section 2), one on each axis, filled with the mean
+    of the clip.
     """
     count, steps, bands = frames.shape
     varied = _moved_in_time(frames, generator, round(settings.shift * steps))
