@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytrain.training.libraries import Model, Tensor, load_keras, load_tensorflow
+from tinytrain.training.normalization import fused_normalization
 
 Float32Array = NDArray[np.float32]
 State = list[NDArray[np.generic]]
@@ -42,7 +43,7 @@ class Learner:
 
     def state(self) -> State:
         """A copy of all weights, of the optimizer's and of the random layers' state."""
-        return [np.array(variable.value) for variable in self.variables]
+        return [variable.numpy().copy() for variable in self.variables]
 
     def restore(self, state: State) -> None:
         for variable, value in zip(self.variables, state, strict=True):
@@ -85,8 +86,11 @@ def make_learner(
     samples = tensorflow.TensorSpec(network.input.shape, float32)
     targets = tensorflow.TensorSpec(network.output.shape, float32)
     weights = tensorflow.TensorSpec((None,), float32)
+    learn = tensorflow.function(step, input_signature=(samples, targets, weights))
+    with fused_normalization(network):
+        learn.get_concrete_function()
     return Learner(
-        step=tensorflow.function(step, input_signature=(samples, targets, weights)),
+        step=learn,
         outputs=tensorflow.function(
             lambda given: network(given, training=False), input_signature=(samples,)
         ),

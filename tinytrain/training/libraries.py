@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from tinytrain.errors import InputError
@@ -20,17 +24,20 @@ _THREADS = 2
 
 
 def load_tensorflow() -> Library:
-    """Import TensorFlow, quietly, with the same kernels and threads on every x86 machine.
+    """Import TensorFlow, quietly, so that two runs on the same machine give the same bits.
 
-    Sums are split over threads, so their number is fixed: it would change the last bits.
+    Sums are split over threads, so their number is fixed: it would change the last bits. oneDNN's
+    convolutions halve a step; they depend on the machine's vector unit, and so do those of Eigen.
     Raises InputError where it is not installed.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
     os.environ["KERAS_BACKEND"] = "tensorflow"
     try:
-        import tensorflow
+        # It says on standard error, past any setting, that oneDNN is on.
+        with nullcontext() if "tensorflow" in sys.modules else quiet_standard_error():
+            import tensorflow
     except ImportError as error:
         raise InputError(
             "this needs TensorFlow, which is not installed: pip install 'tinytrain[train]'"
@@ -52,3 +59,26 @@ def make_deterministic(seed: int) -> None:
     """Seed Python, numpy and TensorFlow, and forbid operators that depend on thread timing."""
     load_keras().utils.set_random_seed(seed)
     load_tensorflow().config.experimental.enable_op_determinism()
+
+
+@contextmanager
+def quiet_standard_error() -> Iterator[None]:
+    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails, but
+    for an InputError or a missing package, which say it all.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        kept = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except (InputError, ImportError):
+            raise
+        except BaseException:
+            held.seek(0)
+            os.write(kept, held.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)

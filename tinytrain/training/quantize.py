@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +11,7 @@ from numpy.typing import NDArray
 from tinytrain.errors import InputError
 from tinytrain.training.data import DataSet
 from tinytrain.training.fit import split_of
-from tinytrain.training.libraries import Model, load_tensorflow
+from tinytrain.training.libraries import Model, load_tensorflow, quiet_standard_error
 from tinytrain.training.network import as_network_input
 from tinytrain.training.tasks import Task
 
@@ -59,7 +55,7 @@ def to_tflite(
     forward = tensorflow.function(
         lambda *given: model(given[0] if len(given) == 1 else [*given], training=False)
     )
-    with _quiet_standard_error(), warnings.catch_warnings():
+    with quiet_standard_error(), warnings.catch_warnings():
         # The converter misses statistics for an int8 input, which calibration is about to find.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         try:
@@ -104,26 +100,3 @@ def _with_full_range(samples: NDArray[np.int8]) -> NDArray[np.int8]:
     if full.max() < 127:
         full.flat[full.argmax()] = 127
     return full
-
-
-@contextmanager
-def _quiet_standard_error() -> Iterator[None]:
-    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails, but
-    for an InputError, which says it all.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except InputError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)

@@ -49,7 +49,9 @@ class Data:
         default="",
         metadata=key("npz: array; csv, wav: column of the person; images: 'folder' or empty"),
     )
-    x_test: str = field(default="", metadata=key("npz: samples of a given test set, if there is one"))
+    x_test: str = field(
+        default="", metadata=key("npz: samples of a given test set, if there is one")
+    )
     y_test: str = field(default="", metadata=key("npz: their labels"))
     offsets: str = field(
         default="", metadata=key("npz: where samples of unequal length begin in x, and its end")
@@ -60,7 +62,9 @@ class Data:
     label: str = field(default="label", metadata=key("csv, wav manifest: column of the class"))
     manifest: str = field(
         default="",
-        metadata=key("wav: CSV with columns file, the label's and the group's; else a folder a class"),
+        metadata=key(
+            "wav: CSV with columns file, the label's and the group's; else a folder a class"
+        ),
     )
     labels: tuple[str, ...] = field(
         default=(), metadata=key("the classes to use, in this order; none: all, sorted")
@@ -83,7 +87,9 @@ class Split:
     )
     validation_groups: int = field(
         default=1,
-        metadata=key("people kept out to watch the training; 0: a share of the others' samples", low=0),
+        metadata=key(
+            "people kept out to watch the training; 0: a share of the others' samples", low=0
+        ),
     )
     share: float = field(
         default=0.15, metadata=key("the share, where it is one", low=0.01, high=0.5)
@@ -94,7 +100,9 @@ class Split:
 class Window:
     """How csv recordings are cut."""
 
-    rate: float = field(default=25.0, metadata=key("Hz; recordings are resampled", low=0.1, high=1e5))
+    rate: float = field(
+        default=25.0, metadata=key("Hz; recordings are resampled", low=0.1, high=1e5)
+    )
     length: int = field(default=64, metadata=key("samples of a window", low=4, high=4096))
     hop: int = field(default=32, metadata=key("samples from window to window", low=1, high=4096))
 
@@ -108,7 +116,9 @@ class Frontend:
     seconds: float = field(default=1.0, metadata=key("length of a clip", low=0.1, high=10.0))
     frame_ms: float = field(default=30.0, metadata=key("length of a frame", low=5, high=100))
     hop_ms: float = field(default=20.0, metadata=key("from frame to frame", low=2, high=100))
-    fft: int = field(default=512, metadata=key("points of the Fourier transform", low=64, high=4096))
+    fft: int = field(
+        default=512, metadata=key("points of the Fourier transform", low=64, high=4096)
+    )
     bands: int = field(default=40, metadata=key("mel bands", low=4, high=128))
     low_hz: float = field(default=125.0, metadata=key("lower edge of the lowest band", low=0))
     high_hz: float = field(default=7500.0, metadata=key("upper edge of the highest band", low=1))
@@ -126,7 +136,9 @@ class Augmentation:
     )
     tilt_degrees: float = field(
         default=0.0,
-        metadata=key("motion: deviation of a sensor's rotation; channels are x, y, z", low=0, high=90),
+        metadata=key(
+            "motion: deviation of a sensor's rotation; channels are x, y, z", low=0, high=90
+        ),
     )
     noise: float = field(
         default=0.0, metadata=key("deviation of added noise, of full scale", low=0, high=0.5)
@@ -135,7 +147,8 @@ class Augmentation:
         default=(), metadata=key("motion: sign of each channel on the body's other side")
     )
     shift: float = field(
-        default=0.0, metadata=key("audio, image: share of the axis to move by at most", low=0, high=0.5)
+        default=0.0,
+        metadata=key("audio, image: share of the axis to move by at most", low=0, high=0.5),
     )
     flip: bool = field(default=False, metadata=key("image: left to right, for half of them"))
     time_mask: float = field(
@@ -161,10 +174,12 @@ class Network:
         default=1.0, metadata=key("channels, as a multiple of the published ones", low=0.1, high=4)
     )
     blocks: int = field(
-        default=0, metadata=key("conv1d, ds_cnn: blocks; 0: the network's own number", low=0, high=12)
+        default=0,
+        metadata=key("conv1d, ds_cnn: blocks; 0: the network's own number", low=0, high=12),
     )
     features: int = field(
-        default=0, metadata=key("length of the vector the head reads; 0: as it comes", low=0, high=1024)
+        default=0,
+        metadata=key("length of the vector the head reads; 0: as it comes", low=0, high=1024),
     )
     dropout: float = field(
         default=0.2, metadata=key("share of features switched off in training", low=0, high=0.9)
@@ -186,7 +201,8 @@ class Training:
         default=False, metadata=key("rare classes count as much as frequent ones")
     )
     patience: int = field(
-        default=0, metadata=key("epochs without progress until it stops; 0: never", low=0, high=2000)
+        default=0,
+        metadata=key("epochs without progress until it stops; 0: never", low=0, high=2000),
     )
     teacher_width: float = field(
         default=0.0,
@@ -207,14 +223,14 @@ class Pruning:
     unit: str = field(default="macs", metadata=key("of the cost", choices=UNITS))
     criterion: str = field(default="taylor", metadata=key("of importance", choices=CRITERIA))
     rounds: int = field(default=2, metadata=key("of choosing and fine-tuning", low=1, high=20))
-    epochs: int = field(default=20, metadata=key("of fine-tuning, over all rounds", low=0, high=2000))
+    epochs: int = field(
+        default=20, metadata=key("of fine-tuning, over all rounds", low=0, high=2000)
+    )
     distillation: float = field(
         default=0.5,
         metadata=key("share of the unpruned network in the fine-tuning loss", low=0, high=1),
     )
-    keep_features: bool = field(
-        default=True, metadata=key("leave the head's features whole")
-    )
+    keep_features: bool = field(default=True, metadata=key("leave the head's features whole"))
     max_group_loss: float = field(
         default=0.02,
         metadata=key("accuracy that a group may lose; pruning backs off beyond", low=0, high=1),
@@ -241,7 +257,8 @@ class Quantization:
         default=5, metadata=key("of quantization-aware fine-tuning, where needed; 0: none", low=0)
     )
     int16: bool = field(
-        default=False, metadata=key("int16 activations where int8 still loses more; no learning head")
+        default=False,
+        metadata=key("int16 activations where int8 still loses more; no learning head"),
     )
 
 

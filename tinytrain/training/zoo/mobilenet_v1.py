@@ -46,9 +46,9 @@ def mobilenet_v1(network: Network, shape: tuple[int, ...], classes: int) -> Mode
     first = 1 if spared else 2
     spared -= first == 1
     x = convolution(x, scaled(_FIRST, network), (3, 3), (first, first), "first")
-    for index, (channels, stride) in enumerate(_BLOCKS):
-        if stride == 2 and spared > 0:
-            stride, spared = 1, spared - 1
+    for index, (channels, published) in enumerate(_BLOCKS):
+        stride = 1 if spared > 0 else published
+        spared -= published == 2
         last = index == len(_BLOCKS) - 1 and network.features
         width = network.features if last else scaled(channels, network)
         x = separable(x, width, (3, 3), (stride, stride), f"block{index}")
