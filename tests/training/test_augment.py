@@ -1,4 +1,4 @@
-"""Augmentation: nothing without settings, always within the int8 input, the same for the same seed."""
+"""Augmentation: nothing without settings, within the int8 input, the same for the same seed."""
 
 from __future__ import annotations
 

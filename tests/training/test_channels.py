@@ -8,9 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tinytrain.converters.tflite import parse_tflite
+from tinytrain.operators.table import require_kernels
 from tinytrain.training.channels import Channels, channels_of, macs, rebuild, weight_bytes
 from tinytrain.training.libraries import load_keras, make_deterministic
 from tinytrain.training.network import build
+from tinytrain.training.quantize import quantize
 from tinytrain.training.tasks import Network
 
 
@@ -177,3 +180,15 @@ def test_a_layer_used_twice_keeps_its_channels() -> None:
     channels = channels_of(load_keras().Model(source, x))
     assert all(group.protected for group in channels.groups)
     assert channels.macs(channels.widths) == 16 + 16 + 12
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [("conv1d", (32, 6)), ("ds_cnn", (25, 10)), ("autoencoder", (5, 16)), ("resnet8", (16, 16, 3))],
+)
+def test_costs_are_those_of_the_converted_network(name: str, shape: tuple[int, ...]) -> None:
+    model = build(Network(name, width=0.5), shape, 4)
+    samples = np.random.default_rng(0).integers(-128, 128, (8, *shape)).astype(np.int8)
+    kernels = require_kernels(parse_tflite(quantize(model, samples), "model.tflite"))
+    assert macs(model) == sum(kernel.macs for kernel in kernels)
+    assert weight_bytes(model) == sum(kernel.weight_bytes for kernel in kernels)

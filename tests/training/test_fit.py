@@ -1,4 +1,4 @@
-"""Training: the same bits every time, also after an interruption, and all that a task can ask for."""
+"""Training: the same bits every time, also after an interruption; all that a task can ask for."""
 
 from __future__ import annotations
 

@@ -9,23 +9,19 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinytrain.progress import Progress
 from tinytrain.training.ahead import ahead
 from tinytrain.training.anomaly import area_under_curve, squared_errors
-from tinytrain.training.augment import Sampler, mix, sampler
+from tinytrain.training.augment import sampler
+from tinytrain.training.batches import Batch, batches
 from tinytrain.training.checkpoint import Checkpoint, load, save
 from tinytrain.training.data import DataSet, IndexArray, Split, split
 from tinytrain.training.evaluate import group_accuracies
 from tinytrain.training.learner import Learner, Optimization, State, make_learner
 from tinytrain.training.libraries import make_deterministic
 from tinytrain.training.network import Model, as_network_input, build_for
-from tinytrain.training.tasks import Task, Training
-
-Float32Array = NDArray[np.float32]
-Batch = tuple[Float32Array, Float32Array, Float32Array]
-"""Samples, targets and weights, as `Learner.step` takes them."""
+from tinytrain.training.tasks import Task
 
 _VALIDATION_BATCH = 512
 
@@ -135,8 +131,7 @@ def fit(
     draw = sampler(task, dataset, chosen)
     began, already = time.monotonic(), len(course.history)
     while not _finished(course.history, schedule.epochs, settings.patience):
-        batches = _batches(draw, task, dataset, chosen, course.generator)
-        loss, accuracy = _pass(learner, batches)
+        loss, accuracy = _pass(learner, batches(draw, task, dataset, chosen, course.generator))
         others = _validate(learner, task, dataset, split.validation)
         course.history.append(Epoch(loss, accuracy, others))
         if settings.patience and _best(course.history) == len(course.history) - 1:
@@ -175,51 +170,12 @@ def _fit_from(
     )
 
 
-def _pass(learner: Learner, batches: Iterator[Batch]) -> tuple[float, float]:
+def _pass(learner: Learner, epoch: Iterator[Batch]) -> tuple[float, float]:
     """One step a batch; the means of loss and accuracy."""
-    results = [learner.step(*batch) for batch in ahead(batches)]
+    results = [learner.step(*batch) for batch in ahead(epoch)]
     figures = np.array([[loss.numpy(), right.numpy()] for loss, right in results], np.float64)
     loss, accuracy = figures.mean(axis=0)
     return float(loss), float(accuracy)
-
-
-def _batches(
-    draw: Sampler, task: Task, dataset: DataSet, train: IndexArray, generator: np.random.Generator
-) -> Iterator[Batch]:
-    """Shuffled batches of varied training samples.
-
-    An epoch leaves out the samples that do not fill a batch, others each time.
-    """
-    size, y = task.training.batch_size, dataset.y[train]
-    reconstructs = task.network.name == "autoencoder"
-    classes = len(dataset.label_names)
-    one_hot = _soft_labels(classes, task.training.label_smoothing)
-    weight = _class_weights(y, classes, task.training)
-    order = generator.permutation(len(train))
-    for first in range(0, max(1, len(order) - size + 1), size):
-        chosen = order[first : first + size]
-        x = draw(chosen, generator)
-        if reconstructs:
-            yield x, x.reshape(len(x), -1), np.ones(len(x), np.float32)
-        else:
-            x, target = mix(x, one_hot[y[chosen]], generator, task.augmentation.mixup)
-            yield x, target, weight[y[chosen]]
-
-
-def _soft_labels(classes: int, smoothing: float) -> Float32Array:
-    """(K, K): the target of each class; smoothing spreads that share over all (Szegedy 2016)."""
-    return np.eye(classes, dtype=np.float32) * np.float32(1 - smoothing) + np.float32(
-        smoothing / classes
-    )
-
-
-def _class_weights(y: IndexArray, classes: int, settings: Training) -> Float32Array:
-    """(K,): 1, or inversely proportional to a class's frequency, 1 in the mean of the samples."""
-    if not settings.class_weights:
-        return np.ones(classes, np.float32)
-    counts = np.bincount(y, minlength=classes)
-    present = np.count_nonzero(counts)
-    return (len(y) / (present * np.maximum(counts, 1))).astype(np.float32)
 
 
 def _validate(learner: Learner, task: Task, dataset: DataSet, validation: IndexArray) -> float:

@@ -138,8 +138,6 @@ def _layers() -> tuple[Any, Any]:
     """The two Keras layers that round; Keras is imported late, so they are made late."""
     keras = load_keras()
     base: Any = keras.layers.Layer
-    # There is no control flow to translate, and translating would read TensorFlow's importer.
-    as_it_is: Any = load_tensorflow().autograph.experimental.do_not_convert
 
     class QuantizedWeights(base):  # type: ignore[misc]
         """A layer with its kernel rounded."""
@@ -151,7 +149,6 @@ def _layers() -> tuple[Any, Any]:
             rank, channel = len(self.kernel.shape), 2 if type(inner).__name__ in DEPTHWISE else 1
             self.axes = tuple(axis for axis in range(rank) if axis != rank - channel)
 
-        @as_it_is
         def call(self, x: Tensor) -> Tensor:
             kernel = rounded_weights(self.kernel.value, self.axes)
             with keras.StatelessScope(state_mapping=[(self.kernel, kernel)]):
@@ -167,7 +164,6 @@ def _layers() -> tuple[Any, Any]:
             super().__init__(name=name)
             self.low, self.high = low, high
 
-        @as_it_is
         def call(self, x: Tensor) -> Tensor:
             return rounded_activation(x, self.low, self.high)
 
