@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tinytrain.pipeline.inspection import Inspection
     from tinytrain.pipeline.layers import LayerRow
     from tinytrain.pipeline.verify import Verification
+    from tinytrain.training.search import Search
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -127,3 +128,25 @@ def verification_text(found: Verification) -> str:
         result = "all bits equal" if check.difference is None else f"DIFFERS: {check.difference}"
         lines.append(f"  {check.name}: {check.compared:,} {check.unit}, {result}")
     return "\n".join(lines)
+
+
+def search_text(search: Search) -> str:
+    """A row a candidate, by cost; what never fitted has no accuracy."""
+    rows = [
+        (
+            c.width,
+            c.blocks or None,
+            c.cost.flash,
+            c.cost.ram,
+            c.cost.macs,
+            c.epochs or None,
+            c.accuracy if c.epochs else None,
+            "<- best" if c == search.best else "" if c.fits else "beyond the budget",
+        )
+        for c in search.candidates
+    ]
+    limits = search.budget
+    asked = (("flash", limits.flash), ("RAM", limits.ram), ("MACs", limits.macs))
+    budget = ", ".join(f"{name} {limit:,}" for name, limit in asked if limit) or "no limit"
+    header = ("width", "blocks", "weights B", "arena B", "MACs", "epochs", "accuracy", "")
+    return f"task {search.task}, {search.network}, budget: {budget}\n{table(header, rows)}"
