@@ -6,7 +6,7 @@ For samples of the size of three data sets (the values are random, which the tim
 on): plain Keras, `train_on_batch` on prepared batches; our compiled steps on prepared batches, and
 the validation; then a whole epoch of `fit`, which also makes and augments the batches, and writes a
 checkpoint. The overhead is what `fit` takes beyond the compiled steps. Each time is the least of
-ROUNDS. Sizes: --share of the real number of samples (default 0.25) keeps the run short.
+ROUNDS, which take turns, so that a busy machine disturbs all alike. Sizes: --share of the real number of samples (default 0.25) keeps the run short.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from tinytrain.training.tasks import (
     Window,
 )
 
-ROUNDS = 3
+ROUNDS = 5
 PEOPLE = 20
 
 CASES: dict[str, tuple[str, str, tuple[int, ...], int, int, Augmentation]] = {
@@ -115,17 +115,6 @@ def data_of(name: str, share: float) -> DataSet:
     )
 
 
-def least(work: Callable[[], object]) -> float:
-    """Seconds of the fastest of ROUNDS runs, after one that warms up."""
-    work()
-    times = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return min(times)
-
-
 def keras_epoch(model: Model, prepared: list[Batch]) -> Callable[[], object]:
     """Keras's own loop, as its users write it."""
     keras = load_keras()
@@ -146,7 +135,7 @@ def measure(name: str, share: float) -> tuple[object, ...]:
     make_deterministic(0)
     draw = sampler(task, dataset, split.train)
     prepared = list(batches(draw, task, dataset, split.train, np.random.default_rng(0)))
-    plain = least(keras_epoch(build_for(task, shape, classes), prepared))
+    plain = keras_epoch(build_for(task, shape, classes), prepared)
     learner = make_learner(
         build_for(task, shape, classes), Optimization(1e-3, 1e-2, 100), None, 0.0
     )
@@ -157,37 +146,56 @@ def measure(name: str, share: float) -> tuple[object, ...]:
         learner.outputs(others).numpy()
         losses[-1].numpy()
 
-    own = least(steps)
-    whole = _epoch_of_fit(task, dataset)
+    keras, own, whole = _alternating(task, dataset, plain, steps)
     milliseconds = 1000 / len(prepared)
-    overhead = 100 * (whole / own - 1)
     return (
         name,
         task.network.name,
         len(prepared),
-        plain * milliseconds,
+        keras * milliseconds,
         own * milliseconds,
         whole * milliseconds,
-        f"{overhead:.1f} %",
+        f"{100 * (whole / own - 1):.1f} %",
         whole / share,
     )
 
 
-def _epoch_of_fit(task: Task, dataset: DataSet) -> float:
-    """Seconds from one end of an epoch to the next, the fewest."""
+def _alternating(
+    task: Task, dataset: DataSet, plain: Callable[[], object], steps: Callable[[], object]
+) -> tuple[float, float, float]:
+    """Seconds of Keras's epoch, of ours and of one of `fit`, each the least, taken in turns."""
     model = build_for(task, dataset.x.shape[1:], len(dataset.label_names))
-    ends: list[float] = []
+    times: list[tuple[float, float, float]] = []
+    began = time.perf_counter()
+
+    def between_epochs(what: str, done: int, total: int, message: str = "") -> None:
+        nonlocal began
+        del what, done, total, message
+        whole = time.perf_counter() - began
+        times.append((_seconds(plain), _seconds(steps), whole))
+        began = time.perf_counter()
+
+    schedule = Schedule("train", ROUNDS + 1, 1.0)
     with tempfile.TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "train.npz"
         fit(
             model,
             task,
             dataset,
             0,
-            schedule=Schedule("train", ROUNDS + 1, 1.0),
-            progress=lambda *_: ends.append(time.perf_counter()),
-            checkpoint=Path(folder) / "train.npz",
+            schedule=schedule,
+            progress=between_epochs,
+            checkpoint=checkpoint,
         )
-    return float(np.diff(ends).min())
+    # The first of each compiles.
+    keras, own, whole = (min(row) for row in zip(*times[1:], strict=True))
+    return keras, own, whole
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tinytrain.adapt.experiment import Experiment
     from tinytrain.pipeline.inspection import Inspection, Stretch
+    from tinytrain.training.search import Search
 
 
 def _figure() -> type[Figure]:
@@ -112,3 +113,43 @@ def _label_stretch(axes: Axes, stretch: Stretch, steps: int) -> None:
         va="center",
         fontsize=7,
     )
+
+
+def draw_search(search: Search, path: Path) -> None:
+    """Accuracy against multiply-accumulates, a point a candidate; darker is trained longer.
+
+    The area of a point is its weights' share of flash.
+    """
+    figure_type = _figure()
+    figure = figure_type(figsize=(8, 4.5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    trained = [candidate for candidate in search.candidates if candidate.epochs]
+    largest = max(candidate.cost.flash for candidate in trained)
+    points = axes.scatter(
+        [candidate.cost.macs for candidate in trained],
+        [100 * candidate.accuracy for candidate in trained],
+        s=[20 + 180 * candidate.cost.flash / largest for candidate in trained],
+        c=[candidate.epochs for candidate in trained],
+        cmap="viridis_r",
+        edgecolors="black",
+        linewidths=0.5,
+    )
+    best = search.best
+    depth = f", {best.blocks} blocks" if best.blocks else ""
+    axes.annotate(
+        f"width {best.width:g}{depth}",
+        (best.cost.macs, 100 * best.accuracy),
+        xytext=(8, 8),
+        textcoords="offset points",
+        fontsize=8,
+    )
+    if search.budget.macs:
+        axes.axvline(search.budget.macs, color="black", linestyle=":", label="budget")
+        axes.legend(fontsize=8)
+    figure.colorbar(points, ax=axes, label="epochs of the last training")
+    axes.set_xscale("log")
+    axes.set_xlabel("multiply-accumulates of an inference")
+    axes.set_ylabel("accuracy on the validation people, %")
+    axes.set_title(f"task {search.task}: sizes of {search.network}", fontsize=10)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, format="png")

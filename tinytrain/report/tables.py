@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from tinytrain.pipeline.layers import LayerRow
     from tinytrain.pipeline.tasks import TaskCheck
     from tinytrain.pipeline.verify import Verification
+    from tinytrain.training.search import Search
 
 _MOST_COLUMNS = 12
 """Classes that a table of people and classes still shows one by one."""
@@ -196,3 +197,25 @@ def task_check_text(found: TaskCheck) -> str:
             f"{finding.severity}: {finding.kind}: {finding.where}: {finding.message}{advice}"
         )
     return "\n".join(lines if found.findings else [*lines, "nothing looks wrong"])
+
+
+def search_text(search: Search) -> str:
+    """A row a candidate, by cost; what never fitted has no accuracy."""
+    rows = [
+        (
+            c.width,
+            c.blocks or None,
+            c.cost.flash,
+            c.cost.ram,
+            c.cost.macs,
+            c.epochs or None,
+            c.accuracy if c.epochs else None,
+            "<- best" if c == search.best else "" if c.fits else "beyond the budget",
+        )
+        for c in search.candidates
+    ]
+    limits = search.budget
+    asked = (("flash", limits.flash), ("RAM", limits.ram), ("MACs", limits.macs))
+    budget = ", ".join(f"{name} {limit:,}" for name, limit in asked if limit) or "no limit"
+    header = ("width", "blocks", "weights B", "arena B", "MACs", "epochs", "accuracy", "")
+    return f"task {search.task}, {search.network}, budget: {budget}\n{table(header, rows)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,8 +38,6 @@ def save(checkpoint: Checkpoint, path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with aside.open("wb") as file:
         np.savez(file, header=np.array(header), **arrays)  # type: ignore[arg-type]
-        file.flush()
-        os.fsync(file.fileno())
     aside.replace(path)
 
 

@@ -86,7 +86,7 @@ def make_learner(
     samples = tensorflow.TensorSpec(network.input.shape, float32)
     targets = tensorflow.TensorSpec(network.output.shape, float32)
     weights = tensorflow.TensorSpec((None,), float32)
-    learn = tensorflow.function(step, input_signature=(samples, targets, weights))
+    learn = tensorflow.function(step, input_signature=(samples, targets, weights), autograph=False)
     with fused_normalization(network):
         learn.get_concrete_function()
     return Learner(
