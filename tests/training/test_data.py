@@ -96,7 +96,7 @@ def standing_alone(people: int, takes: int, test: int = 0) -> DataSet:
 def shares(dataset: DataSet, unseen: int, validation: int, seed: int = 0) -> list[list[int]]:
     parts = split(dataset, tasks.Split(unseen, validation, 0.2), seed)
     found = [part.tolist() for part in (parts.train, parts.validation, parts.unseen)]
-    assert sorted(sum(found, [])) == list(range(len(dataset.y)))
+    assert sorted(index for part in found for index in part) == list(range(len(dataset.y)))
     return found
 
 

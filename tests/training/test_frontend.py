@@ -60,5 +60,5 @@ def test_bands_that_hold_no_frequency_are_refused() -> None:
 
 
 def test_offsets_beyond_the_end_are_refused() -> None:
-    with pytest.raises(InputError, match="data.offsets has to ascend within the 10 samples"):
+    with pytest.raises(InputError, match=r"data.offsets has to ascend within the 10 samples"):
         frontend.clips(np.zeros(10), np.array([0, 11]), DIGITS, "digits")

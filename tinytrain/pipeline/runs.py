@@ -1,7 +1,8 @@
 """A run's folder: task, seed and data that it was started with, and each stage's figures.
 
 It holds run.json (the seed), task.toml, data.npz and checks.json (what looked wrong in the data);
-then each stage adds its network or model with a .json of its figures. unfinished/ has the state of a training that is under way.
+then each stage adds its network or model with a .json of its figures. unfinished/ has the state of
+a training that is under way.
 """
 
 from __future__ import annotations
