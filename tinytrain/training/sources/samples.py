@@ -36,7 +36,7 @@ def classes(
             )
     kept = tuple(wanted) or (
         *(name for name in order if name in occurring),
-        *sorted(occurring.difference(order)),
+        *sorted(occurring.difference(order), key=_natural),
     )
     number = {name: i for i, name in enumerate(kept)}
     stays = np.array([i for i, name in enumerate(names) if name in number], np.int64)
@@ -45,8 +45,16 @@ def classes(
 
 def groups(names: Sequence[str]) -> tuple[IndexArray, tuple[str, ...]]:
     """Each sample's group, and the groups' names in order."""
-    found, number = np.unique(np.array(names, dtype=str), return_inverse=True)
-    return number.astype(np.int64), tuple(str(name) for name in found)
+    found = sorted(set(names), key=_natural)
+    number = {name: i for i, name in enumerate(found)}
+    return np.array([number[name] for name in names], np.int64), tuple(found)
+
+
+def _natural(name: str) -> tuple[int, str]:
+    """Numbers by their value, before other names."""
+    return (
+        (int(name), "") if name.isascii() and name.isdigit() and len(name) < 10 else (10**9, name)
+    )
 
 
 def standing_alone(group: IndexArray, y: IndexArray) -> IndexArray:
