@@ -45,6 +45,16 @@ def group_sizes(dataset: DataSet, indices: IndexArray) -> dict[str, int]:
     }
 
 
+def balanced(dataset: DataSet, indices: IndexArray, most: int, seed: int) -> IndexArray:
+    """At most so many of the samples, ascending, as many of each group as are to be had."""
+    mixed = np.random.default_rng(seed).permutation(np.sort(indices))
+    group = dataset.group[mixed]
+    turn = np.zeros(len(mixed), np.int64)
+    for one in np.unique(group):
+        turn[group == one] = np.arange(np.count_nonzero(group == one))
+    return np.sort(mixed[np.argsort(turn, kind="stable")][:most])
+
+
 def _areas(model: Model, dataset: DataSet, indices: IndexArray) -> dict[str, float]:
     scores = anomaly_scores(model, dataset.x[indices])
     anomalous, group = dataset.y[indices] != 0, dataset.group[indices]

@@ -18,13 +18,16 @@ from tinytrain.progress import Progress
 from tinytrain.training.channels import Channels, channels_of, rebuild
 from tinytrain.training.data import DataSet, IndexArray
 from tinytrain.training.fit import Epoch, Schedule, fit, split_of
-from tinytrain.training.groups import is_classifier, watched_groups, worth_by_group
+from tinytrain.training.groups import balanced, is_classifier, watched_groups, worth_by_group
 from tinytrain.training.importance import FloatArray, importance
 from tinytrain.training.libraries import Model, make_deterministic
 from tinytrain.training.tasks import Task
 
 KEPT_SHARE = 0.1
 """Of a group's channels, at least one: thinner layers starve what follows and save little."""
+
+MOST_WATCHED = 6000
+"""Samples that the guard measures on."""
 
 _FINE_TUNE_RATE = 0.5
 
@@ -126,16 +129,21 @@ def lost_too_much(
     samples: Mapping[str, int],
     limit: float,
 ) -> list[str]:
-    """The groups that lost more than `limit` (0 to 1) of their accuracy.
+    """The groups that lost more than `limit` (0 to 1) of their accuracy, by more than chance.
 
-    The accuracies are taken as measured: both networks answer the same samples, so that most of
-    the chance cancels. One sample alone never decides, even where it is more than the limit.
+    Chance is one standard error of the difference of two proportions. Both networks answer the same
+    samples, so it is less than that; but neighbouring windows are alike, so there are fewer of them
+    than it counts.
     """
     return [
         name
         for name, count in samples.items()
-        if round((before[name] - after[name]) * count, 6) > max(1.0, limit * count)
+        if before[name] - after[name] > limit + _standard_error(before[name], after[name], count)
     ]
+
+
+def _standard_error(before: float, after: float, count: int) -> float:
+    return float(np.sqrt((before * (1 - before) + after * (1 - after)) / count))
 
 
 class _Pruning:
@@ -153,7 +161,8 @@ class _Pruning:
         self.train = split.train
         if not is_classifier(model):
             self.train = split.train[dataset.y[split.train] == 0]
-        self.watched = np.sort(np.concatenate([split.train, split.validation]))
+        seen = np.concatenate([split.train, split.validation])
+        self.watched = balanced(dataset, seen, MOST_WATCHED, seed)
         self.samples = watched_groups(dataset, self.watched, task.pruning.min_group_samples)
         self.floors = [max(1, int(w * KEPT_SHARE)) for w in self._channels(model).widths]
         self.before = self._worth(model)

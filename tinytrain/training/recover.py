@@ -21,7 +21,7 @@ from tinytrain.training.data import DataSet, IndexArray
 from tinytrain.training.equalize import equalized
 from tinytrain.training.fit import split_of
 from tinytrain.training.fold import folded
-from tinytrain.training.groups import EVERYONE, worth_by_group
+from tinytrain.training.groups import EVERYONE, balanced, worth_by_group
 from tinytrain.training.libraries import Model, make_deterministic
 from tinytrain.training.network import as_network_input
 from tinytrain.training.quantization_aware import fine_tune
@@ -106,16 +106,9 @@ def losses(before: Accuracy, after: Accuracy) -> tuple[float, float, str]:
 
 
 def measured_samples(task: Task, dataset: DataSet, seed: int) -> IndexArray:
-    """The samples that decide, ascending: people of training and validation, at most 2000 of
-    them, as many of each group as there are to be had."""
+    """The samples that decide, ascending: people of training and validation."""
     split = split_of(task, dataset, seed)
-    indices = np.sort(np.concatenate([split.train, split.validation]))
-    mixed = np.random.default_rng(seed).permutation(indices)
-    group = dataset.group[mixed]
-    turn = np.zeros(len(mixed), np.int64)
-    for one in np.unique(group):
-        turn[group == one] = np.arange(np.count_nonzero(group == one))
-    return np.sort(mixed[np.argsort(turn, kind="stable")][:MOST_SAMPLES])
+    return balanced(dataset, np.concatenate([split.train, split.validation]), MOST_SAMPLES, seed)
 
 
 def _ways(

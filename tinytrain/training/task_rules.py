@@ -14,7 +14,9 @@ _KIND_OF_SOURCE = {
     "idx": "image",
 }
 _AUGMENTATION_OF = {
-    "speed": ("motion",),
+    "speed": ("motion", "audio"),
+    "vocal_tract": ("audio",),
+    "colour": ("audio",),
     "gain": ("motion", "audio"),
     "tilt_degrees": ("motion",),
     "mirror": ("motion",),

@@ -10,7 +10,7 @@ import numpy as np
 
 from tinytrain.training.libraries import Model, Tensor, load_keras
 from tinytrain.training.tasks import Network
-from tinytrain.training.zoo.blocks import scaled
+from tinytrain.training.zoo.blocks import MOMENTUM, scaled
 
 _UNITS = 128
 _LAYERS = 4
@@ -36,5 +36,5 @@ def autoencoder(network: Network, shape: tuple[int, ...], classes: int) -> Model
 def _dense(x: Tensor, units: int, name: str) -> Tensor:
     layers = load_keras().layers
     x = layers.Dense(units, use_bias=False, name=f"{name}_dense")(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x)

@@ -10,6 +10,10 @@ Extent = tuple[int, int]
 """Rows and columns."""
 
 
+MOMENTUM = 0.9
+"""Of the running statistics: small data sets have few steps, and 0.99 lags behind hundreds."""
+
+
 def scaled(channels: int, network: Network) -> int:
     """The published number of channels at the width asked for, at least 1."""
     return max(1, round(channels * network.width))
@@ -40,7 +44,7 @@ def convolution(
     x = layers.Conv2D(
         channels, kernel, stride, padding="same", use_bias=False, name=f"{name}_conv"
     )(x)
-    x = layers.BatchNormalization(name=f"{name}_norm")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
     return layers.ReLU(name=f"{name}_relu")(x) if relu else x
 
 
@@ -50,7 +54,7 @@ def separable(x: Tensor, channels: int, kernel: Extent, stride: Extent, name: st
     x = layers.DepthwiseConv2D(
         kernel, stride, padding="same", use_bias=False, name=f"{name}_depthwise"
     )(x)
-    x = layers.BatchNormalization(name=f"{name}_depthwise_norm")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_depthwise_norm")(x)
     x = layers.ReLU(name=f"{name}_depthwise_relu")(x)
     return convolution(x, channels, (1, 1), (1, 1), name)
 
