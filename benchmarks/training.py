@@ -6,7 +6,8 @@ For samples of the size of three data sets (the values are random, which the tim
 on): plain Keras, `train_on_batch` on prepared batches; our compiled steps on prepared batches, and
 the validation; then a whole epoch of `fit`, which also makes and augments the batches, and writes a
 checkpoint. The overhead is what `fit` takes beyond the compiled steps. Each time is the least of
-ROUNDS, which take turns, so that a busy machine disturbs all alike. Sizes: --share of the real number of samples (default 0.25) keeps the run short.
+ROUNDS, which take turns, so that a busy machine disturbs all alike. Sizes: --share of the real
+number of samples (default 0.25) keeps the run short.
 """
 
 from __future__ import annotations
