@@ -156,6 +156,8 @@ def open_run(directory: Path) -> Run:
         ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run's description; start the run again") from error
+    if not (directory / FILE_NAME).is_file():
+        raise InputError(f"{directory / FILE_NAME}: not there; start the run again")
     return Run(directory, read_task(directory / FILE_NAME), seed)
 
 
