@@ -357,6 +357,32 @@ def train(task: str, out: Path, seed: int, data: Path | None) -> None:
     _print_stage(out, result)
 
 
+@main.command(epilog="Example: tinytrain search watch --macs 300000 --out found")
+@click.argument("task", default="watch")
+@click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the results go.")
+@click.option("--flash", type=click.IntRange(0), default=0, help="Bytes of weights, at most.")
+@click.option("--ram", type=click.IntRange(0), default=0, help="Bytes of the arena, at most.")
+@click.option("--macs", type=click.IntRange(0), default=0, help="Multiply-accumulates, at most.")
+@seed_option
+@data_option
+def search(
+    task: str, out: Path, flash: int, ram: int, macs: int, seed: int, data: Path | None
+) -> None:
+    """Find the width and depth of a task's network that are best under a budget.
+
+    Trains many sizes; DIR/task.toml is the task with the best one. The budget is the task's own
+    but for what the options say.
+    """
+    from tinytrain.pipeline.search import search as go
+    from tinytrain.report.tables import search_text
+    from tinytrain.training.tasks import Budget
+
+    with _progress() as progress:
+        found = go(task, out, seed, Budget(flash, ram, macs), progress, data)
+    click.echo(search_text(found))
+    click.echo(f"{out / 'task.toml'}: the task with this network; tinytrain run {out} --out run")
+
+
 @main.command(epilog="Example: tinytrain prune demo")
 @project_argument
 def prune(directory: Path) -> None:

@@ -110,8 +110,19 @@ def test_fusing_the_normalization_changes_no_more_than_roundings() -> None:
     for first in range(0, steps * 16, 16):
         chosen = train_indices[order[first : first + 16]]
         logits.train_on_batch(as_network_input(dataset.x[chosen]), dataset.y[chosen])
-    for mine, reference in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_allclose(mine, reference, rtol=1e-3, atol=1e-4)
+    for mine, reference in zip(ours.trainable_weights, theirs.trainable_weights, strict=True):
+        np.testing.assert_allclose(mine.numpy(), reference.numpy(), rtol=1e-3, atol=1e-4)
+
+
+def test_the_statistics_for_inference_follow_within_a_few_steps() -> None:
+    dataset = small_data()
+    task = small_task(epochs=10, batch_size=8, learning_rate=1e-5)
+    model = train(task, dataset, 0, silent).model
+    x = as_network_input(dataset.x[dataset.group >= 2])
+    learnt = model.get_layer("block0_norm")
+    inputs = load_keras().Model(model.input, learnt.input)(x).numpy()
+    np.testing.assert_allclose(learnt.moving_mean, inputs.mean(axis=(0, 1, 2)), atol=0.03)
+    np.testing.assert_allclose(learnt.moving_variance, inputs.var(axis=(0, 1, 2)), rtol=0.2)
 
 
 def test_patience_ends_training_and_keeps_the_best() -> None:

@@ -87,7 +87,7 @@ def make_learner(
     targets = tensorflow.TensorSpec(network.output.shape, float32)
     weights = tensorflow.TensorSpec((None,), float32)
     learn = tensorflow.function(step, input_signature=(samples, targets, weights), autograph=False)
-    with fused_normalization(network):
+    with fused_normalization(network, optimizer.iterations.value):
         learn.get_concrete_function()
     return Learner(
         step=learn,
