@@ -28,20 +28,7 @@ from tinytrain.training.fit import Schedule, fit, split_of
 from tinytrain.training.learner import Optimization, make_learner
 from tinytrain.training.libraries import Model, load_keras, make_deterministic
 from tinytrain.training.network import as_network_input, build_for
-from tinytrain.training.tasks import (
-    Augmentation,
-    Budget,
-    Data,
-    Frontend,
-    Head,
-    Network,
-    Pruning,
-    Quantization,
-    Split,
-    Task,
-    Training,
-    Window,
-)
+from tinytrain.training.tasks import Augmentation, Data, Network, Task
 
 ROUNDS = 5
 PEOPLE = 20
@@ -82,16 +69,8 @@ def task_of(name: str) -> Task:
     return Task(
         name=name,
         data=Data(source="npz", kind=kind),
-        split=Split(unseen_groups=1, validation_groups=1),
-        window=Window(),
-        frontend=Frontend(),
         augmentation=augmentation,
         network=Network(name=network),
-        training=Training(),
-        pruning=Pruning(),
-        quantization=Quantization(),
-        head=Head(),
-        budget=Budget(),
     )
 
 

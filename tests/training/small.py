@@ -7,20 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from tinytrain.training.data import DataSet
-from tinytrain.training.tasks import (
-    Augmentation,
-    Budget,
-    Data,
-    Frontend,
-    Head,
-    Network,
-    Pruning,
-    Quantization,
-    Split,
-    Task,
-    Training,
-    Window,
-)
+from tinytrain.training.tasks import Data, Frontend, Network, Task, Training
 
 
 def small_task(kind: str = "motion", network: Network | None = None, **training: object) -> Task:
@@ -28,16 +15,9 @@ def small_task(kind: str = "motion", network: Network | None = None, **training:
     return Task(
         name="small",
         data=Data(source="npz", kind=kind),
-        split=Split(unseen_groups=1, validation_groups=1),
-        window=Window(),
         frontend=Frontend(bands=8),
-        augmentation=Augmentation(),
         network=network or Network(width=0.25, blocks=2, features=8),
         training=replace(Training(epochs=3, batch_size=16), **training),  # type: ignore[arg-type]
-        pruning=Pruning(),
-        quantization=Quantization(),
-        head=Head(),
-        budget=Budget(),
     )
 
 

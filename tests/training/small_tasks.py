@@ -9,17 +9,12 @@ import numpy as np
 from tinytrain.training.data import DataSet
 from tinytrain.training.tasks import (
     Augmentation,
-    Budget,
     Data,
-    Frontend,
-    Head,
     Network,
     Pruning,
     Quantization,
-    Split,
     Task,
     Training,
-    Window,
 )
 
 WINDOW, SENSORS, CLASSES, PEOPLE = 32, 3, 4, 6
@@ -29,16 +24,11 @@ def small_task(**tables: Any) -> Task:
     """conv1d on the waves of `waves`; keywords replace whole tables."""
     found: dict[str, Any] = {
         "data": Data("npz", "motion"),
-        "split": Split(),
-        "window": Window(),
-        "frontend": Frontend(),
         "augmentation": Augmentation(noise=0.02),
         "network": Network("conv1d", width=0.5, blocks=2, features=12, dropout=0.0),
         "training": Training(epochs=12, batch_size=8, learning_rate=1e-2),
         "pruning": Pruning(epochs=4),
         "quantization": Quantization(calibration=64, epochs=3),
-        "head": Head(),
-        "budget": Budget(),
         **tables,
     }
     return Task(name="waves", **found)

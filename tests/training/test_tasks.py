@@ -51,16 +51,6 @@ def _literal(name: str) -> str:
     return '"' + "".join(f"\\u{ord(letter):04x}" for letter in name) + '"'
 
 
-def test_watch_decides_what_it_always_did() -> None:
-    task = find_task("watch")
-    assert (task.split.unseen_groups, task.split.validation_groups) == (3, 1)
-    assert (task.network.width, task.network.blocks, task.network.features) == (1.0, 3, 32)
-    assert (task.training.epochs, task.training.batch_size) == (40, 64)
-    assert (task.pruning.share, task.pruning.rounds, task.pruning.epochs) == (0.6, 2, 20)
-    assert task.augmentation.mirror == (-1, 1, 1, 1, -1, -1)
-    assert (task.head.eta, task.head.tau, task.head.rows, task.head.shots) == (1.0, 0.1, 2, 10)
-
-
 def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
     (tmp_path / "task.toml").write_text(NPZ)
     assert find_task(str(tmp_path)) == find_task(str(tmp_path / "task.toml"))

@@ -315,15 +315,15 @@ class Task:
 
     name: str
     data: Data
-    split: Split
-    window: Window
-    frontend: Frontend
-    augmentation: Augmentation
-    network: Network
-    training: Training
-    pruning: Pruning
-    quantization: Quantization
-    head: Head
-    budget: Budget
+    split: Split = Split()
+    window: Window = Window()
+    frontend: Frontend = Frontend()
+    augmentation: Augmentation = Augmentation()
+    network: Network = Network()
+    training: Training = Training()
+    pruning: Pruning = Pruning()
+    quantization: Quantization = Quantization()
+    head: Head = Head()
+    budget: Budget = Budget()
     folder: str = field(default="", compare=False)
     """Where the task file lies, from which `data.path` starts; no key of the file."""

@@ -10,7 +10,7 @@ from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training.data import DataSet
 from tinytrain.training.scaling import Scaled
-from tinytrain.training.sources.samples import EVERYONE, classes, groups, standing_alone
+from tinytrain.training.sources.samples import classes, of_samples
 from tinytrain.training.tasks import Task
 
 _STEP = 16
@@ -32,17 +32,4 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
     scaled = Scaled(
         grey.astype(np.int8), np.full(1, 1 / _STEP, np.float32), np.full(1, -128, np.float32)
     )
-    group, group_names = groups([EVERYONE] * len(y))
-    return DataSet(
-        name=task.name,
-        x=scaled.x,
-        y=y,
-        group=group,
-        recording=standing_alone(group, y),
-        overlap=False,
-        label_names=names,
-        group_names=group_names,
-        scale=scaled.scale,
-        zero=scaled.zero,
-        given_test=np.zeros(0, np.int64),
-    )
+    return of_samples(task, scaled, y, names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,8 @@ from numpy.typing import NDArray
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training.data import DataSet
-from tinytrain.training.sources.samples import EVERYONE, classes, groups, standing_alone
+from tinytrain.training.scaling import Scaled
+from tinytrain.training.sources.samples import classes, of_samples
 from tinytrain.training.tasks import Task
 
 _UNSIGNED_BYTE = 8
@@ -35,20 +37,13 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
     digit = np.concatenate([labels, test_labels])
     stays, y, names = classes([str(one) for one in digit], task.data.labels, (), str(path))
     x = np.concatenate([pictures, test_pictures])[stays, ..., None]
-    group, group_names = groups([EVERYONE] * len(y))
-    return DataSet(
-        name=task.name,
-        x=(x.astype(np.int16) - 128).astype(np.int8),
-        y=y,
-        group=group,
-        recording=standing_alone(group, y),
-        overlap=False,
-        label_names=names,
-        group_names=group_names,
-        scale=np.ones(1, np.float32),
-        zero=np.full(1, -128, np.float32),
-        given_test=np.flatnonzero(stays >= len(labels)),
+    scaled = Scaled(
+        (x.astype(np.int16) - 128).astype(np.int8),
+        np.ones(1, np.float32),
+        np.full(1, -128, np.float32),
     )
+    found = of_samples(task, scaled, y, names)
+    return replace(found, given_test=np.flatnonzero(stays >= len(labels)))
 
 
 def _array(folder: Path, name: str) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +116,19 @@ def keep_wanted(task: Task, files: Files, where: Path) -> tuple[Files, tuple[str
 def of_files(task: Task, files: Files, scaled: Scaled, notes: tuple[str, ...]) -> DataSet:
     """The data set of one sample a file."""
     _, y, label_names = classes(files.labels, task.data.labels, (), task.data.path)
-    group, group_names = groups(files.people)
+    found = of_samples(task, scaled, y, label_names, files.people)
+    return replace(found, origins=tuple(map(str, files.paths)), notes=notes)
+
+
+def of_samples(
+    task: Task,
+    scaled: Scaled,
+    y: IndexArray,
+    label_names: tuple[str, ...],
+    people: Sequence[str] | None = None,
+) -> DataSet:
+    """The data set of samples that stand for themselves, of everyone or of `people` (n,)."""
+    group, group_names = groups(people or [EVERYONE] * len(y))
     return DataSet(
         name=task.name,
         x=scaled.x,
@@ -129,6 +141,4 @@ def of_files(task: Task, files: Files, scaled: Scaled, notes: tuple[str, ...]) -
         scale=scaled.scale,
         zero=scaled.zero,
         given_test=np.zeros(0, np.int64),
-        origins=tuple(map(str, files.paths)),
-        notes=notes,
     )
