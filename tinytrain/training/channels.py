@@ -95,15 +95,15 @@ class Channels:
         """Multiply-accumulates of an inference with so many channels in each group; SAME padding
         counts as if it were data."""
         return sum(
-            term.macs * _extent(term.source, widths) * _extent(term.target, widths)
+            term.macs * extent(term.source, widths) * extent(term.target, widths)
             for term in self.terms
         )
 
     def weight_bytes(self, widths: Sequence[int]) -> int:
         """Bytes of int8 weights and int32 biases; normalizations are folded into these."""
         return sum(
-            term.weights * _extent(term.source, widths) * _extent(term.target, widths)
-            + _BIAS_BYTES * term.biases * _extent(term.target, widths)
+            term.weights * extent(term.source, widths) * extent(term.target, widths)
+            + _BIAS_BYTES * term.biases * extent(term.target, widths)
             for term in self.terms
         )
 
@@ -145,7 +145,7 @@ def rebuild(model: Model, channels: Channels, kept: Mapping[int, IndexArray]) ->
     def narrower(layer: Any) -> Any:
         config = layer.get_config()
         if layer.name in channels.views:
-            _narrow(config, _extent(channels.views[layer.name][1], widths))
+            _narrow(config, extent(channels.views[layer.name][1], widths))
         return type(layer).from_config(config)
 
     smaller = copied(model, narrower)
@@ -161,7 +161,7 @@ def rebuild(model: Model, channels: Channels, kept: Mapping[int, IndexArray]) ->
     return smaller
 
 
-def _extent(view: View | None, widths: Sequence[int]) -> int:
+def extent(view: View | None, widths: Sequence[int]) -> int:
     return 1 if view is None else view.positions * sum(widths[group] for group in view.groups)
 
 

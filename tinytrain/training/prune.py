@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from tinytrain.training.data import DataSet, IndexArray
 from tinytrain.training.fit import Epoch, Schedule, fit, split_of
 from tinytrain.training.groups import balanced, is_classifier, watched_groups, worth_by_group
 from tinytrain.training.importance import FloatArray, importance
+from tinytrain.training.latency import instructions
 from tinytrain.training.libraries import Model, make_deterministic
 from tinytrain.training.tasks import Task
 
@@ -267,6 +269,8 @@ class _Pruning:
         return channels_of(model, self.keep_inputs_of)
 
     def _unit(self, channels: Channels) -> Callable[[Sequence[int]], int]:
+        if self.task.pruning.unit == "instructions":
+            return partial(instructions, channels)
         return channels.macs if self.task.pruning.unit == "macs" else channels.weight_bytes
 
     def _cost(self, model: Model) -> int:

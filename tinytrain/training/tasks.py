@@ -15,7 +15,7 @@ KINDS = ("motion", "audio", "image")
 NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
 FRONTENDS = ("none", "log_mel")
 CRITERIA = ("taylor", "batch_norm")
-UNITS = ("macs", "bytes")
+UNITS = ("macs", "bytes", "instructions")
 
 
 def key(
@@ -237,7 +237,10 @@ class Pruning:
     share: float = field(
         default=0.6, metadata=key("of the cost to remove; 0: no pruning", low=0, high=0.98)
     )
-    unit: str = field(default="macs", metadata=key("of the cost", choices=UNITS))
+    unit: str = field(
+        default="macs",
+        metadata=key("of the cost; instructions are latency", choices=UNITS),
+    )
     criterion: str = field(default="taylor", metadata=key("of importance", choices=CRITERIA))
     rounds: int = field(default=2, metadata=key("of choosing and fine-tuning", low=1, high=20))
     epochs: int = field(
