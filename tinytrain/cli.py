@@ -489,6 +489,6 @@ def tasks_check(task: str, data: Path | None, seed: int) -> None:
 
 def _print_stage(directory: Path, result: StageResult) -> None:
     click.echo(
-        f"{directory}: {result.stage}, {result.macs:,} MACs, accuracy on unseen people "
+        f"{directory}: {result.stage}, {result.macs:,} MACs, {result.measure} on unseen people "
         f"{result.mean:.3f} (worst {result.worst:.3f})"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -117,9 +118,19 @@ def test_scarce_data_are_told_and_accepted(watch: DataSet) -> None:
     assert "PEN" in found["imbalance"].where
     assert "class_weights" in found["imbalance"].advice
     assert "person 6 lacks IR" in found["missing class"].message
-    assert REFUSED not in {one.severity for one in found.values()}
+    # All but one thing: an unseen person who cannot give the shots that the task asks for.
+    assert {kind for kind, one in found.items() if one.severity == REFUSED} == {"shots"}
+    assert found["shots"].where == "head.shots"
+    assert re.search(r"has \d+ unseen samples of class PEN; 10 shots", found["shots"].message)
+    assert re.match(r"at most \d for this person", found["shots"].advice)
 
 
 def test_one_class_to_train_on_is_refused(watch: DataSet) -> None:
     kept = (watch.y == 0) | (watch.group < 3)
     assert findings(part_of(watch, kept))["classes"].severity == REFUSED
+
+
+def test_a_training_of_a_few_steps_is_told(watch: DataSet) -> None:
+    one_in_twenty = np.arange(len(watch.y)) % 20 == 0
+    message = findings(part_of(watch, one_in_twenty))["few steps"].message
+    assert re.fullmatch(r"\d+ samples to train on in batches of 64 make \d+ steps in .*", message)

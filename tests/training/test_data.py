@@ -146,12 +146,14 @@ def test_short_recordings_are_taken_one_after_the_other() -> None:
     parts = personal_split(dataset, 0, shots=4, seed=0)
     assert sorted(parts.learn)[:4] == [0, 1, 2, 3]
     assert parts.test.tolist()[:4] == [5, 6, 7, 8]
-    with pytest.raises(InputError, match="has 9 samples of class a; 9 shots, a gap and a test"):
+    with pytest.raises(
+        InputError, match="has 9 unseen samples of class a; 9 shots, a gap and a test"
+    ):
         personal_split(dataset, 0, shots=9, seed=0)
 
 
 def test_people_that_a_split_needs_have_to_be_there() -> None:
-    with pytest.raises(InputError, match=r"has 1 people; keeping 1 out of training leaves nobody"):
+    with pytest.raises(InputError, match=r"has 1 person; keeping 1 out of training leaves nobody"):
         split(standing_alone(1, 10), tasks.Split(1, 0), seed=0)
     with pytest.raises(InputError, match="leaves nothing to validate on"):
         split(standing_alone(2, 1, test=3), tasks.Split(0, 0), seed=0)

@@ -18,7 +18,7 @@ from tinytrain.training.data import DataSet
 from tinytrain.training.evaluate import group_accuracies
 from tinytrain.training.fit import train
 from tinytrain.training.fold import folded
-from tinytrain.training.groups import worth_by_group
+from tinytrain.training.groups import EVERYONE, worth_by_group
 from tinytrain.training.libraries import load_keras, load_tensorflow
 from tinytrain.training.network import as_network_input
 from tinytrain.training.quantization_aware import (
@@ -227,3 +227,11 @@ def test_samples_that_decide_are_of_every_group_in_equal_parts() -> None:
     people, counts = np.unique(dataset.group[indices], return_counts=True)
     assert people.tolist() == [1, 2, 3, 4, 5]
     assert np.ptp(counts) <= 1
+
+
+def test_data_without_groups_are_judged_as_a_whole() -> None:
+    """They have one group, which has the name of all samples together."""
+    whole = losses({EVERYONE: 0.9}, {EVERYONE: 0.8})
+    assert whole == (pytest.approx(0.1), pytest.approx(0.1), EVERYONE)
+    ours = losses({"Ann": 0.9, EVERYONE: 0.9}, {"Ann": 0.8, EVERYONE: 0.5})
+    assert ours == (pytest.approx(0.1), pytest.approx(0.1), "Ann")

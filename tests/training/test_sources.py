@@ -191,11 +191,14 @@ def test_a_path_that_is_not_there_is_answered_with_where_it_was_sought(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TINYTRAIN_DATA", "/elsewhere")
-    message = rf"'a.npz' not found; looked in: /first, {tmp_path}, /elsewhere, \., data"
+    (first := tmp_path / "first").mkdir()
+    message = rf"'a.npz' not found; looked in: {first}, {tmp_path}, /elsewhere, \., data"
     with pytest.raises(InputError, match=message):
-        load(task(tmp_path, ARRAYS), Path("/first"))
+        load(task(tmp_path, ARRAYS), first)
     monkeypatch.setenv("TINYTRAIN_DATA", str(arrays(tmp_path)))
     assert len(load(task(Path("/nowhere"), ARRAYS)).y) == 6
+    with pytest.raises(InputError, match=r"^--data /not/here: no such folder$"):
+        load(task(tmp_path, ARRAYS), Path("/not/here"))
 
 
 def test_recordings_are_resampled_and_cut(tmp_path: Path) -> None:
@@ -212,7 +215,7 @@ def test_recordings_are_resampled_and_cut(tmp_path: Path) -> None:
     first = physical(dataset)[0]
     assert np.abs(first[:, 0] - np.arange(8) / 10).max() < dataset.scale[0]
     assert np.abs(first[:, 1] + np.arange(8) / 5).max() < dataset.scale[1]
-    assert dataset.origins[4].endswith("one.csv:42")
+    assert dataset.origins[5].endswith("one.csv:42 + 0.4 s")
 
 
 def test_no_window_spans_a_gap_in_time(tmp_path: Path) -> None:
@@ -261,6 +264,10 @@ GOOD = rows(1, 10, "up", "Ann")
         ),
         (HEADER + rows(0.2, 10, "a", "b"), "1 of 1 recordings are shorter .*; none is left"),
         (HEADER + GOOD, "all 1 samples are of class 'up'"),
+        (
+            HEADER + "0,1,2,up,Ann\n100,1,2,up,Ann\n200,1,2,up,Ann",
+            r"one.csv:3: column 't' mostly goes up by 100, which is 0.01 Hz; .* in seconds",
+        ),
         ("t,x\n\x00", "one.csv"),
     ],
 )
@@ -416,3 +423,15 @@ def test_the_digits_of_scikit_learn_are_read_or_asked_for() -> None:
             load(digits)
     else:
         assert load(digits).x.shape == (1797, 8, 8, 1)
+
+
+def test_what_is_passed_over_in_a_folder_is_noted(tmp_path: Path) -> None:
+    for place in ("yes", "no"):
+        sound(tmp_path / "rec" / place / "1.wav")
+    (tmp_path / "rec" / "yes" / "2.mp3").write_bytes(b"ID3")
+    (tmp_path / "rec" / "maybe").mkdir()
+    notes = load(task(tmp_path, SOUND)).notes
+    assert [note.removeprefix(str(tmp_path / "rec")) for note in notes[:2]] == [
+        "/yes/2.mp3: not a file of the kind that is read; 1 are like that",
+        "/maybe: a class without a file; 1 are like that",
+    ]

@@ -13,7 +13,7 @@ from tinytrain.device.toolchain import missing_for
 from tinytrain.errors import CheckError, InputError
 from tinytrain.pipeline import runs, stages
 from tinytrain.pipeline.bench import bench
-from tinytrain.pipeline.convert import convert
+from tinytrain.pipeline.convert import c_name, convert
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.verify import Verification, verify
 from tinytrain.progress import Progress
@@ -21,7 +21,7 @@ from tinytrain.project import load_project
 from tinytrain.report.picture import draw_learning
 from tinytrain.report.summary import groups_text, summary_text
 
-PROJECT, PICTURE, GROUPS, SUMMARY = "project", "learning.png", "groups.txt", "summary.txt"
+PROJECT, PICTURE, GROUPS = "project", "learning.png", "groups.txt"
 EXPERIMENT, RESULTS = "adapt.json", "results.json"
 BOARD = "cortex-m4"
 
@@ -52,7 +52,8 @@ def run(
     progress("bench", 0, 1)
     costs = bench(load_project(out / PROJECT), board)
     progress("bench", 1, 1)
-    adapt(out, board, progress)
+    if found.task.network.classifies:
+        adapt(out, board, progress)
     write_json(out / RESULTS, {"verified": [asdict(p) for p in proofs], "bench": costs.as_json()})
     return report(out)
 
@@ -63,15 +64,18 @@ def convert_run(directory: Path) -> None:
     convert(
         directory / f"{runs.INT8}.tflite",
         directory / PROJECT,
-        found.task.name,
+        c_name(found.task.name, given=False),
         options=lambda graph, operator: stages.head_options(found, graph, operator),
         samples=directory / "samples.npz",
+        head="auto" if found.task.network.classifies else "none",
     )
 
 
 def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
     """The learning experiment of a run's unseen people, on `target`; writes its figures."""
     found = runs.open_run(directory)
+    if not found.task.network.classifies:
+        raise InputError(f"{directory}: an autoencoder has no classes that a person could teach")
     project = load_project(directory / PROJECT)
     with open_device(project, target) as device:
         experiment = learning_experiment(
@@ -92,18 +96,20 @@ def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
 
 def report(directory: Path) -> str:
     """The summary and the picture of a run, anew from the figures in its folder."""
-    runs.open_run(directory)
+    found = runs.open_run(directory)
     names = (runs.FLOAT, runs.PRUNED, runs.INT8)
     results = tuple(runs.read_result(directory, name) for name in names)
-    experiment, costs = read_experiment(directory), _read(directory / RESULTS, "run")
+    experiment = read_experiment(directory) if found.task.network.classifies else None
+    costs = _read(directory / RESULTS, "run")
     try:
         text = summary_text(directory, results, costs, experiment, runs.count_findings(directory))
         groups = groups_text(results)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{directory}: its figures are damaged; run it again") from error
-    with new_file(directory / PICTURE) as aside:
-        draw_learning(experiment, aside)
-    for name, content in ((GROUPS, groups), (SUMMARY, text)):
+    if experiment is not None:
+        with new_file(directory / PICTURE) as aside:
+            draw_learning(experiment, aside)
+    for name, content in ((GROUPS, groups), (runs.SUMMARY, text)):
         with new_file(directory / name) as aside:
             aside.write_text(content + "\n", encoding="utf-8")
     return text

@@ -23,13 +23,14 @@ from tinytrain.progress import Progress
 from tinytrain.training.checks import REFUSED, Finding, check
 from tinytrain.training.data import DataSet, Split, split
 from tinytrain.training.sources import load
-from tinytrain.training.task_file import FILE_NAME, find_task, read_task, task_text
+from tinytrain.training.task_file import FILE_NAME, differences, find_task, read_task, task_text
 from tinytrain.training.tasks import Task
 
 MARKER = "run.json"
 DATA = "data.npz"
 CHECKS = "checks.json"
 UNFINISHED = "unfinished"
+SUMMARY = "summary.txt"
 FLOAT, PRUNED, INT8 = "float", "pruned", "model"
 LATER = (
     UNFINISHED,
@@ -47,9 +48,13 @@ LATER = (
     "learning.png",
     "results.json",
     "groups.txt",
-    "summary.txt",
+    SUMMARY,
 )
 """What the stages add to a run's folder."""
+
+ACCURACY = "accuracy"
+AREA = "area under the curve"
+"""Of telling other classes from the first by how badly they are given back."""
 
 _ARRAYS = ("x", "y", "group", "recording", "scale", "zero", "given_test")
 _NAMES = ("label_names", "group_names", "origins", "notes")
@@ -68,6 +73,8 @@ class StageResult:
     """Of the groups of training and validation."""
     notes: tuple[str, ...] = ()
     """What did not go as the task asked, a line each."""
+    measure: str = ACCURACY
+    """What the accuracies are: ACCURACY, or AREA for an autoencoder."""
 
     @property
     def mean(self) -> float:
@@ -106,6 +113,7 @@ def start_run(
     found = unfinished_run(task, out, seed)
     if found is not None:
         return found
+    _refuse_losses(task, out, seed)
     with new_directory(out, MARKER, LATER) as aside:
         dataset = load(task, data_folder, progress)
         findings = check(dataset, split(dataset, task.split, seed), task, seed)
@@ -117,12 +125,34 @@ def start_run(
     return Run(out, task, seed, dataset)
 
 
+def _refuse_losses(task: Task, out: Path, seed: int) -> None:
+    """Raises InputError where `out` holds another task, or an unfinished run of other settings."""
+    try:
+        found = open_run(out)
+    except InputError:
+        return
+    if found.task.name != task.name:
+        raise InputError(
+            f"{out}: holds a run of task {found.task.name!r}, not {task.name!r}; choose another "
+            "--out, or delete it"
+        )
+    started = any((out / UNFINISHED).glob("*")) or has_stage(found, FLOAT)
+    if started and not (out / SUMMARY).exists():
+        other_seed = [f"--seed {found.seed}"] if found.seed != seed else []
+        differing = ", ".join([*other_seed, *differences(found.task, task)])
+        raise InputError(
+            f"{out}: holds an unfinished run with {differing}; go on with that, choose another "
+            "--out, or delete it to start anew"
+        )
+
+
 def _refuse(task: Task, findings: Sequence[Finding]) -> None:
     refused = [finding for finding in findings if finding.severity == REFUSED]
     if refused:
         first = refused[0]
         more = f"; {len(refused) - 1} more, see `tinytrain tasks check`" if refused[1:] else ""
-        raise InputError(f"task {task.name!r}: {first.where}: {first.message}{more}")
+        text = f"{first.where}: {first.message}; {first.advice}"
+        raise InputError(f"task {task.name!r}: {text}{more}")
 
 
 def count_findings(directory: Path) -> int:
@@ -135,7 +165,7 @@ def count_findings(directory: Path) -> int:
 
 def unfinished_run(task: Task, out: Path, seed: int) -> Run | None:
     """The run of this task and seed that lies in `out` without a summary."""
-    if not (out / MARKER).is_file() or (out / "summary.txt").exists():
+    if not (out / MARKER).is_file() or (out / SUMMARY).exists():
         return None
     try:
         found = open_run(out)

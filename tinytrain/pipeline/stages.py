@@ -21,6 +21,8 @@ from tinytrain.operators.table import require_kernels
 from tinytrain.pipeline.convert import feature_energy
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.runs import (
+    ACCURACY,
+    AREA,
     FLOAT,
     INT8,
     PRUNED,
@@ -32,8 +34,10 @@ from tinytrain.pipeline.runs import (
     write_result,
 )
 from tinytrain.progress import Progress
+from tinytrain.training.anomaly import anomaly_scores, squared_errors
 from tinytrain.training.data import IndexArray
 from tinytrain.training.evaluate import accuracy_by_group, group_accuracies
+from tinytrain.training.groups import areas_by_group
 
 KEPT_SAMPLES = 400
 """Samples of unseen people that go with the model, for golden samples and verification."""
@@ -91,6 +95,7 @@ def quantize(directory: Path, progress: Progress) -> StageResult:
         _accuracy(found, graph, found.split.unseen),
         _accuracy(found, graph, _seen(found)),
         quantized.notes,
+        _measure(found),
     )
     write_result(directory, result)
     return result
@@ -110,11 +115,17 @@ def _seen(found: Run) -> IndexArray:
 
 
 def _accuracy(found: Run, graph: Graph, indices: IndexArray) -> dict[str, float]:
-    """Of the quantized model in the emulator."""
+    """Of the quantized model in the emulator, by group; of an autoencoder the area."""
     x = found.dataset.x[indices]
     outputs = infer_bytes(graph, require_kernels(graph), x.reshape(len(x), -1).view(np.uint8))
-    values = outputs.view(graph.tensors[graph.outputs[0]].dtype)
-    return group_accuracies(found.dataset, indices, values.argmax(axis=1))
+    tensor = graph.tensors[graph.outputs[0]]
+    values = outputs.view(tensor.dtype)
+    if found.task.network.classifies:
+        return group_accuracies(found.dataset, indices, values.argmax(axis=1))
+    assert tensor.quantization is not None
+    zero, scale = tensor.quantization.zero_point[0], tensor.quantization.scale[0]
+    again = ((values.astype(np.float64) - zero) * scale).astype(np.float32)
+    return areas_by_group(found.dataset, indices, squared_errors(again, x))
 
 
 def _keep_samples(found: Run) -> None:
@@ -133,12 +144,24 @@ def _keep_network(found: Run, name: str, model: Any, notes: tuple[str, ...] = ()
         name,
         macs(model),
         weight_bytes(model),
-        accuracy_by_group(model, found.dataset, found.split.unseen),
-        accuracy_by_group(model, found.dataset, _seen(found)),
+        _float_accuracy(found, model, found.split.unseen),
+        _float_accuracy(found, model, _seen(found)),
         notes,
+        _measure(found),
     )
     write_result(found.directory, result)
     return result
+
+
+def _float_accuracy(found: Run, model: Any, indices: IndexArray) -> dict[str, float]:
+    if found.task.network.classifies:
+        return accuracy_by_group(model, found.dataset, indices)
+    scores = anomaly_scores(model, found.dataset.x[indices])
+    return areas_by_group(found.dataset, indices, scores)
+
+
+def _measure(found: Run) -> str:
+    return ACCURACY if found.task.network.classifies else AREA
 
 
 def _load_network(found: Run, name: str, stage: str) -> Any:

@@ -65,7 +65,9 @@ def new_task(directory: Path, origin: str | None, source: str | None) -> Path:
 
 def own_data(source: str) -> Task:
     """Settings to start with, for data of one's own in a form: csv, wav, images or npz."""
-    watch, digits, fashion = (find_task(name) for name in ("watch", "spoken_digits", "fashion"))
+    watch, digits, fashion = (
+        _for_few_samples(find_task(name)) for name in ("watch", "spoken_digits", "fashion")
+    )
     by_person = Split(unseen_groups=1, validation_groups=1)
     if source == "wav":
         data = Data(source="wav", kind="audio", path="sounds", group="folder")
@@ -89,6 +91,12 @@ def own_data(source: str) -> Task:
     else:
         data = Data(source="npz", kind="motion", path="samples.npz", group="person")
     return replace(watch, data=data, split=by_person, augmentation=plain, folder="")
+
+
+def _for_few_samples(task: Task) -> Task:
+    """Small batches, so that a few hundred samples make enough steps; few shots."""
+    training = replace(task.training, batch_size=min(task.training.batch_size, 16))
+    return replace(task, training=training, head=replace(task.head, shots=5))
 
 
 def check_task(name: str, data: Path | None, seed: int, progress: Progress) -> TaskCheck:

@@ -36,12 +36,18 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
         steps, accuracy = zip(*user.curve, strict=True)
         axes.plot(steps, [100 * a for a in accuracy], linewidth=1.2, label=user.user)
     points = [step for step, _ in curves[0]]
-    mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
-    axes.plot(points, mean, color="black", linewidth=3, label="mean")
+    people = "1 person"
+    if len(curves) > 1:
+        people = f"{len(curves)} people"
+        mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
+        axes.plot(points, mean, color="black", linewidth=3, label="mean")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0, min(low, 90)), min(100.5, max(high, 0)))
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("labelled samples presented to the device")
-    axes.set_ylabel("accuracy on the user's other windows, %")
+    axes.set_ylabel("accuracy on the person's other samples, %")
     axes.set_title(
-        f"{len(experiment.users)} people that training never saw: int8 learning, "
+        f"{people} that training never saw: int8 learning, "
         f"task {experiment.task}, {experiment.target}",
         fontsize=10,
     )

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinytrain.training.data import DataSet, IndexArray, Int8Array, Split
+from tinytrain.errors import InputError
+from tinytrain.training.data import DataSet, IndexArray, Int8Array, Split, personal_split
 from tinytrain.training.mislabelled import find_mislabelled
 from tinytrain.training.tasks import Task
 
@@ -27,6 +28,8 @@ _IMBALANCE = 5
 """How many times as large as the smallest class the largest may be."""
 _FEW = 10
 """Samples of a class to train on, below which it is called small."""
+_FEW_STEPS = 150
+"""Steps of a training, below which a network has hardly begun to learn."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,8 @@ def check(dataset: DataSet, split: Split, task: Task, seed: int) -> tuple[Findin
         *(Finding("left out", WARNING, dataset.name, note, "") for note in dataset.notes),
         *_classes(dataset, split),
         *_people(dataset, split, task),
+        *_steps(split, task),
+        *(_shots(dataset, split, task, seed) if task.network.classifies else ()),
         *_constant(dataset),
         *(_clipped(dataset) if task.data.kind == "motion" else ()),
         *_leaks(dataset, split),
@@ -144,6 +149,46 @@ def _people(dataset: DataSet, split: Split, task: Task) -> Iterator[Finding]:
             "only one person to train on",
             "new people will differ; record more, or keep fewer people out in [split]",
         )
+
+
+def _steps(split: Split, task: Task) -> Iterator[Finding]:
+    """A training that ends before it has begun: few samples in large batches."""
+    settings, samples = task.training, len(split.train)
+    steps = settings.epochs * max(1, samples // settings.batch_size)
+    if steps < _FEW_STEPS:
+        yield Finding(
+            "few steps",
+            WARNING,
+            "training",
+            f"{samples} samples to train on in batches of {settings.batch_size} make {steps} steps "
+            f"in {settings.epochs} epochs",
+            "set training.batch_size lower or training.epochs higher",
+        )
+
+
+def _shots(dataset: DataSet, split: Split, task: Task, seed: int) -> Iterator[Finding]:
+    """Unseen people who have too few samples to learn from and to be tested on."""
+    for person in split.unseen_people:
+        problem = _lacking(dataset, split, person, task.head.shots, seed)
+        if problem:
+            fewer = range(task.head.shots - 1, 0, -1)
+            enough = [n for n in fewer if not _lacking(dataset, split, person, n, seed)][:1]
+            yield Finding(
+                "shots",
+                REFUSED,
+                "head.shots",
+                problem,
+                f"at most {enough[0]} for this person" if enough else "record more of it",
+            )
+
+
+def _lacking(dataset: DataSet, split: Split, person: int, shots: int, seed: int) -> str:
+    """What one person lacks for so many shots of each class; empty where it is nothing."""
+    try:
+        personal_split(dataset, person, shots, seed, split.unseen)
+    except InputError as error:
+        return str(error)
+    return ""
 
 
 def _constant(dataset: DataSet) -> Iterator[Finding]:

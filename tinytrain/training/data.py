@@ -13,6 +13,11 @@ from tinytrain.training import tasks
 Int8Array = NDArray[np.int8]
 IndexArray = NDArray[np.int64]
 
+_WITH_FEW_PEOPLE = (
+    "name the people with data.group, record more of them, or set the one or the other to 0 to "
+    "keep out a share of the samples instead"
+)
+
 
 @dataclass(frozen=True)
 class DataSet:
@@ -98,7 +103,7 @@ def split(dataset: DataSet, rules: tasks.Split, seed: int) -> Split:
             )
             raise InputError(
                 f"data set {dataset.name!r} has {len(everything)} samples of "
-                f"{len(dataset.group_names)} people; [split] leaves nothing to {name}"
+                f"{_people(len(dataset.group_names))}; [split] leaves nothing to {name}"
                 + (together if dataset.gap else "")
             )
     people = np.unique(dataset.group[unseen]).tolist()
@@ -115,8 +120,9 @@ def split_people(dataset: DataSet, seed: int, unseen_people: int, validation_peo
     held_out = unseen_people + validation_people
     if unseen_people < 1 or validation_people < 1 or held_out >= people:
         raise InputError(
-            f"data set {dataset.name!r} has {people} people; {unseen_people} unseen and "
-            f"{validation_people} for validation leave nobody to train on or leave a set empty"
+            f"data set {dataset.name!r} has {_people(people)}; split.unseen_groups = "
+            f"{unseen_people} and split.validation_groups = {validation_people} leave nobody to "
+            f"train on or leave a set empty; {_WITH_FEW_PEOPLE}"
         )
     turn = _turn(dataset, seed, unseen_people, held_out)
     unseen, validation = turn[:unseen_people], turn[unseen_people:]
@@ -179,7 +185,7 @@ def _shares(dataset: DataSet, recordings: list[IndexArray], shots: int) -> list[
         first = recordings[0][0]
         gap = "a gap and " if dataset.gap else ""
         raise InputError(
-            f"{dataset.group_names[dataset.group[first]]} has {before[-1]} samples of class "
+            f"{dataset.group_names[dataset.group[first]]} has {before[-1]} unseen samples of class "
             f"{dataset.label_names[dataset.y[first]]}; {shots} shots, {gap}a test sample need "
             "more; ask for fewer shots"
         )
@@ -192,10 +198,14 @@ def _turn(dataset: DataSet, seed: int, step: int, count: int | None = None) -> t
     count = step if count is None else count
     if count >= people:
         raise InputError(
-            f"data set {dataset.name!r} has {people} people; keeping {count} out of training "
-            "leaves nobody; give data.group, or set [split] to 0 to keep out a share of the samples"
+            f"data set {dataset.name!r} has {_people(people)}; keeping {count} out of training "
+            f"leaves nobody; {_WITH_FEW_PEOPLE}"
         )
     return tuple((seed * step + place) % people for place in range(count))
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
 
 
 def _samples_of(dataset: DataSet, people: tuple[int, ...]) -> IndexArray:

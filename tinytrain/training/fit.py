@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -129,7 +128,7 @@ def fit(
         identity = _identity(learner, teacher, task, dataset, seed, schedule, distillation)
         _resume(course, learner, load(checkpoint, identity))
     draw = sampler(task, dataset, chosen)
-    began, already = time.monotonic(), len(course.history)
+    progress(schedule.stage, len(course.history), schedule.epochs)
     while not _finished(course.history, schedule.epochs, settings.patience):
         loss, accuracy = _pass(learner, batches(draw, task, dataset, chosen, course.generator))
         others = _validate(learner, task, dataset, split.validation)
@@ -138,9 +137,7 @@ def fit(
             course.best = learner.state()
         if checkpoint is not None:
             save(_checkpoint(course, learner, identity), checkpoint)
-        done = len(course.history)
-        left = (time.monotonic() - began) / (done - already) * (schedule.epochs - done)
-        progress(schedule.stage, done, schedule.epochs, _message(course.history[-1], left))
+        progress(schedule.stage, len(course.history), schedule.epochs, _message(course.history[-1]))
     if course.best:
         learner.restore(course.best)
     return tuple(course.history)
@@ -203,12 +200,9 @@ def _best(history: list[Epoch]) -> int:
     return int(np.argmax([epoch.validation_accuracy for epoch in history]))
 
 
-def _message(epoch: Epoch, seconds_left: float) -> str:
-    minutes, seconds = divmod(round(seconds_left), 60)
-    return (
-        f"accuracy {epoch.accuracy:.3f}, other people {epoch.validation_accuracy:.3f}, "
-        f"{minutes}:{seconds:02d} left"
-    )
+def _message(epoch: Epoch) -> str:
+    own = f"accuracy {epoch.accuracy:.3f}" if epoch.accuracy else f"loss {epoch.loss:.4f}"
+    return f"{own}, in validation {epoch.validation_accuracy:.3f}"
 
 
 def _checkpoint(course: _Course, learner: Learner, identity: str) -> Checkpoint:

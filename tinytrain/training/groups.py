@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tinytrain.training.anomaly import anomaly_scores, area_under_curve
 from tinytrain.training.data import DataSet, IndexArray
@@ -28,6 +29,18 @@ def worth_by_group(model: Model, dataset: DataSet, indices: IndexArray) -> dict[
     accuracy = accuracy_by_group(model, dataset, indices)
     right = sum(accuracy[name] * n for name, n in group_sizes(dataset, indices).items())
     return {**accuracy, EVERYONE: right / len(indices)}
+
+
+def areas_by_group(
+    dataset: DataSet, indices: IndexArray, scores: NDArray[np.float64]
+) -> dict[str, float]:
+    """Of each group, how well the scores (n,) of an autoencoder tell other classes from the
+    first: the area under the curve, 0.5 where the group has one kind only."""
+    anomalous, group = dataset.y[indices] != 0, dataset.group[indices]
+    return {
+        dataset.group_names[one]: area_under_curve(scores[group == one], anomalous[group == one])
+        for one in np.unique(group)
+    }
 
 
 def watched_groups(dataset: DataSet, indices: IndexArray, fewest: int) -> dict[str, int]:
@@ -57,9 +70,5 @@ def balanced(dataset: DataSet, indices: IndexArray, most: int, seed: int) -> Ind
 
 def _areas(model: Model, dataset: DataSet, indices: IndexArray) -> dict[str, float]:
     scores = anomaly_scores(model, dataset.x[indices])
-    anomalous, group = dataset.y[indices] != 0, dataset.group[indices]
-    areas = {
-        dataset.group_names[one]: area_under_curve(scores[group == one], anomalous[group == one])
-        for one in np.unique(group)
-    }
-    return {**areas, EVERYONE: area_under_curve(scores, anomalous)}
+    everyone = area_under_curve(scores, dataset.y[indices] != 0)
+    return {**areas_by_group(dataset, indices, scores), EVERYONE: everyone}

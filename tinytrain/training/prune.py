@@ -184,8 +184,8 @@ class _Pruning:
         reached = self._cost(self.model)
         if reached > final:
             self.notes.append(
-                f"pruning stopped at {reached} of {full} {self.task.pruning.unit}; "
-                f"{final} were asked for"
+                f"pruning stopped at {reached:,} of {full:,} {self.task.pruning.unit}; "
+                f"{final:,} were asked for"
             )
         return Pruned(self.model, tuple(self.rounds), tuple(self.history), tuple(self.notes))
 
@@ -248,7 +248,7 @@ class _Pruning:
         if losers:
             said = f"{', '.join(losers)} lost more than {100 * limit:g} points; "
             said += "stopped at the network before" if last else "backed off to half the removal"
-            self.notes.append(f"down to {attempt.reached} {self.task.pruning.unit}: {said}")
+            self.notes.append(f"down to {attempt.reached:,} {self.task.pruning.unit}: {said}")
         channels = self._channels(attempt.model)
         self.rounds.append(
             Round(

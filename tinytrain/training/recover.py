@@ -99,7 +99,9 @@ def needs_recovery(before: Accuracy, after: Accuracy, quantization: Quantization
 
 def losses(before: Accuracy, after: Accuracy) -> tuple[float, float, str]:
     """What was lost in the mean over the groups, and in the worst, and which that is."""
-    groups = [name for name in before if name in after and name != EVERYONE]
+    groups = [name for name in before if name in after]
+    # Everyone together is no group of its own, except in data without groups.
+    groups = [name for name in groups if name != EVERYONE] or groups
     worst = max(groups, key=lambda name: before[name] - after[name])
     overall = fmean(before[name] - after[name] for name in groups)
     return overall, before[worst] - after[worst], worst

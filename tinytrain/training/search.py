@@ -77,7 +77,7 @@ def search(task: Task, dataset: DataSet, seed: int, progress: Progress, cost_of:
     if not running:
         raise InputError(
             f"task {task.name!r}: no size of network {task.network.name!r} fits the budget "
-            f"{_limits(task.budget)}; the smallest takes {known[0].cost}"
+            f"{_limits(task.budget)}; the smallest takes {_limits(known[0].cost)}"
         )
     results = {_size(candidate): candidate for candidate in known}
     for rung, epochs in enumerate(rungs := _rungs(len(running), task.training.epochs)):
@@ -169,6 +169,7 @@ def _within(cost: Cost, budget: Budget) -> bool:
     return all(not limit or value <= limit for value, limit in pairs)
 
 
-def _limits(budget: Budget) -> str:
+def _limits(budget: Budget | Cost) -> str:
+    """The figures that are not 0."""
     limits = {"flash": budget.flash, "RAM": budget.ram, "MACs": budget.macs}
     return ", ".join(f"{name} {limit:,}" for name, limit in limits.items() if limit)

@@ -106,6 +106,16 @@ def task_text(task: Task) -> str:
     return "\n".join(lines) + "\n"
 
 
+def differences(first: Task, second: Task) -> list[str]:
+    """The keys in which two tasks differ, with the values of the first."""
+    return [
+        f"{table}.{entry.name} = {_toml(getattr(getattr(first, table), entry.name))}"
+        for table, kind in _tables().items()
+        for entry in fields(kind)
+        if getattr(getattr(first, table), entry.name) != getattr(getattr(second, table), entry.name)
+    ]
+
+
 @cache
 def _tables() -> dict[str, Any]:
     """The tables of a task file, in order: name and dataclass."""

@@ -50,7 +50,9 @@ class Data:
     y: str = field(default="y", metadata=key("npz: the array of labels (n,)"))
     group: str = field(
         default="",
-        metadata=key("npz: array; csv, wav: column of the person; images: 'folder' or empty"),
+        metadata=key(
+            "the person: npz: array; csv, manifest: column; folders of files: 'folder' or empty"
+        ),
     )
     x_test: str = field(
         default="", metadata=key("npz: samples of a given test set, if there is one")
@@ -201,6 +203,11 @@ class Network:
     dropout: float = field(
         default=0.2, metadata=key("share of features switched off in training", low=0, high=0.9)
     )
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it gives classes; an autoencoder gives the sample again."""
+        return self.name != "autoencoder"
 
 
 @dataclass(frozen=True)

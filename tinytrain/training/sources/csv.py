@@ -19,6 +19,8 @@ from tinytrain.training.tasks import Data, Task, Window
 Float64Array = NDArray[np.float64]
 _LONGEST_GAP = 5
 """Sample periods without a sample that end a recording."""
+_SLOWEST = 10
+"""Times that window.rate may be the rate of a file: more is no interpolation but invention."""
 
 
 def read(task: Task, path: Path, progress: Progress) -> DataSet:
@@ -60,7 +62,11 @@ def _data_set(
     count = np.array([len(part) for part in windows])
     window = task.window
     gap = -(-window.length // window.hop) - 1
-    origins = tuple(one.place for one, part in zip(kept, windows, strict=True) for _ in part)
+    origins = tuple(
+        f"{one.place} + {number * window.hop / window.rate:g} s"
+        for one, part in zip(kept, windows, strict=True)
+        for number in range(len(part))
+    )
     scaled = to_int8(
         np.concatenate(windows), "motion", task.data.triples, np.ones(1, np.float32), str
     )
@@ -102,6 +108,7 @@ def _recordings(table: Table, task: Task) -> list[_Recording]:
     signal = np.stack([table.numbers("data.channels", name) for name in data.channels], axis=1)
     label = table.text("data.label", data.label)
     person = table.text("data.group", data.group) if data.group else [EVERYONE] * len(label)
+    _refuse_other_units(table, data, time, task.window)
     found = []
     for part in _stretches(table, data, time, label, person):
         found.append(
@@ -113,6 +120,16 @@ def _recordings(table: Table, task: Task) -> list[_Recording]:
             )
         )
     return found
+
+
+def _refuse_other_units(table: Table, data: Data, time: Float64Array, window: Window) -> None:
+    """Time in milliseconds would become a thousand samples made of two."""
+    step = float(np.median(np.diff(time))) if len(time) > 1 else 0.0
+    if step * window.rate > _SLOWEST:
+        raise InputError(
+            f"{table.place(1)}: column {data.time!r} mostly goes up by {step:g}, which is "
+            f"{1 / step:g} Hz; window.rate is {window.rate:g} Hz; time is in seconds"
+        )
 
 
 def _stretches(

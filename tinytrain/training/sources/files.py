@@ -18,6 +18,8 @@ def locate(task: Task, data_folder: Path | None = None) -> Path:
     It is looked for in `data_folder`, beside the task file, in the folder that the environment
     variable TINYTRAIN_DATA names, in ".", "data" and "../shared/data", and among the shipped data.
     """
+    if data_folder is not None and not data_folder.is_dir():
+        raise InputError(f"--data {data_folder}: no such folder")
     named = os.environ.get(DATA_VARIABLE)
     folders = [
         *([data_folder] if data_folder else []),

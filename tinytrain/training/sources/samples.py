@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -71,6 +71,8 @@ class Files:
     people: tuple[str, ...]
     places: tuple[str, ...]
     """Where each file was named: itself, or a manifest and its line."""
+    notes: tuple[str, ...] = ()
+    """What else stands in the folder, a line each."""
 
 
 def in_folders(task: Task, folder: Path, suffixes: tuple[str, ...]) -> Files:
@@ -94,14 +96,28 @@ def in_folders(task: Task, folder: Path, suffixes: tuple[str, ...]) -> Files:
         tuple(parts[0] for parts in inside),
         tuple(parts[1] if by_person else EVERYONE for parts in inside),
         tuple(map(str, found)),
+        tuple(_passed_over(folder, found)),
     )
+
+
+def _passed_over(folder: Path, found: list[Path]) -> Iterator[str]:
+    """Files of another kind, and classes without a file."""
+    visible = [path for path in sorted(folder.rglob("*")) if not path.name.startswith(".")]
+    others = [path for path in visible if path.is_file() and path not in set(found)]
+    if others:
+        yield f"{others[0]}: not a file of the kind that is read; {len(others)} are like that"
+    classes = {path.relative_to(folder).parts[0] for path in found}
+    empty = [path for path in visible if path.parent == folder and path.is_dir()]
+    empty = [path for path in empty if path.name not in classes]
+    if empty:
+        yield f"{empty[0]}: a class without a file; {len(empty)} are like that"
 
 
 def keep_wanted(task: Task, files: Files, where: Path) -> tuple[Files, tuple[str, ...]]:
     """The files of the classes that the task wants, and a note on the others."""
     stays, _, _ = classes(files.labels, task.data.labels, (), str(where))
     if len(stays) == len(files.paths):
-        return files, ()
+        return files, files.notes
     left_out = len(files.paths) - len(stays)
     note = f"{where}: {left_out} of {len(files.paths)} files are of classes not in data.labels"
     kept = Files(
@@ -110,7 +126,7 @@ def keep_wanted(task: Task, files: Files, where: Path) -> tuple[Files, tuple[str
         tuple(files.people[i] for i in stays),
         tuple(files.places[i] for i in stays),
     )
-    return kept, (note,)
+    return kept, (*files.notes, note)
 
 
 def of_files(task: Task, files: Files, scaled: Scaled, notes: tuple[str, ...]) -> DataSet:
