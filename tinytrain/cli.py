@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 BAD_INPUT = 2
 CHECK_FAILED = 1
+RESUMED = ("run", "train")
+"""Commands that go on where they were interrupted."""
 
 TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or serial:PORT"
 
@@ -43,7 +45,8 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            _stop("interrupted", CHECK_FAILED)
+            hint = "; start it again to go on" if ctx.invoked_subcommand in RESUMED else ""
+            _stop(f"interrupted{hint}", CHECK_FAILED)
         except BrokenPipeError:
             # The reader of our output left; there is nobody to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -141,19 +141,25 @@ def draw_search(search: Search, path: Path) -> None:
         linewidths=0.5,
     )
     best = search.best
-    depth = f", {best.blocks} blocks" if best.blocks else ""
+    depth = f", blocks {best.blocks}" if best.blocks else ""
     axes.annotate(
-        f"width {best.width:g}{depth}",
+        f"best: width {best.width:g}{depth}",
         (best.cost.macs, 100 * best.accuracy),
-        xytext=(8, 8),
+        xytext=(0, 12),
         textcoords="offset points",
+        ha="center",
         fontsize=8,
     )
+    axes.margins(0.15)
     if search.budget.macs:
         axes.axvline(search.budget.macs, color="black", linestyle=":", label="budget")
         axes.legend(fontsize=8)
-    figure.colorbar(points, ax=axes, label="epochs of the last training")
+    epochs = sorted({candidate.epochs for candidate in trained})
+    figure.colorbar(points, ax=axes, label="epochs of the last training", ticks=epochs)
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter("{x:,.0f}")
+    axes.tick_params(axis="x", which="both", labelrotation=30)
     axes.set_xlabel("multiply-accumulates of an inference")
     axes.set_ylabel("accuracy on the validation people, %")
     axes.set_title(f"task {search.task}: sizes of {search.network}", fontsize=10)

@@ -61,6 +61,9 @@ def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
+_LOST = "points lost"
+
+
 def groups_text(results: Sequence[StageResult]) -> str:
     """Every group's accuracy after every stage: those that training never saw, then the others."""
     rows: list[tuple[object, ...]] = []
@@ -69,9 +72,9 @@ def groups_text(results: Sequence[StageResult]) -> str:
         for name in stages[0]:
             figures = [stage[name] for stage in stages]
             unseen = "yes" if kind == "accuracy" else "no"
-            lost = f"{100 * (figures[0] - figures[-1]):+.1f}"
+            lost = f"{100 * (figures[0] - figures[-1]):+{len(_LOST)}.1f}"
             rows.append((name, unseen, *figures, lost))
-    header = ("group", "unseen", *(LABELS[r.stage] for r in results), "points lost")
+    header = ("group", "unseen", *(LABELS[r.stage] for r in results), _LOST)
     return f"{results[0].measure.capitalize()} of every group\n{table(header, rows)}"
 
 

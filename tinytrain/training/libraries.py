@@ -64,7 +64,7 @@ def make_deterministic(seed: int) -> None:
 @contextmanager
 def quiet_standard_error() -> Iterator[None]:
     """Hold back what C++ writes to file descriptor 2; show it after all if the block fails, but
-    for an InputError or a missing package, which say it all.
+    for an InputError, a missing package or an interruption, which say it all.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
@@ -72,7 +72,7 @@ def quiet_standard_error() -> Iterator[None]:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except (InputError, ImportError):
+        except (InputError, ImportError, KeyboardInterrupt):
             raise
         except BaseException:
             held.seek(0)
