@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bars import Bar, at_least, at_most, bars_text, mean
+
 from tinytrain.adapt.experiment import Experiment
 from tinytrain.pipeline.run import read_experiment, run
 from tinytrain.progress import silent
@@ -25,14 +27,6 @@ from tinytrain.report.tables import table
 
 TARGET = "cortex-m4"
 HELP_RUNS = 5
-
-
-@dataclass(frozen=True)
-class Bar:
-    name: str
-    value: float
-    allowed: str
-    met: bool
 
 
 @dataclass(frozen=True)
@@ -57,8 +51,7 @@ def main() -> int:
     print(_people(seeds), "", _stages(seeds), "", _costs(seeds), "", sep="\n")
     draw_learning(_everyone(options.out, options.seeds), options.out / "learning.png")
     bars = _bars(seeds)
-    rows = [(bar.name, bar.value, bar.allowed, bar.met) for bar in bars]
-    print(table(("figure", "measured", "allowed", "met"), rows))
+    print(bars_text(bars))
     return 0 if all(bar.met for bar in bars) else 1
 
 
@@ -88,7 +81,7 @@ def _people(seeds: Sequence[Seed]) -> str:
         for seed, found in enumerate(seeds)
         for user in found.users
     ]  # fmt: skip
-    means = [_mean([float(str(row[column])) for row in rows]) for column in range(2, 6)]
+    means = [mean([float(str(row[column])) for row in rows]) for column in range(2, 6)]
     rows.append(("all", "mean", *means))
     header = ("seed", "person", "before", "after, device", "after, float32", "rows written")
     return "Learning from 10 windows a class on the device\n" + table(header, rows)
@@ -96,8 +89,8 @@ def _people(seeds: Sequence[Seed]) -> str:
 
 def _stages(seeds: Sequence[Seed]) -> str:
     rows = [
-        (label, _mean(_accuracies(seeds, name)), min(_accuracies(seeds, name)),
-         round(_mean([float(str(seed.stages[name]["macs"])) for seed in seeds])))
+        (label, mean(_accuracies(seeds, name)), min(_accuracies(seeds, name)),
+         round(mean([float(str(seed.stages[name]["macs"])) for seed in seeds])))
         for label, name in (("float32", "float"), ("pruned", "pruned"), ("int8", "model"))
     ]  # fmt: skip
     header = ("model", "mean", "worst person", "MACs")
@@ -134,46 +127,34 @@ def _accuracies(seeds: Sequence[Seed], stage: str) -> list[float]:
 
 def _bars(seeds: Sequence[Seed]) -> list[Bar]:
     def users(field: str) -> float:
-        return _mean([user[field] for seed in seeds for user in seed.users])
+        return mean([user[field] for seed in seeds for user in seed.users])
 
     def macs(stage: str) -> float:
-        return _mean([float(str(seed.stages[stage]["macs"])) for seed in seeds])
+        return mean([float(str(seed.stages[stage]["macs"])) for seed in seeds])
 
     def highest(pick: Callable[[Seed], float]) -> float:
         return max(pick(seed) for seed in seeds)
 
-    accuracy = {stage: _mean(_accuracies(seeds, stage)) for stage in ("float", "pruned", "model")}
+    accuracy = {stage: mean(_accuracies(seeds, stage)) for stage in ("float", "pruned", "model")}
     return [
-        _at_most("differing bits, host and M4", sum(s.differences for s in seeds), 0),
-        _at_least("samples compared a seed and target", min(s.samples for s in seeds), 200),
-        _at_least("learning steps compared a seed and target", min(s.steps for s in seeds), 1000),
-        _at_most("float32 head less int8 head, points",
+        at_most("differing bits, host and M4", sum(s.differences for s in seeds), 0),
+        at_least("samples compared a seed and target", min(s.samples for s in seeds), 200),
+        at_least("learning steps compared a seed and target", min(s.steps for s in seeds), 1000),
+        at_most("float32 head less int8 head, points",
                  100 * (users("float_after") - users("after")), 1.0),
-        _at_least("gain of learning, points", 100 * (users("after") - users("before")), 3.0),
-        _at_most("rows of the head written, %", 100 * users("rows_written"), 20.0),
-        _at_least("MACs pruned, %", 100 * (1 - macs("pruned") / macs("float")), 50.0),
-        _at_most("accuracy lost by pruning, points",
+        at_least("gain of learning, points", 100 * (users("after") - users("before")), 3.0),
+        at_most("rows of the head written, %", 100 * users("rows_written"), 20.0),
+        at_least("MACs pruned, %", 100 * (1 - macs("pruned") / macs("float")), 50.0),
+        at_most("accuracy lost by pruning, points",
                  100 * (accuracy["float"] - accuracy["pruned"]), 1.0),
-        _at_most("accuracy lost by int8, points",
+        at_most("accuracy lost by int8, points",
                  100 * (accuracy["pruned"] - accuracy["model"]), 1.0),
-        _at_most("RAM added by learning, bytes", highest(lambda s: s.bench["ram"]["head"]), 4096),
-        _at_most("code and constants on the M4, bytes",
+        at_most("RAM added by learning, bytes", highest(lambda s: s.bench["ram"]["head"]), 4096),
+        at_most("code and constants on the M4, bytes",
                  highest(lambda s: s.bench["flash"]["firmware"]), 24 * 1024),
-        _at_most("the whole way, seconds", highest(lambda s: s.seconds), 240),
-        _at_most("tinytrain --help, seconds", _help_seconds(), 0.3),
+        at_most("the whole way, seconds", highest(lambda s: s.seconds), 240),
+        at_most("tinytrain --help, seconds", _help_seconds(), 0.3),
     ]  # fmt: skip
-
-
-def _at_most(name: str, value: float, bar: float) -> Bar:
-    return Bar(name, float(value), f"at most {bar:g}", value <= bar)
-
-
-def _at_least(name: str, value: float, bar: float) -> Bar:
-    return Bar(name, float(value), f"at least {bar:g}", value >= bar)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
 
 
 def _help_seconds() -> float:

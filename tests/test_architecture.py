@@ -80,7 +80,7 @@ NO_PYTHON = {"firmware/", "tests/"}
 """Rows of the table that hold no module of the package."""
 
 HEAVY = {
-    **dict.fromkeys(("tensorflow", "keras"), "training"),
+    **dict.fromkeys(("tensorflow", "keras", "sklearn", "PIL"), "training"),
     **dict.fromkeys(("onnx", "google"), "converters"),
     "matplotlib": "report",
     "serial": "device",

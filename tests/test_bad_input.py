@@ -18,6 +18,7 @@ from click.testing import CliRunner
 from tests.models import Operator, Tensor, build
 from tests.test_cli import CLASSES, COMMAND, classifier, done, unsupported, windows
 from tinytrain.cli import main
+from tinytrain.training.task_file import find_task, task_text
 
 Manifest = dict[str, Any]
 
@@ -81,7 +82,8 @@ def material(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done("convert", folder / "small.tflite", "--out", folder / "project")
     done("convert", folder / "small.tflite", "--out", folder / "headless", "--head", "none")
     (folder / "run").mkdir()
-    (folder / "run" / "run.json").write_text('{"task": "watch", "seed": 0}')
+    (folder / "run" / "run.json").write_text('{"seed": 0}')
+    (folder / "run" / "task.toml").write_text(task_text(find_task("watch")))
     return folder
 
 

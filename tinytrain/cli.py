@@ -17,10 +17,12 @@ from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.progress import Progress
 
 if TYPE_CHECKING:
-    from tinytrain.pipeline.stages import StageResult
+    from tinytrain.pipeline.runs import StageResult
 
 BAD_INPUT = 2
 CHECK_FAILED = 1
+RESUMED = ("run", "train")
+"""Commands that go on where they were interrupted."""
 
 TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or serial:PORT"
 
@@ -43,7 +45,8 @@ class Commands(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except KeyboardInterrupt:
-            _stop("interrupted", CHECK_FAILED)
+            hint = "; start it again to go on" if ctx.invoked_subcommand in RESUMED else ""
+            _stop(f"interrupted{hint}", CHECK_FAILED)
         except BrokenPipeError:
             # The reader of our output left; there is nobody to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -109,6 +112,9 @@ proof_target_option = click.option(
 )
 target_option = click.option(
     "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+data_option = click.option(
+    "--data", type=PATH, metavar="DIR", help="Where to look first for the task's data."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 seed_option = click.option(
@@ -318,21 +324,25 @@ out_run_option = click.option(
 @click.argument("task", default="watch")
 @out_run_option
 @seed_option
+@data_option
 @click.option(
     "--target",
     default=None,
     metavar="T",
     help="Where the users learn; default: cortex-m4 under QEMU, or host without it.",
 )
-def run(task: str, out: Path, seed: int, target: str | None) -> None:
-    """Go the whole way: train, prune, quantize, convert, verify, and learn on the device."""
+def run(task: str, out: Path, seed: int, data: Path | None, target: str | None) -> None:
+    """Go the whole way: train, prune, quantize, convert, verify, and learn on the device.
+
+    An interrupted run goes on when it is started again.
+    """
     from tinytrain.device.opening import check_target
     from tinytrain.pipeline.run import run as go
 
     if target is not None:
         check_target(target)
     with _progress() as progress:
-        summary = go(task, out, seed, target, progress)
+        summary = go(task, out, seed, target, progress, data)
     click.echo(summary)
 
 
@@ -340,13 +350,40 @@ def run(task: str, out: Path, seed: int, target: str | None) -> None:
 @click.argument("task", default="watch")
 @out_run_option
 @seed_option
-def train(task: str, out: Path, seed: int) -> None:
+@data_option
+def train(task: str, out: Path, seed: int, data: Path | None) -> None:
     """Train a float network on all but the unseen people."""
     from tinytrain.pipeline.stages import train as go
 
     with _progress() as progress:
-        result = go(task, out, seed, progress)
+        result = go(task, out, seed, progress, data)
     _print_stage(out, result)
+
+
+@main.command(epilog="Example: tinytrain search watch --macs 300000 --out found")
+@click.argument("task", default="watch")
+@click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the results go.")
+@click.option("--flash", type=click.IntRange(0), default=0, help="Bytes of weights, at most.")
+@click.option("--ram", type=click.IntRange(0), default=0, help="Bytes of the arena, at most.")
+@click.option("--macs", type=click.IntRange(0), default=0, help="Multiply-accumulates, at most.")
+@seed_option
+@data_option
+def search(
+    task: str, out: Path, flash: int, ram: int, macs: int, seed: int, data: Path | None
+) -> None:
+    """Find the width and depth of a task's network that are best under a budget.
+
+    Trains many sizes; DIR/task.toml is the task with the best one. The budget is the task's own
+    but for what the options say.
+    """
+    from tinytrain.pipeline.search import search as go
+    from tinytrain.report.tables import search_text
+    from tinytrain.training.tasks import Budget
+
+    with _progress() as progress:
+        found = go(task, out, seed, Budget(flash, ram, macs), progress, data)
+    click.echo(search_text(found))
+    click.echo(f"{out / 'task.toml'}: the task with this network; tinytrain run {out} --out run")
 
 
 @main.command(epilog="Example: tinytrain prune demo")
@@ -395,17 +432,66 @@ def report(directory: Path) -> None:
     click.echo(go(directory))
 
 
-@main.command(epilog="Example: tinytrain tasks")
-def tasks() -> None:
-    """List the built-in tasks."""
-    from tinytrain.training.tasks import BUILT_IN
+@main.group(invoke_without_command=True, epilog="Example: tinytrain tasks new my-task --source wav")
+@click.pass_context
+def tasks(context: click.Context) -> None:
+    """List tasks, show one, write your own, and check its data."""
+    if context.invoked_subcommand is None:
+        context.invoke(tasks_list)
 
-    for name, task in BUILT_IN.items():
-        click.echo(f"{name}: data set {task.data_set}, {task.head.shots} windows a class to learn")
+
+@tasks.command("list", epilog="Example: tinytrain tasks list")
+def tasks_list() -> None:
+    """List the built-in tasks."""
+    from tinytrain.pipeline.tasks import task_lines
+
+    click.echo("\n".join(task_lines()))
+
+
+@tasks.command("new", epilog="Example: tinytrain tasks new my-task --source csv")
+@click.argument("directory", metavar="DIR", type=PATH)
+@click.option("--from", "origin", metavar="TASK", help="Start from this task; default: watch.")
+@click.option(
+    "--source",
+    type=click.Choice(["csv", "wav", "images", "npz"]),
+    help="Start with settings for your own data in this form.",
+)
+def tasks_new(directory: Path, origin: str | None, source: str | None) -> None:
+    """Write DIR/task.toml, with a comment for every key."""
+    from tinytrain.pipeline.tasks import new_task
+
+    if origin and source:
+        raise InputError("--from and --source: give one of them")
+    path = new_task(directory, origin, source)
+    click.echo(f"{path}: edit it, then: tinytrain tasks check {directory}")
+
+
+@tasks.command("show", epilog="Example: tinytrain tasks show watch")
+@click.argument("task")
+def tasks_show(task: str) -> None:
+    """Print a task, with a comment for every key."""
+    from tinytrain.training.task_file import find_task, task_text
+
+    click.echo(task_text(find_task(task)), nl=False)
+
+
+@tasks.command("check", epilog="Example: tinytrain tasks check my-task")
+@click.argument("task")
+@data_option
+@seed_option
+def tasks_check(task: str, data: Path | None, seed: int) -> None:
+    """Read a task's data, count samples, and tell what looks wrong; exit with 2 if refused."""
+    from tinytrain.pipeline.tasks import check_task
+    from tinytrain.report.tables import task_check_text
+
+    with _progress() as progress:
+        found = check_task(task, data, seed, progress)
+    click.echo(task_check_text(found))
+    sys.exit(BAD_INPUT if found.refused else 0)
 
 
 def _print_stage(directory: Path, result: StageResult) -> None:
     click.echo(
-        f"{directory}: {result.stage}, {result.macs:,} MACs, accuracy on unseen people "
+        f"{directory}: {result.stage}, {result.macs:,} MACs, {result.measure} on unseen people "
         f"{result.mean:.3f} (worst {result.worst:.3f})"
     )

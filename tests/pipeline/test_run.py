@@ -11,9 +11,7 @@ import numpy as np
 import pytest
 
 from tests.test_cli import done, tinytrain
-from tinytrain.training.data import load
-from tinytrain.training.fit import split_of
-from tinytrain.training.tasks import task_by_name
+from tinytrain.pipeline.runs import open_run
 
 pytestmark = pytest.mark.slow
 
@@ -38,10 +36,11 @@ def figures(run: Run, name: str) -> dict[str, object]:
 
 def test_a_run_leaves_the_files_of_every_stage_and_no_others(run: Run) -> None:
     assert {path.name for path in run.folder.iterdir()} == {
-        *("run.json", ".tinytrain", "history.json", "samples.npz", "project"),
+        *("run.json", ".tinytrain", "task.toml", "data.npz", "checks.json"),
+        *("history.json", "rounds.json", "samples.npz", "project"),
         *("float.keras", "float.json", "pruned.keras", "pruned.json"),
         *("model.tflite", "model.json", "adapt.json", "results.json"),
-        *("learning.png", "summary.txt"),
+        *("learning.png", "groups.txt", "summary.txt"),
     }
     assert (run.folder / "learning.png").read_bytes().startswith(b"\x89PNG")
 
@@ -81,21 +80,20 @@ def test_the_proofs_are_on_200_real_samples_and_1000_steps(run: Run) -> None:
 
 
 def test_nobody_in_the_results_was_in_training(run: Run) -> None:
-    task, dataset = task_by_name("watch"), load("watch")
-    split = split_of(task, dataset, 0)
+    found = open_run(run.folder)
+    dataset, split = found.dataset, found.split
     trained = {dataset.group_names[person] for person in dataset.group[split.train]}
     watched = {dataset.group_names[person] for person in dataset.group[split.validation]}
     for name in ("float.json", "pruned.json", "model.json"):
         people = set(figures(run, name)["accuracy"])
-        assert len(people) == task.unseen_people
+        assert len(people) == found.task.split.unseen_groups
         assert not people & (trained | watched)
     learners = {user["user"] for user in figures(run, "adapt.json")["users"]}
     assert learners == set(figures(run, "model.json")["accuracy"])
 
 
 def test_the_kept_samples_are_windows_of_people_not_in_training(run: Run) -> None:
-    dataset = load("watch")
-    split = split_of(task_by_name("watch"), dataset, 0)
+    dataset, split = (found := open_run(run.folder)).dataset, found.split
     unseen = {window.tobytes() for window in dataset.x[split.unseen]}
     kept = np.load(run.folder / "samples.npz")["x"]
     assert len(kept) >= 200

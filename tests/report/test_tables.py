@@ -58,5 +58,5 @@ def test_the_experiment_ends_with_the_mean_of_its_people() -> None:
     people = (user("person 1", 0.8, 0.9), user("person 2", 0.6, 0.9))
     lines = users_text(Experiment("watch", "cortex-m4", 0, people)).splitlines()
     assert "cortex-m4" in lines[0]
-    assert "70 windows (140 steps)" in lines[0]
+    assert "70 samples (140 steps)" in lines[0]
     assert lines[-1].split() == ["mean", "0.700", "0.900", "0.900", "0.100"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from tinytrain.training.data import IndexArray, load
+from tinytrain.training.data import IndexArray
 from tinytrain.training.evaluate import (
     Float32Array,
     feature_energy,
@@ -14,6 +14,8 @@ from tinytrain.training.evaluate import (
     float_head_predict,
     group_accuracies,
 )
+from tinytrain.training.sources import load
+from tinytrain.training.task_file import find_task
 
 FEATURES, CLASSES, STEPS = 12, 5, 60
 
@@ -80,7 +82,7 @@ def test_the_row_of_the_label_is_always_written(stream: Stream) -> None:
 
 
 def test_accuracy_is_told_for_each_person() -> None:
-    watch = load("watch")
+    watch = load(find_task("watch"))
     indices = np.flatnonzero(watch.group < 2)
     predicted = np.where(watch.group[indices] == 0, watch.y[indices], (watch.y[indices] + 1) % 7)
     assert group_accuracies(watch, indices, predicted) == {"person 1": 1.0, "person 2": 0.0}

@@ -1,22 +1,143 @@
-"""Tasks are found by name, and a wrong name is answered with the right ones."""
+"""Task files say what they mean: they round-trip, and what is wrong in them is named."""
 
 from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from pathlib import Path
 
 import pytest
 
 from tinytrain.errors import InputError
-from tinytrain.training.data import load
-from tinytrain.training.tasks import BUILT_IN, task_by_name
+from tinytrain.training.task_file import built_in_names, find_task, read_task, task_text
+from tinytrain.training.tasks import Task
+
+NPZ = '[data]\nsource = "npz"\nkind = "motion"\npath = "a.npz"\n'
+WAV = '[data]\nsource = "wav"\nkind = "audio"\npath = "a"\n'
+CSV = '[data]\nsource = "csv"\nkind = "motion"\npath = "a"\nchannels = ["x", "y"]\n'
 
 
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_a_built_in_task_names_a_data_set_that_is_shipped(name: str) -> None:
-    task = task_by_name(name)
-    dataset = load(task.data_set)
+def written(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("name", built_in_names())
+def test_a_task_is_the_same_after_it_was_written_and_read(name: str, tmp_path: Path) -> None:
+    task = find_task(name)
     assert task.name == name
-    assert len(task.augmentation.mirror) in (0, dataset.x.shape[2])
+    assert read_task(written(tmp_path, task_text(task))) == task
+
+
+def test_a_written_task_explains_every_key() -> None:
+    text = task_text(find_task("watch"))
+    for table in (getattr(find_task("watch"), entry.name) for entry in fields(Task)):
+        if is_dataclass(table):
+            for entry in fields(table):
+                assert f"\n{entry.name} = " in text
+                assert entry.metadata["help"] in text
+
+
+def test_names_with_any_letters_survive(tmp_path: Path) -> None:
+    name = 'a "quoted" \\ \n\t\x7f ü'
+    task = read_task(written(tmp_path, NPZ))
+    text = task_text(task).replace('name = "mine"', f"name = {_literal(name)}", 1)
+    again = read_task(written(tmp_path, text))
+    assert again.name == name
+    assert read_task(written(tmp_path, task_text(again))).name == name
+
+
+def _literal(name: str) -> str:
+    return '"' + "".join(f"\\u{ord(letter):04x}" for letter in name) + '"'
+
+
+def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
+    (tmp_path / "task.toml").write_text(NPZ)
+    assert find_task(str(tmp_path)) == find_task(str(tmp_path / "task.toml"))
+    assert find_task(str(tmp_path)).name == tmp_path.name
+    assert find_task(str(tmp_path)).folder == str(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[data", "not a TOML file: Expected"),
+        ("x = [" * 5000, "not a TOML file"),
+        ('[data]\nkind = "audio"', "data.source is missing; allowed: one of: npz, csv"),
+        (NPZ + "[trainin]", r"unknown table: 'trainin' \(did you mean training\?\)"),
+        (
+            NPZ + "[training]\nepoch = 3",
+            r"unknown key in \[training\]: 'epoch' \(did you mean epochs",
+        ),
+        (
+            NPZ + "[training]\nepochs = 0",
+            "training.epochs is 0; allowed: a whole number from 1 to 2000",
+        ),
+        (NPZ + "[training]\nepochs = 2.5", "training.epochs is 2.5; allowed: a whole number"),
+        (NPZ + "[training]\nepochs = true", "training.epochs is True; allowed: a whole number"),
+        (NPZ + "[training]\nlearning_rate = nan", "learning_rate is nan; allowed: a number from"),
+        (NPZ + f"[head]\nshots = 1{'0' * 400}", "head.shots is 1000.*; allowed: a whole number"),
+        (NPZ + f"[head]\neta = 1{'0' * 400}", "head.eta is 1000.*; allowed: a number from"),
+        (NPZ + 'labels = ["a", 1]', r"data.labels is \['a', 1\]; allowed: a list of texts"),
+        (NPZ + "colour = 1", "data.colour is 1; allowed: true or false"),
+        (
+            NPZ.replace("npz", "nzp", 1),
+            r"data.source is 'nzp' \(did you mean npz\?\); allowed: one of",
+        ),
+        ("data = 3", r"data is 3; it is a table: \[data\]"),
+        ("name = 3\n" + NPZ, "name is 3; allowed: text in quotes"),
+        (NPZ.replace('path = "a.npz"', ""), "data.path is missing; source 'npz' reads a file"),
+        (CSV + "[window]\nhop = 65", "window.hop is 65; at most window.length, 64"),
+        (
+            CSV + "[augmentation]\nmirror = [1]",
+            "augmentation.mirror has 1 signs; there are 2 channels",
+        ),
+        (CSV + "[augmentation]\nmirror = [1, 2]", r"mirror is \[1, 2\]; each sign is -1 or 1"),
+        (CSV + "triples = true", "data.triples is true; 2 channels are no triples"),
+        (CSV + "[augmentation]\ntilt_degrees = 3", "data.triples has to be true"),
+        (
+            CSV + "[augmentation]\nflip = true",
+            "augmentation.flip is for image; data.kind is 'motion'",
+        ),
+        (CSV.replace('channels = ["x", "y"]', ""), "data.channels is missing; source 'csv' needs"),
+        (CSV.replace("motion", "audio"), "data.kind is 'audio'; source 'csv' gives 'motion'"),
+        (WAV, "frontend.kind is 'none'; source 'wav' needs 'log_mel'"),
+        (
+            WAV + 'group = "who"\n[frontend]\nkind = "log_mel"',
+            "data.group is 'who'; with a folder a",
+        ),
+        (
+            WAV + '[frontend]\nkind = "log_mel"\nfft = 256',
+            "fft is 256; at least 480, the samples of",
+        ),
+        (WAV + '[frontend]\nkind = "log_mel"\nfft = 500', "frontend.fft is 500; a power of two"),
+        (
+            WAV + '[frontend]\nkind = "log_mel"\nrate = 8000',
+            "high_hz is 7500; at most half the rate, 4000",
+        ),
+        (NPZ + 'labels = ["a", "b"]\n[head]\nrows = 3', "head.rows is 3; there are 2 classes"),
+        (NPZ + 'labels = ["a", "a"]', "data.labels has 'a' twice"),
+        (NPZ + 'x_test = "z"', "data.x_test and data.y_test: give both, or neither"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line(text: str, message: str, tmp_path: Path) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(InputError, match=message) as found:
+        read_task(path)
+    assert str(found.value).startswith(f"{path}: ")
+    assert "\n" not in str(found.value)
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "mine.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="not text in UTF-8"):
+        read_task(tmp_path / "mine.toml")
 
 
 def test_an_unknown_task_is_answered_with_what_there_is() -> None:
-    with pytest.raises(InputError, match="'wrist' is not known; choose one of: watch"):
-        task_by_name("wrist")
+    with pytest.raises(
+        InputError, match=r"'wach' is not known \(did you mean watch\?\); choose one"
+    ):
+        find_task("wach")
+    with pytest.raises(InputError, match=r"none.toml: no such task file; .*tasks new"):
+        find_task("none.toml")

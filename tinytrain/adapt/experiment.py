@@ -4,7 +4,6 @@ float32 softmax head that learns the same samples from the same features.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -17,7 +16,7 @@ from tinytrain.errors import CheckError
 from tinytrain.head import Head
 from tinytrain.model import Model
 from tinytrain.progress import Progress
-from tinytrain.training.data import DataSet, PersonalSplit, personal_split
+from tinytrain.training.data import DataSet, PersonalSplit, Split, personal_split
 from tinytrain.training.evaluate import FloatHead, float_head_learn, float_head_predict
 from tinytrain.training.tasks import Task
 
@@ -61,22 +60,23 @@ class Experiment:
 def learning_experiment(
     task: Task,
     dataset: DataSet,
+    split: Split,
     model: Model,
     device: Device,
     target: str,
-    people: Sequence[int],
     seed: int,
     progress: Progress,
 ) -> Experiment:
-    """Every user starts from the factory head of `device`.
+    """Every unseen person of `split` starts from the factory head of `device`.
 
     Raises CheckError where the device's trace leaves the emulator's.
     """
     users = []
+    people = split.unseen_people
     for done, person in enumerate(people):
         progress("users", done, len(people), dataset.group_names[person])
-        split = personal_split(dataset, person, task.head.shots, seed)
-        users.append(_one_user(task, dataset, model, device, person, split))
+        own = personal_split(dataset, person, task.head.shots, seed, split.unseen)
+        users.append(_one_user(task, dataset, model, device, person, own))
         progress("users", done + 1, len(people), dataset.group_names[person])
     return Experiment(task.name, target, seed, tuple(users))
 

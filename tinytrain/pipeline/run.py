@@ -11,64 +11,82 @@ from tinytrain.adapt.experiment import Experiment, UserResult, learning_experime
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
 from tinytrain.errors import CheckError, InputError
-from tinytrain.pipeline import stages
+from tinytrain.pipeline import runs, stages
 from tinytrain.pipeline.bench import bench
-from tinytrain.pipeline.convert import convert
+from tinytrain.pipeline.convert import c_name, convert
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.verify import Verification, verify
 from tinytrain.progress import Progress
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_learning
-from tinytrain.report.summary import summary_text
-from tinytrain.training.data import load
-from tinytrain.training.fit import split_of
+from tinytrain.report.summary import groups_text, summary_text
 
-PROJECT, PICTURE, SUMMARY = "project", "learning.png", "summary.txt"
+PROJECT, PICTURE, GROUPS = "project", "learning.png", "groups.txt"
 EXPERIMENT, RESULTS = "adapt.json", "results.json"
 BOARD = "cortex-m4"
 
 
-def run(task: str, out: Path, seed: int, target: str | None, progress: Progress) -> str:
+def run(
+    task: str,
+    out: Path,
+    seed: int,
+    target: str | None,
+    progress: Progress,
+    data_folder: Path | None = None,
+) -> str:
     """Data to device in `out`; gives the summary. Raises CheckError where a proof fails.
 
-    `target`: where the users learn; None for the Cortex-M4 under QEMU, or the host where its tools
-    are missing.
+    Goes on where an interrupted run of the same task and seed stopped. `target`: where the users
+    learn; None for the Cortex-M4 under QEMU, or the host where its tools are missing.
     """
     board = target or (BOARD if not missing_for(BOARD) else "host")
-    stages.train(task, out, seed, progress)
-    stages.prune(out, progress)
-    stages.quantize(out, progress)
+    found = runs.start_run(task, out, seed, data_folder, progress)
+    if not runs.has_stage(found, runs.FLOAT):
+        stages.train(task, out, seed, progress, data_folder)
+    if not runs.has_stage(found, runs.PRUNED):
+        stages.prune(out, progress)
+    if not runs.has_stage(found, runs.INT8):
+        stages.quantize(out, progress)
     convert_run(out)
     proofs = [_prove(out, proof, progress) for proof in dict.fromkeys(("host", board))]
     progress("bench", 0, 1)
     costs = bench(load_project(out / PROJECT), board)
     progress("bench", 1, 1)
-    adapt(out, board, progress)
+    if found.task.network.classifies:
+        adapt(out, board, progress)
     write_json(out / RESULTS, {"verified": [asdict(p) for p in proofs], "bench": costs.as_json()})
     return report(out)
 
 
 def convert_run(directory: Path) -> None:
     """Makes the C project of a run, with the head that its task asks for."""
-    found = stages.open_run(directory)
+    found = runs.open_run(directory)
     convert(
-        directory / f"{stages.INT8}.tflite",
+        directory / f"{runs.INT8}.tflite",
         directory / PROJECT,
-        found.task.name,
+        c_name(found.task.name, given=False),
         options=lambda graph, operator: stages.head_options(found, graph, operator),
         samples=directory / "samples.npz",
+        head="auto" if found.task.network.classifies else "none",
     )
 
 
 def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
     """The learning experiment of a run's unseen people, on `target`; writes its figures."""
-    found = stages.open_run(directory)
-    dataset = load(found.task.data_set)
-    people = split_of(found.task, dataset, found.seed).unseen_people
+    found = runs.open_run(directory)
+    if not found.task.network.classifies:
+        raise InputError(f"{directory}: an autoencoder has no classes that a person could teach")
     project = load_project(directory / PROJECT)
     with open_device(project, target) as device:
         experiment = learning_experiment(
-            found.task, dataset, project.model, device, target, people, found.seed, progress
+            found.task,
+            found.dataset,
+            found.split,
+            project.model,
+            device,
+            target,
+            found.seed,
+            progress,
         )
     write_json(directory / EXPERIMENT, experiment.as_json())
     with new_file(directory / PICTURE) as aside:
@@ -78,18 +96,22 @@ def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
 
 def report(directory: Path) -> str:
     """The summary and the picture of a run, anew from the figures in its folder."""
-    stages.open_run(directory)
-    names = (stages.FLOAT, stages.PRUNED, stages.INT8)
-    results = tuple(stages.read_result(directory, name) for name in names)
-    experiment, costs = read_experiment(directory), _read(directory / RESULTS, "run")
+    found = runs.open_run(directory)
+    names = (runs.FLOAT, runs.PRUNED, runs.INT8)
+    results = tuple(runs.read_result(directory, name) for name in names)
+    experiment = read_experiment(directory) if found.task.network.classifies else None
+    costs = _read(directory / RESULTS, "run")
     try:
-        text = summary_text(directory, results, costs, experiment)
+        text = summary_text(directory, results, costs, experiment, runs.count_findings(directory))
+        groups = groups_text(results)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{directory}: its figures are damaged; run it again") from error
-    with new_file(directory / PICTURE) as aside:
-        draw_learning(experiment, aside)
-    with new_file(directory / SUMMARY) as aside:
-        aside.write_text(text + "\n", encoding="utf-8")
+    if experiment is not None:
+        with new_file(directory / PICTURE) as aside:
+            draw_learning(experiment, aside)
+    for name, content in ((GROUPS, groups), (runs.SUMMARY, text)):
+        with new_file(directory / name) as aside:
+            aside.write_text(content + "\n", encoding="utf-8")
     return text
 
 

@@ -1,110 +1,63 @@
-"""The host's stages: train, prune, quantize. Each reads what the one before wrote.
-
-A run's folder holds run.json (task and seed), then float.keras, pruned.keras, model.tflite, each
-with a .json of its figures beside it, and samples.npz.
+"""The host's stages: train, prune, quantize. Each reads from a run's folder what the one before
+wrote, and adds its own.
 """
 
 from __future__ import annotations
 
-import json
+import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
 
 from tinytrain.converters.tflite import parse_tflite
-from tinytrain.emulator.inference import run
+from tinytrain.emulator.inference import infer_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions
 from tinytrain.operators.table import require_kernels
 from tinytrain.pipeline.convert import feature_energy
-from tinytrain.pipeline.output import new_directory, new_file, write_json
-from tinytrain.progress import Progress
-from tinytrain.training.data import DataSet, Split, load
-from tinytrain.training.evaluate import accuracy_by_group, group_accuracies
-from tinytrain.training.fit import split_of
-from tinytrain.training.tasks import Task, task_by_name
-
-MARKER = "run.json"
-FLOAT, PRUNED, INT8 = "float", "pruned", "model"
-LATER = (
-    "pruned.keras",
-    "pruned.json",
-    "model.tflite",
-    "model.json",
-    "samples.npz",
-    "project",
-    "adapt.json",
-    "learning.png",
-    "results.json",
-    "summary.txt",
+from tinytrain.pipeline.output import new_file, write_json
+from tinytrain.pipeline.runs import (
+    ACCURACY,
+    AREA,
+    FLOAT,
+    INT8,
+    PRUNED,
+    UNFINISHED,
+    Run,
+    StageResult,
+    open_run,
+    start_run,
+    write_result,
 )
-"""What the stages after the first add to a run's folder."""
+from tinytrain.progress import Progress
+from tinytrain.training.anomaly import anomaly_scores, squared_errors
+from tinytrain.training.data import IndexArray
+from tinytrain.training.evaluate import accuracy_by_group, group_accuracies
+from tinytrain.training.groups import areas_by_group
 
 KEPT_SAMPLES = 400
-"""Windows of unseen people that go with the model, for golden samples and verification."""
+"""Samples of unseen people that go with the model, for golden samples and verification."""
 
 
-@dataclass(frozen=True)
-class StageResult:
-    """What one stage made of the model. Accuracies 0 to 1 by person never seen in training."""
-
-    stage: str
-    macs: int
-    accuracy: Mapping[str, float]
-
-    @property
-    def mean(self) -> float:
-        return fmean(self.accuracy.values())
-
-    @property
-    def worst(self) -> float:
-        return min(self.accuracy.values())
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run's folder, and what it was started with."""
-
-    directory: Path
-    task: Task
-    seed: int
-
-
-def open_run(directory: Path) -> Run:
-    """Reads a run's folder. Raises InputError where it is none."""
-    path = directory / MARKER
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        task, seed = str(found["task"]), int(found["seed"])
-    except OSError as error:
-        raise InputError(
-            f"{directory}: no run is here ({MARKER}: {error.strerror}); "
-            "`tinytrain train TASK --out DIR` starts one"
-        ) from error
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a run's description; start the run again") from error
-    return Run(directory, task_by_name(task), seed)
-
-
-def train(task_name: str, out: Path, seed: int, progress: Progress) -> StageResult:
-    """Starts a run in `out` with a trained float network."""
+def train(
+    task: str, out: Path, seed: int, progress: Progress, data_folder: Path | None = None
+) -> StageResult:
+    """Starts a run in `out` with a trained float network, or goes on where one was interrupted."""
     from tinytrain.training.fit import train as fit_network
 
-    task = task_by_name(task_name)
     if seed < 0:
         raise InputError(f"--seed {seed}: 0 or more")
-    with new_directory(out, MARKER, LATER) as aside:
-        dataset = load(task.data_set)
-        trained = fit_network(task, dataset, seed, progress)
-        started = Run(aside, task, seed)
-        write_json(aside / MARKER, {"task": task.name, "seed": seed})
-        result = _keep_network(started, FLOAT, trained.model, dataset)
-        write_json(aside / "history.json", [asdict(epoch) for epoch in trained.history])
+    found = start_run(task, out, seed, data_folder, progress)
+    checkpoints = out / UNFINISHED
+    checkpoints.mkdir(exist_ok=True)
+    trained = fit_network(found.task, found.dataset, seed, progress, checkpoints)
+    write_json(out / "history.json", [asdict(epoch) for epoch in trained.history])
+    result = _keep_network(found, FLOAT, trained.model)
+    shutil.rmtree(checkpoints)
     return result
 
 
@@ -114,74 +67,105 @@ def prune(directory: Path, progress: Progress) -> StageResult:
 
     found = open_run(directory)
     model = _load_network(found, FLOAT, "train")
-    dataset = load(found.task.data_set)
-    smaller = prune_network(model, found.task, dataset, found.seed, progress)
-    return _keep_network(found, PRUNED, smaller.model, dataset)
+    pruned = prune_network(model, found.task, found.dataset, found.seed, progress)
+    write_json(directory / "rounds.json", [asdict(one) for one in pruned.rounds])
+    return _keep_network(found, PRUNED, pruned.model, pruned.notes)
 
 
 def quantize(directory: Path, progress: Progress) -> StageResult:
     """Adds the int8 model, and samples of unseen people for it, to a run."""
-    from tinytrain.training.quantize import calibration_windows
-    from tinytrain.training.quantize import quantize as quantize_network
+    from tinytrain.training.recover import measured_samples, quantize_best
 
     found = open_run(directory)
     model = _load_network(found, PRUNED, "prune")
-    dataset = load(found.task.data_set)
-    split = split_of(found.task, dataset, found.seed)
-    progress("quantize", 0, 1)
-    data = quantize_network(model, calibration_windows(found.task, dataset, found.seed))
+    measured = measured_samples(found.task, found.dataset, found.seed)
+
+    def measure(data: bytes) -> Mapping[str, float]:
+        return _accuracy(found, parse_tflite(data, f"{INT8}.tflite"), measured)
+
+    quantized = quantize_best(model, found.task, found.dataset, found.seed, measure, progress)
     with new_file(directory / f"{INT8}.tflite") as aside:
-        aside.write_bytes(data)
-    kept = np.sort(np.random.default_rng(found.seed).permutation(split.unseen)[:KEPT_SAMPLES])
-    with new_file(directory / "samples.npz") as aside, aside.open("wb") as file:
-        np.savez_compressed(file, x=dataset.x[kept], y=dataset.y[kept])
-    graph = parse_tflite(data, f"{INT8}.tflite")
-    result = _measure_int8(graph, dataset, split)
-    _keep_result(directory, INT8, result)
-    progress("quantize", 1, 1)
+        aside.write_bytes(quantized.data)
+    _keep_samples(found)
+    graph = parse_tflite(quantized.data, f"{INT8}.tflite")
+    result = StageResult(
+        INT8,
+        sum(kernel.macs for kernel in require_kernels(graph)),
+        sum(t.data.nbytes for t in graph.tensors if t.data is not None),
+        _accuracy(found, graph, found.split.unseen),
+        _accuracy(found, graph, _seen(found)),
+        quantized.notes,
+        _measure(found),
+    )
+    write_result(directory, result)
     return result
 
 
 def head_options(found: Run, graph: Graph, operator: int) -> HeadOptions:
     """The task's head, with the energy of the features measured on the training people."""
-    dataset = load(found.task.data_set)
-    train_windows = dataset.x[split_of(found.task, dataset, found.seed).train]
-    energy = feature_energy(graph, require_kernels(graph), operator, train_windows)
+    samples = found.dataset.x[found.split.train]
+    energy = feature_energy(graph, require_kernels(graph), operator, samples)
     head = found.task.head
     return HeadOptions(head.eta, head.tau, head.rows, energy)
 
 
-def read_result(directory: Path, name: str) -> StageResult:
-    """A stage's figures, as it wrote them."""
-    path = directory / f"{name}.json"
-    try:
-        return StageResult(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: missing or damaged; run that stage again") from error
+def _seen(found: Run) -> IndexArray:
+    """The samples of training and validation."""
+    return np.sort(np.concatenate([found.split.train, found.split.validation]))
 
 
-def _measure_int8(graph: Graph, dataset: DataSet, split: Split) -> StageResult:
-    kernels = require_kernels(graph)
-    x = dataset.x[split.unseen]
-    outputs = run(graph, kernels, [x.reshape(len(x), -1)])[graph.outputs[0]]
-    accuracy = group_accuracies(dataset, split.unseen, outputs.argmax(axis=1))
-    return StageResult(INT8, sum(kernel.macs for kernel in kernels), accuracy)
+def _accuracy(found: Run, graph: Graph, indices: IndexArray) -> dict[str, float]:
+    """Of the quantized model in the emulator, by group; of an autoencoder the area."""
+    x = found.dataset.x[indices]
+    outputs = infer_bytes(graph, require_kernels(graph), x.reshape(len(x), -1).view(np.uint8))
+    tensor = graph.tensors[graph.outputs[0]]
+    values = outputs.view(tensor.dtype)
+    if found.task.network.classifies:
+        return group_accuracies(found.dataset, indices, values.argmax(axis=1))
+    assert tensor.quantization is not None
+    zero, scale = tensor.quantization.zero_point[0], tensor.quantization.scale[0]
+    again = ((values.astype(np.float64) - zero) * scale).astype(np.float32)
+    return areas_by_group(found.dataset, indices, squared_errors(again, x))
 
 
-def _keep_network(found: Run, name: str, model: Any, dataset: DataSet) -> StageResult:
-    from tinytrain.training.network import architecture_of, macs
+def _keep_samples(found: Run) -> None:
+    unseen = found.split.unseen
+    kept = np.sort(np.random.default_rng(found.seed).permutation(unseen)[:KEPT_SAMPLES])
+    with new_file(found.directory / "samples.npz") as aside, aside.open("wb") as file:
+        np.savez_compressed(file, x=found.dataset.x[kept], y=found.dataset.y[kept])
+
+
+def _keep_network(found: Run, name: str, model: Any, notes: tuple[str, ...] = ()) -> StageResult:
+    from tinytrain.training.channels import macs, weight_bytes
 
     with new_file(found.directory / f"{name}.keras") as aside:
         model.save(aside)
-    split = split_of(found.task, dataset, found.seed)
-    accuracy = accuracy_by_group(model, dataset, split.unseen)
-    result = StageResult(name, macs(architecture_of(model)), accuracy)
-    _keep_result(found.directory, name, result)
+    result = StageResult(
+        name,
+        macs(model),
+        weight_bytes(model),
+        _float_accuracy(found, model, found.split.unseen),
+        _float_accuracy(found, model, _seen(found)),
+        notes,
+        _measure(found),
+    )
+    write_result(found.directory, result)
     return result
 
 
+def _float_accuracy(found: Run, model: Any, indices: IndexArray) -> dict[str, float]:
+    if found.task.network.classifies:
+        return accuracy_by_group(model, found.dataset, indices)
+    scores = anomaly_scores(model, found.dataset.x[indices])
+    return areas_by_group(found.dataset, indices, scores)
+
+
+def _measure(found: Run) -> str:
+    return ACCURACY if found.task.network.classifies else AREA
+
+
 def _load_network(found: Run, name: str, stage: str) -> Any:
-    from tinytrain.training.network import load_keras
+    from tinytrain.training.libraries import load_keras
 
     path = found.directory / f"{name}.keras"
     if not path.is_file():
@@ -190,7 +174,3 @@ def _load_network(found: Run, name: str, stage: str) -> Any:
         return load_keras().saving.load_model(path, compile=False, safe_mode=True)
     except (ValueError, OSError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a readable Keras file; run `tinytrain {stage}`") from error
-
-
-def _keep_result(directory: Path, name: str, result: StageResult) -> None:
-    write_json(directory / f"{name}.json", asdict(result))

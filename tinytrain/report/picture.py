@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from tinytrain.adapt.experiment import Experiment
     from tinytrain.pipeline.inspection import Inspection, Stretch
+    from tinytrain.training.search import Search
 
 
 def _figure() -> type[Figure]:
@@ -35,12 +36,18 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
         steps, accuracy = zip(*user.curve, strict=True)
         axes.plot(steps, [100 * a for a in accuracy], linewidth=1.2, label=user.user)
     points = [step for step, _ in curves[0]]
-    mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
-    axes.plot(points, mean, color="black", linewidth=3, label="mean")
+    people = "1 person"
+    if len(curves) > 1:
+        people = f"{len(curves)} people"
+        mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
+        axes.plot(points, mean, color="black", linewidth=3, label="mean")
+    low, high = axes.get_ylim()
+    axes.set_ylim(max(0, min(low, 90)), min(100.5, max(high, 0)))
+    axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("labelled samples presented to the device")
-    axes.set_ylabel("accuracy on the user's other windows, %")
+    axes.set_ylabel("accuracy on the person's other samples, %")
     axes.set_title(
-        f"{len(experiment.users)} people that training never saw: int8 learning, "
+        f"{people} that training never saw: int8 learning, "
         f"task {experiment.task}, {experiment.target}",
         fontsize=10,
     )
@@ -112,3 +119,49 @@ def _label_stretch(axes: Axes, stretch: Stretch, steps: int) -> None:
         va="center",
         fontsize=7,
     )
+
+
+def draw_search(search: Search, path: Path) -> None:
+    """Accuracy against multiply-accumulates, a point a candidate; darker is trained longer.
+
+    The area of a point is its weights' share of flash.
+    """
+    figure_type = _figure()
+    figure = figure_type(figsize=(8, 4.5), dpi=120, layout="constrained")
+    axes = figure.add_subplot()
+    trained = [candidate for candidate in search.candidates if candidate.epochs]
+    largest = max(candidate.cost.flash for candidate in trained)
+    points = axes.scatter(
+        [candidate.cost.macs for candidate in trained],
+        [100 * candidate.accuracy for candidate in trained],
+        s=[20 + 180 * candidate.cost.flash / largest for candidate in trained],
+        c=[candidate.epochs for candidate in trained],
+        cmap="viridis_r",
+        edgecolors="black",
+        linewidths=0.5,
+    )
+    best = search.best
+    depth = f", blocks {best.blocks}" if best.blocks else ""
+    axes.annotate(
+        f"best: width {best.width:g}{depth}",
+        (best.cost.macs, 100 * best.accuracy),
+        xytext=(0, 12),
+        textcoords="offset points",
+        ha="center",
+        fontsize=8,
+    )
+    axes.margins(0.15)
+    if search.budget.macs:
+        axes.axvline(search.budget.macs, color="black", linestyle=":", label="budget")
+        axes.legend(fontsize=8)
+    epochs = sorted({candidate.epochs for candidate in trained})
+    figure.colorbar(points, ax=axes, label="epochs of the last training", ticks=epochs)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.xaxis.set_minor_formatter("{x:,.0f}")
+    axes.tick_params(axis="x", which="both", labelrotation=30)
+    axes.set_xlabel("multiply-accumulates of an inference")
+    axes.set_ylabel("accuracy on the validation people, %")
+    axes.set_title(f"task {search.task}: sizes of {search.network}", fontsize=10)
+    axes.grid(alpha=0.3)
+    figure.savefig(path, format="png")

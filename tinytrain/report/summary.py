@@ -10,31 +10,72 @@ from tinytrain.report.tables import table
 
 if TYPE_CHECKING:
     from tinytrain.adapt.experiment import Experiment
-    from tinytrain.pipeline.stages import StageResult
+    from tinytrain.pipeline.runs import StageResult
+
+
+LABELS = {"float": "float32", "pruned": "float32, pruned", "model": "int8, pruned"}
 
 
 def summary_text(
     directory: Path,
     results: Sequence[StageResult],
     costs: Mapping[str, Any],
-    experiment: Experiment,
+    experiment: Experiment | None,
+    findings: int,
 ) -> str:
-    """`costs`: the object of a run's results.json, with `verified` and `bench`."""
+    """`experiment`: None for an autoencoder, which learns nothing on the device. `costs`: the
+    object of a run's results.json, with `verified` and `bench`; `findings`: how many things looked
+    wrong in the data.
+    """
     parts = [
+        *([_look(directory, findings)] if findings else []),
         _accuracy(results),
-        users_text(experiment),
+        *([users_text(experiment)] if experiment else []),
         _costs(costs["bench"]),
         _proofs(costs["verified"]),
-        _files(directory),
+        _files(directory, learns=experiment is not None),
     ]
     return "\n\n".join(parts)
 
 
+def _look(directory: Path, findings: int) -> str:
+    what = "1 thing in the data deserves" if findings == 1 else f"{findings} things deserve"
+    return f"{what} a look: {directory / 'checks.json'}"
+
+
 def _accuracy(results: Sequence[StageResult]) -> str:
-    labels = {"float": "float32", "pruned": "float32, pruned", "model": "int8, pruned"}
-    rows = [(labels[r.stage], r.macs, r.mean, r.worst) for r in results]
-    title = f"Accuracy on {len(results[0].accuracy)} people that training never saw"
-    return f"{title}\n{table(('model', 'MACs', 'mean', 'worst person'), rows)}"
+    rows: list[tuple[object, ...]]
+    rows = [(LABELS[r.stage], r.macs, r.weight_bytes, r.mean, r.worst) for r in results]
+    people, measure = len(results[0].accuracy), results[0].measure.capitalize()
+    shared = results[0].accuracy.keys() & results[0].seen.keys()
+    who = "samples" if shared else _people(people)
+    title = f"{measure} on {who} that training never saw"
+    header: tuple[str, ...] = ("model", "MACs", "weight bytes", "mean", "worst person")
+    if people == 1:
+        header, rows = (*header[:3], results[0].measure), [row[:4] for row in rows]
+    notes = [f"{LABELS[r.stage]}: {note}" for r in results for note in r.notes]
+    return "\n".join([f"{title}\n{table(header, rows)}", *notes])
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+_LOST = "points lost"
+
+
+def groups_text(results: Sequence[StageResult]) -> str:
+    """Every group's accuracy after every stage: those that training never saw, then the others."""
+    rows: list[tuple[object, ...]] = []
+    for kind in ("accuracy", "seen"):
+        stages = [getattr(result, kind) for result in results]
+        for name in stages[0]:
+            figures = [stage[name] for stage in stages]
+            unseen = "yes" if kind == "accuracy" else "no"
+            lost = f"{100 * (figures[0] - figures[-1]):+{len(_LOST)}.1f}"
+            rows.append((name, unseen, *figures, lost))
+    header = ("group", "unseen", *(LABELS[r.stage] for r in results), _LOST)
+    return f"{results[0].measure.capitalize()} of every group\n{table(header, rows)}"
 
 
 def users_text(experiment: Experiment) -> str:
@@ -43,10 +84,11 @@ def users_text(experiment: Experiment) -> str:
         (u.user, u.before, u.after, u.float_after, u.rows_written) for u in experiment.users
     ]
     fields = ("before", "after", "float_after", "rows_written")
-    rows.append(("mean", *(experiment.mean(field) for field in fields)))
+    if len(experiment.users) > 1:
+        rows.append(("mean", *(experiment.mean(field) for field in fields)))
     first = experiment.users[0]
     title = (
-        f"Learning on {experiment.target} from {first.windows_learned} windows "
+        f"Learning on {experiment.target} from {first.windows_learned} samples "
         f"({first.steps} steps), accuracy on the rest"
     )
     header = ("person", "before", "after", "float32 head", "rows written")
@@ -64,7 +106,10 @@ def _costs(bench: Mapping[str, Any]) -> str:
         ("RAM, learning head (bytes)", ram["head"]),
         ("RAM, peak stack (bytes)", ram["stack"]),
     ]
-    return f"Cost\n{table(('figure', bench['target']), rows)}"
+    known = [row for row in rows if row[1] is not None]
+    counter = "instructions and flash are known on cortex-m targets only"
+    lines = [f"Cost\n{table(('figure', bench['target']), known)}"]
+    return "\n".join(lines if known == rows else [*lines, counter])
 
 
 def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
@@ -77,11 +122,14 @@ def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
     return "Device against emulator\n" + "\n".join(lines)
 
 
-def _files(directory: Path) -> str:
-    files = (
-        ("project/", "the C project: make TARGET=cortex-m4"),
+def _files(directory: Path, *, learns: bool) -> str:
+    files = [
+        ("project", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
-        ("learning.png", "accuracy over samples seen"),
+        *([("learning.png", "accuracy over samples seen")] if learns else []),
+        ("groups.txt", "every group after every stage"),
         ("summary.txt", "this text"),
-    )
-    return "Files\n" + "\n".join(f"{directory / name}  {what}" for name, what in files)
+    ]
+    width = max(len(str(directory / name)) for name, _ in files)
+    lines = [f"{directory / name!s:<{width}}  {what}" for name, what in files]
+    return "\n".join(["Files", *lines])

@@ -9,7 +9,12 @@ if TYPE_CHECKING:
     from tinytrain.pipeline.bench import Bench
     from tinytrain.pipeline.inspection import Inspection, OperatorRow
     from tinytrain.pipeline.layers import LayerRow
+    from tinytrain.pipeline.tasks import TaskCheck
     from tinytrain.pipeline.verify import Verification
+    from tinytrain.training.search import Search
+
+_MOST_COLUMNS = 12
+"""Classes that a table of people and classes still shows one by one."""
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
@@ -161,3 +166,56 @@ def verification_text(found: Verification) -> str:
         result = "all bits equal" if check.difference is None else f"DIFFERS: {check.difference}"
         lines.append(f"  {check.name}: {check.compared:,} {check.unit}, {result}")
     return "\n".join(lines)
+
+
+def task_check_text(found: TaskCheck) -> str:
+    """How many samples each person has of each class, and what the checks found."""
+    names = found.label_names
+    if len(names) <= _MOST_COLUMNS:
+        header = ("", "samples", *names)
+        rows = [
+            (who, sum(row), *row) for who, row in zip(found.group_names, found.counts, strict=True)
+        ]
+    else:
+        header = ("", "samples", "classes", "fewest a class", "most a class")
+        rows = [
+            (who, sum(row), sum(map(bool, row)), min(row), max(row))
+            for who, row in zip(found.group_names, found.counts, strict=True)
+        ]
+    shape = " x ".join(map(str, found.shape))
+    lines = [
+        f"{found.task}: {sum(map(sum, found.counts)):,} samples of {shape}, {len(names)} classes",
+        f"train {found.train:,}, validation {found.validation:,}, unseen {found.unseen:,} "
+        f"({', '.join(found.unseen_people)})",
+        "",
+        table(header, rows),
+        "",
+    ]
+    for finding in found.findings:
+        advice = f"; {finding.advice}" if finding.advice else ""
+        lines.append(
+            f"{finding.severity}: {finding.kind}: {finding.where}: {finding.message}{advice}"
+        )
+    return "\n".join(lines if found.findings else [*lines, "nothing looks wrong"])
+
+
+def search_text(search: Search) -> str:
+    """A row a candidate, by cost; what never fitted has no accuracy."""
+    rows = [
+        (
+            c.width,
+            c.blocks or None,
+            c.cost.flash,
+            c.cost.ram,
+            c.cost.macs,
+            c.epochs or None,
+            c.accuracy if c.epochs else None,
+            "<- best" if c == search.best else "" if c.fits else "beyond the budget",
+        )
+        for c in search.candidates
+    ]
+    limits = search.budget
+    asked = (("flash", limits.flash), ("RAM", limits.ram), ("MACs", limits.macs))
+    budget = ", ".join(f"{name} {limit:,}" for name, limit in asked if limit) or "no limit"
+    header = ("width", "blocks", "weights B", "arena B", "MACs", "epochs", "accuracy", "")
+    return f"task {search.task}, {search.network}, budget: {budget}\n{table(header, rows)}"

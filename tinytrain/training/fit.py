@@ -1,36 +1,37 @@
-"""Fit: train a network on the people of a split, with motion augmentation, the same every time."""
+"""Fit: train a network on the people of a split, the same every time; go on where it stopped."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from tinytrain.progress import Progress
-from tinytrain.training.data import DataSet, IndexArray, Split, split_people
-from tinytrain.training.evaluate import accuracy_by_group
-from tinytrain.training.network import (
-    Model,
-    as_network_input,
-    build,
-    load_keras,
-    load_tensorflow,
-    plan_architecture,
-)
-from tinytrain.training.tasks import Augmentation, Task
+from tinytrain.training.ahead import ahead
+from tinytrain.training.anomaly import area_under_curve, squared_errors
+from tinytrain.training.augment import sampler
+from tinytrain.training.batches import Batch, batches
+from tinytrain.training.checkpoint import Checkpoint, load, save
+from tinytrain.training.data import DataSet, IndexArray, Split, split
+from tinytrain.training.evaluate import group_accuracies
+from tinytrain.training.learner import Learner, Optimization, State, make_learner
+from tinytrain.training.libraries import make_deterministic
+from tinytrain.training.network import Model, as_network_input, build_for
+from tinytrain.training.tasks import Task
 
-Float32Array = NDArray[np.float32]
-
-_WARM_UP_SHARE = 0.1
-_WEIGHT_DECAY = 1e-2
+_VALIDATION_BATCH = 512
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one pass over the training windows ended with; accuracies in 0..1."""
+    """What one pass over the training samples ended with; accuracies in 0..1.
+
+    An autoencoder has no accuracy (0); its validation accuracy is the area under the curve of
+    telling other classes from the first, 0.5 where there is one class only.
+    """
 
     loss: float
     accuracy: float
@@ -55,28 +56,42 @@ class Trained:
     history: tuple[Epoch, ...]
 
 
-def train(task: Task, dataset: DataSet, seed: int, progress: Progress) -> Trained:
+@dataclass
+class _Course:
+    """How far a training is; with the learner's state, all that an epoch leaves to the next."""
+
+    generator: np.random.Generator
+    history: list[Epoch] = field(default_factory=list)
+    best: State = field(default_factory=list)
+
+
+def train(
+    task: Task, dataset: DataSet, seed: int, progress: Progress, checkpoint: Path | None = None
+) -> Trained:
     """A new network, trained on the people that `seed` leaves in the training set.
 
-    Two runs with the same seed on the same machine give the same weights, bit for bit.
+    Two runs with the same seed on the same machine give the same weights, bit for bit. Where the
+    task asks for a teacher, it is trained first. `checkpoint` is a folder for a file of each: a
+    run that was interrupted goes on after its last finished epoch.
     """
+    shape, classes = dataset.x.shape[1:], len(dataset.label_names)
+    teacher: Model | None = None
+    if task.training.teacher_width > 0 and task.network.name != "autoencoder":
+        make_deterministic(seed)
+        width = task.network.width * task.training.teacher_width
+        teacher = build_for(
+            replace(task, network=replace(task.network, width=width)), shape, classes
+        )
+        _fit_from(teacher, task, dataset, seed, "teacher", progress, checkpoint)
     make_deterministic(seed)
-    _, window, sensors = dataset.x.shape
-    model = build(plan_architecture(task, window, sensors, len(dataset.label_names)))
-    schedule = Schedule("train", task.epochs, rate=1.0)
-    history = fit(model, task, dataset, seed, schedule=schedule, progress=progress)
+    model = build_for(task, shape, classes)
+    history = _fit_from(model, task, dataset, seed, "train", progress, checkpoint, teacher)
     return Trained(model, history)
 
 
 def split_of(task: Task, dataset: DataSet, seed: int) -> Split:
     """The people of `seed`, as the task shares them out."""
-    return split_people(dataset, seed, task.unseen_people, task.validation_people)
-
-
-def make_deterministic(seed: int) -> None:
-    """Seed Python, numpy and TensorFlow, and forbid operators that depend on thread timing."""
-    load_keras().utils.set_random_seed(seed)
-    load_tensorflow().config.experimental.enable_op_determinism()
+    return split(dataset, task.split, seed)
 
 
 def fit(
@@ -87,112 +102,139 @@ def fit(
     *,
     schedule: Schedule,
     progress: Progress,
+    teacher: Model | None = None,
+    distillation: float = 0.0,
+    checkpoint: Path | None = None,
 ) -> tuple[Epoch, ...]:
-    """Train `model` in place; the learning rate warms up, then decays to 0 on a cosine."""
+    """Train `model` in place; the learning rate warms up, then decays to 0 on a cosine.
+
+    With patience, training ends that many epochs after the best on the validation people, and the
+    weights are those of the best. `distillation` is the share of `teacher` in the loss.
+    `checkpoint` is a file, written after every epoch; where it is there, training goes on from it,
+    to the same result. Raises InputError where it belongs to another training.
+    """
     split = split_of(task, dataset, seed)
-    steps = max(1, len(split.train) // task.batch_size)
-    trainable = _compiled(model, task.learning_rate * schedule.rate, schedule.epochs * steps)
-    batches = _batches(task, dataset, split.train, seed)
-    history: list[Epoch] = []
-    for epoch in range(1, schedule.epochs + 1):
-        loss = accuracy = 0.0
-        for windows, labels in islice(batches, steps):
-            batch = trainable.train_on_batch(windows, labels, return_dict=True)
-            loss += float(batch["loss"]) / steps
-            accuracy += float(batch["accuracy"]) / steps
-        others = accuracy_by_group(model, dataset, split.validation).values()
-        last = Epoch(loss, accuracy, sum(others) / len(others))
-        history.append(last)
-        message = f"accuracy {last.accuracy:.3f}, other people {last.validation_accuracy:.3f}"
-        progress(schedule.stage, epoch, schedule.epochs, message)
-    return tuple(history)
+    chosen = split.train
+    if task.network.name == "autoencoder":
+        chosen = chosen[dataset.y[chosen] == 0]
+    settings = task.training
+    steps = max(1, len(chosen) // settings.batch_size)
+    peak = settings.learning_rate * schedule.rate
+    optimization = Optimization(peak, settings.weight_decay, schedule.epochs * steps)
+    learner = make_learner(model, optimization, teacher, distillation)
+    course = _Course(np.random.default_rng(seed))
+    identity = ""
+    if checkpoint is not None:
+        identity = _identity(learner, teacher, task, dataset, seed, schedule, distillation)
+        _resume(course, learner, load(checkpoint, identity))
+    draw = sampler(task, dataset, chosen)
+    progress(schedule.stage, len(course.history), schedule.epochs)
+    while not _finished(course.history, schedule.epochs, settings.patience):
+        loss, accuracy = _pass(learner, batches(draw, task, dataset, chosen, course.generator))
+        others = _validate(learner, task, dataset, split.validation)
+        course.history.append(Epoch(loss, accuracy, others))
+        if settings.patience and _best(course.history) == len(course.history) - 1:
+            course.best = learner.state()
+        if checkpoint is not None:
+            save(_checkpoint(course, learner, identity), checkpoint)
+        progress(schedule.stage, len(course.history), schedule.epochs, _message(course.history[-1]))
+    if course.best:
+        learner.restore(course.best)
+    return tuple(course.history)
 
 
-def augment(
-    windows: Float32Array, augmentation: Augmentation, generator: np.random.Generator
-) -> Float32Array:
-    """The same motions by other people: (n, 3 T / 2, C) long windows to (n, T, C).
-
-    Each comes out at another speed and phase, from a sensor that sits a little askew (the same
-    rotation for each triple of channels), with another strength, and half of them mirrored.
-    """
-    count, long, channels = windows.shape
-    length = long * 2 // 3
-    speed = generator.uniform(1 - augmentation.speed, 1 + augmentation.speed, (count, 1))
-    start = generator.uniform(0, 1, (count, 1)) * (long - 1 - speed * (length - 1))
-    place = start + speed * np.arange(length)
-    left = np.minimum(place.astype(np.int64), long - 2)
-    weight = (place - left)[:, :, None]
-    row = np.arange(count)[:, None]
-    moved = windows[row, left] * (1 - weight) + windows[row, left + 1] * weight
-    if augmentation.tilt_degrees:
-        tilt = _rotations(generator, count, augmentation.tilt_degrees)
-        triples = moved.reshape(count, length, channels // 3, 3)
-        moved = np.einsum("ntgc,ndc->ntgd", triples, tilt).reshape(count, length, channels)
-    moved *= generator.uniform(1 - augmentation.gain, 1 + augmentation.gain, (count, 1, 1))
-    if augmentation.mirror:
-        flip = generator.random((count, 1, 1)) < 0.5
-        moved = np.where(flip, moved * np.array(augmentation.mirror), moved)
-    moved += generator.normal(0, augmentation.noise, moved.shape)
-    clipped: Float32Array = np.clip(moved, -1.0, 127.0 / 128.0).astype(np.float32)
-    return clipped
-
-
-def _compiled(model: Model, peak_rate: float, updates: int) -> Model:
-    """`model` up to its logits, ready for `updates` calls of train_on_batch."""
-    keras = load_keras()
-    rate = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=0.0,
-        decay_steps=max(1, round(updates * (1 - _WARM_UP_SHARE))),
-        warmup_target=peak_rate,
-        warmup_steps=max(1, round(updates * _WARM_UP_SHARE)),
+def _fit_from(
+    model: Model,
+    task: Task,
+    dataset: DataSet,
+    seed: int,
+    stage: str,
+    progress: Progress,
+    checkpoint: Path | None,
+    teacher: Model | None = None,
+) -> tuple[Epoch, ...]:
+    """A whole training from fresh weights, with its file in the folder `checkpoint`."""
+    return fit(
+        model,
+        task,
+        dataset,
+        seed,
+        schedule=Schedule(stage, task.training.epochs, rate=1.0),
+        progress=progress,
+        teacher=teacher,
+        distillation=task.training.distillation if teacher is not None else 0.0,
+        checkpoint=None if checkpoint is None else checkpoint / f"{stage}.npz",
     )
-    # The loss reads the logits: a cross-entropy of rounded probabilities loses its gradient.
-    trainable = keras.Model(model.input, model.get_layer("head").output)
-    trainable.compile(
-        optimizer=keras.optimizers.AdamW(rate, weight_decay=_WEIGHT_DECAY),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        metrics=["accuracy"],
-        jit_compile=False,
+
+
+def _pass(learner: Learner, epoch: Iterator[Batch]) -> tuple[float, float]:
+    """One step a batch; the means of loss and accuracy."""
+    results = [learner.step(*batch) for batch in ahead(epoch)]
+    figures = np.array([[loss.numpy(), right.numpy()] for loss, right in results], np.float64)
+    loss, accuracy = figures.mean(axis=0)
+    return float(loss), float(accuracy)
+
+
+def _validate(learner: Learner, task: Task, dataset: DataSet, validation: IndexArray) -> float:
+    """Accuracy, the mean over the groups; of an autoencoder the area under the curve."""
+    parts = np.array_split(validation, max(1, -(-len(validation) // _VALIDATION_BATCH)))
+    answers = np.concatenate(
+        [learner.outputs(as_network_input(dataset.x[part])).numpy() for part in parts]
     )
-    return trainable
+    if task.network.name == "autoencoder":
+        scores = squared_errors(answers, dataset.x[validation])
+        return area_under_curve(scores, dataset.y[validation] != 0)
+    others = group_accuracies(dataset, validation, answers.argmax(axis=1)).values()
+    return sum(others) / len(others)
 
 
-def _batches(
-    task: Task, dataset: DataSet, train: IndexArray, seed: int
-) -> Iterator[tuple[Float32Array, IndexArray]]:
-    """Endless batches of augmented training windows; each epoch is shuffled anew.
-
-    An epoch leaves out the windows that do not fill a batch, others each time.
-    """
-    generator = np.random.default_rng(seed)
-    long = _long_windows(dataset, train)
-    while True:
-        order = generator.permutation(len(train))
-        for first in range(0, max(1, len(order) - task.batch_size + 1), task.batch_size):
-            chosen = order[first : first + task.batch_size]
-            windows = augment(long[chosen], task.augmentation, generator)
-            yield windows, dataset.y[train[chosen]]
+def _finished(history: list[Epoch], epochs: int, patience: int) -> bool:
+    done = len(history)
+    return done >= epochs or (0 < patience <= done - 1 - _best(history))
 
 
-def _long_windows(dataset: DataSet, train: IndexArray) -> Float32Array:
-    """Each training window and the half window that follows it in the recording: (n, 3 T / 2, C).
-
-    At the end of a recording the last half is played backwards instead.
-    """
-    half = dataset.x.shape[1] // 2
-    here, follower = dataset.x[train], np.minimum(train + 1, len(dataset.x) - 1)
-    goes_on = (dataset.recording[follower] == dataset.recording[train]) & (follower > train)
-    backwards = here[:, half:][:, ::-1]
-    tail = np.where(goes_on[:, None, None], dataset.x[follower, half:], backwards)
-    return as_network_input(np.concatenate([here, tail], axis=1))
+def _best(history: list[Epoch]) -> int:
+    """The first epoch of the best validation accuracy; -1 before any."""
+    if not history:
+        return -1
+    return int(np.argmax([epoch.validation_accuracy for epoch in history]))
 
 
-def _rotations(generator: np.random.Generator, count: int, degrees: float) -> NDArray[np.float64]:
-    """(count, 3, 3) rotations about random axes by normal angles (Rodrigues' formula)."""
-    axis = generator.normal(size=(count, 3))
-    axis /= np.linalg.norm(axis, axis=1, keepdims=True)
-    angle = np.radians(generator.normal(0, degrees, (count, 1, 1)))
-    # Column i of the cross-product matrix of an axis is axis x unit vector i.
-    cross = np.swapaxes(np.cross(axis[:, None, :], np.eye(3)), 1, 2)
-    return np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * (cross @ cross)
+def _message(epoch: Epoch) -> str:
+    own = f"accuracy {epoch.accuracy:.3f}" if epoch.accuracy else f"loss {epoch.loss:.4f}"
+    return f"{own}, in validation {epoch.validation_accuracy:.3f}"
+
+
+def _checkpoint(course: _Course, learner: Learner, identity: str) -> Checkpoint:
+    record = {
+        "generator": course.generator.bit_generator.state,
+        "history": [asdict(epoch) for epoch in course.history],
+    }
+    return Checkpoint(identity, record, learner.state(), course.best)
+
+
+def _resume(course: _Course, learner: Learner, found: Checkpoint | None) -> None:
+    if found is None:
+        return
+    learner.restore(found.state)
+    course.generator.bit_generator.state = found.record["generator"]
+    course.history = [Epoch(**epoch) for epoch in found.record["history"]]
+    course.best = found.best
+
+
+def _identity(
+    learner: Learner,
+    teacher: Model | None,
+    task: Task,
+    dataset: DataSet,
+    seed: int,
+    schedule: Schedule,
+    distillation: float,
+) -> str:
+    """A digest of everything that decides the result: settings, data, and the weights at first."""
+    settings = (task.network, task.training, task.augmentation, task.split, task.data.kind)
+    digest = hashlib.sha256(repr((settings, schedule, seed, distillation)).encode())
+    start = learner.state() + ([] if teacher is None else teacher.get_weights())
+    for array in (dataset.x, dataset.y, dataset.group, *start):
+        digest.update(array.tobytes())
+    return digest.hexdigest()

@@ -1,13 +1,9 @@
-"""Quantize: a Keras network to a full int8 .tflite with TensorFlow's converter, quietly."""
+"""Quantize: a Keras network to an integer .tflite with TensorFlow's converter, quietly."""
 
 from __future__ import annotations
 
-import os
-import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,27 +11,32 @@ from numpy.typing import NDArray
 from tinytrain.errors import InputError
 from tinytrain.training.data import DataSet
 from tinytrain.training.fit import split_of
-from tinytrain.training.network import Model, as_network_input, load_tensorflow
+from tinytrain.training.libraries import Model, load_tensorflow, quiet_standard_error
+from tinytrain.training.network import as_network_input
 from tinytrain.training.tasks import Task
 
 
-def quantize(model: Model, windows: NDArray[np.int8]) -> bytes:
+def quantize(model: Model, samples: NDArray[np.int8], activations: str = "int8") -> bytes:
     """The bytes of a .tflite: int8 in and out, weights per channel, batch of 1.
 
-    `windows` (n, T, C) int8 are training windows that set the activation ranges. The whole int8
-    range is shown to the input, so that its scale is 1/128 and its zero point 0: the int8 windows
-    of the data set are the network's input as they are.
+    `samples` (n, *shape) int8 are training samples that set the activation ranges. The whole int8
+    range is shown to the input, so that its scale is 1/128 and its zero point 0: the int8 samples
+    of the data set are the network's input as they are. With int16 activations, the input is
+    int16: the sample times 32767 / 128, rounded.
     """
-    if windows.dtype != np.int8 or windows.shape[1:] != model.input_shape[1:] or not len(windows):
+    if samples.dtype != np.int8 or samples.shape[1:] != model.input_shape[1:] or not len(samples):
         raise InputError(
-            f"calibration windows are {windows.dtype} {windows.shape}; "
+            f"calibration samples are {samples.dtype} {samples.shape}; "
             f"needed are int8 (n, {', '.join(map(str, model.input_shape[1:]))}), n at least 1"
         )
-    return to_tflite(model, [as_network_input(_with_full_range(windows))])
+    return to_tflite(model, [as_network_input(_with_full_range(samples))], activations)
 
 
-def to_tflite(model: Model, samples: Sequence[NDArray[np.float32]]) -> bytes:
-    """The bytes of a .tflite of any Keras network: int8 in and out, weights per channel.
+def to_tflite(
+    model: Model, samples: Sequence[NDArray[np.float32]], activations: str = "int8"
+) -> bytes:
+    """The bytes of a .tflite of any Keras network: weights int8 per channel, and everything
+    between, from input to output, of the type `activations`: int8 or int16.
 
     `samples`: for each input of the network (n, *shape), which set the ranges of activations and
     the shape of the input, whose batch is 1. Raises InputError where TensorFlow cannot convert the
@@ -54,7 +55,7 @@ def to_tflite(model: Model, samples: Sequence[NDArray[np.float32]]) -> bytes:
     forward = tensorflow.function(
         lambda *given: model(given[0] if len(given) == 1 else [*given], training=False)
     )
-    with _quiet_standard_error(), warnings.catch_warnings():
+    with quiet_standard_error(), warnings.catch_warnings():
         # The converter misses statistics for an int8 input, which calibration is about to find.
         warnings.filterwarnings("ignore", message="Statistics for quantized inputs")
         try:
@@ -62,57 +63,40 @@ def to_tflite(model: Model, samples: Sequence[NDArray[np.float32]]) -> bytes:
             converter = tensorflow.lite.TFLiteConverter.from_concrete_functions([concrete])
             converter.optimizations = [tensorflow.lite.Optimize.DEFAULT]
             converter.representative_dataset = representative
-            converter.target_spec.supported_ops = [tensorflow.lite.OpsSet.TFLITE_BUILTINS_INT8]
-            converter.inference_input_type = tensorflow.int8
-            converter.inference_output_type = tensorflow.int8
+            kinds = tensorflow.lite.OpsSet
+            operators = {
+                "int8": kinds.TFLITE_BUILTINS_INT8,
+                "int16": kinds.EXPERIMENTAL_TFLITE_BUILTINS_ACTIVATIONS_INT16_WEIGHTS_INT8,
+            }
+            converter.target_spec.supported_ops = [operators[activations]]
+            converter.inference_input_type = tensorflow.as_dtype(activations)
+            converter.inference_output_type = tensorflow.as_dtype(activations)
             return bytes(converter.convert())
         except Exception as error:
             # TensorFlow raises most kinds; the first line says what it is about.
             first = str(error).strip().splitlines()[:1] or [type(error).__name__]
             raise InputError(
-                f"model {model.name!r}: TensorFlow cannot make it int8: {first[0][:300]}"
+                f"model {model.name!r}: TensorFlow cannot make it {activations}: {first[0][:300]}"
             ) from error
 
 
-def calibration_windows(task: Task, dataset: DataSet, seed: int) -> NDArray[np.int8]:
-    """The task's number of windows (n, T, C) of training people, chosen by `seed`, for `quantize`.
-
-    All of them where there are fewer.
-    """
+def calibration_samples(task: Task, dataset: DataSet, seed: int) -> NDArray[np.int8]:
+    """The task's number of samples (n, *shape) of training people, chosen by `seed`, for
+    `quantize`: all of them where there are fewer. An autoencoder's are of the first class, which
+    is all that it was trained on."""
     train = split_of(task, dataset, seed).train
-    chosen = np.random.default_rng(seed).permutation(train)[: task.calibration_windows]
-    windows: NDArray[np.int8] = dataset.x[np.sort(chosen)]
-    return windows
+    if task.network.name == "autoencoder":
+        train = train[dataset.y[train] == 0]
+    chosen = np.random.default_rng(seed).permutation(train)[: task.quantization.calibration]
+    samples: NDArray[np.int8] = dataset.x[np.sort(chosen)]
+    return samples
 
 
-def _with_full_range(windows: NDArray[np.int8]) -> NDArray[np.int8]:
-    """The windows, with a value at -128 and one at 127 where they do not reach that far."""
-    full: NDArray[np.int8] = windows.copy()
+def _with_full_range(samples: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The samples, with a value at -128 and one at 127 where they do not reach that far."""
+    full: NDArray[np.int8] = samples.copy()
     if full.min() > -128:
         full.flat[full.argmin()] = -128
     if full.max() < 127:
         full.flat[full.argmax()] = 127
     return full
-
-
-@contextmanager
-def _quiet_standard_error() -> Iterator[None]:
-    """Hold back what C++ writes to file descriptor 2; show it after all if the block fails, but
-    for an InputError, which says it all.
-    """
-    sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
-        kept = os.dup(2)
-        os.dup2(held.fileno(), 2)
-        try:
-            yield
-        except InputError:
-            raise
-        except BaseException:
-            held.seek(0)
-            os.write(kept, held.read())
-            raise
-        finally:
-            sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)

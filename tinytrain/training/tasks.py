@@ -1,117 +1,339 @@
-"""Tasks: everything that one run of the pipeline decides in advance, as plain data."""
+"""Tasks: everything that one run of the pipeline decides in advance, as plain data.
+
+A task is written as a TOML file (`task_file.py`); each class here but Task is one of its tables.
+What a key means and what it may hold stands once, beside the field: the reader's messages and the
+commented file of `tinytrain tasks new` come from there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
-from tinytrain.errors import InputError
+SOURCES = ("npz", "csv", "images", "wav", "scikit-learn-digits", "idx")
+KINDS = ("motion", "audio", "image")
+NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
+FRONTENDS = ("none", "log_mel")
+CRITERIA = ("taylor", "batch_norm")
+UNITS = ("macs", "bytes", "instructions")
+
+
+def key(
+    help: str,
+    *,
+    low: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """What a key of a task file means, and what it may hold; bounds are included."""
+    return {"help": help, "low": low, "high": high, "choices": choices}
 
 
 @dataclass(frozen=True)
-class Head:
-    """How the device learns its last layer (ARITHMETIC.md section 2)."""
+class Data:
+    """Where the samples come from."""
 
-    eta: float
-    """Step size: learning rate times mean |features|^2 of the training set; near 1."""
-    tau: float
-    """A step is skipped when 1 - p[label] is at most this; 0 <= tau < 1; 0 skips nothing."""
-    rows: int
-    """Rows written a step: the label's and the rows - 1 of largest error; 2..classes."""
-    shots: int
-    """Labelled windows of each class that a new person gives."""
-    passes: int
-    """How often the device sees each of these windows; at least 1."""
+    source: str = field(
+        metadata=key("npz, csv, images or wav: your own files; the others", choices=SOURCES)
+    )
+    kind: str = field(
+        metadata=key("what a sample is: decides scaling and augmentation", choices=KINDS)
+    )
+    path: str = field(
+        default="",
+        metadata=key("file or folder, beside the task file, in --data DIR or TINYTRAIN_DATA"),
+    )
+    origin: str = field(
+        default="", metadata=key("where to get it: said when the path is not found")
+    )
+    x: str = field(default="X", metadata=key("npz: the array of samples (n, ...)"))
+    y: str = field(default="y", metadata=key("npz: the array of labels (n,)"))
+    group: str = field(
+        default="",
+        metadata=key(
+            "the person: npz: array; csv, manifest: column; folders of files: 'folder' or empty"
+        ),
+    )
+    x_test: str = field(
+        default="", metadata=key("npz: samples of a given test set, if there is one")
+    )
+    y_test: str = field(default="", metadata=key("npz: their labels"))
+    offsets: str = field(
+        default="", metadata=key("npz: where samples of unequal length begin in x, and its end")
+    )
+    rate: str = field(default="", metadata=key("npz: the array that holds the rate in Hz"))
+    time: str = field(default="t", metadata=key("csv: column of the time in seconds"))
+    channels: tuple[str, ...] = field(default=(), metadata=key("csv: columns of the channels"))
+    label: str = field(default="label", metadata=key("csv, wav manifest: column of the class"))
+    manifest: str = field(
+        default="",
+        metadata=key(
+            "wav: CSV with columns file, the label's and the group's; else a folder a class"
+        ),
+    )
+    labels: tuple[str, ...] = field(
+        default=(), metadata=key("the classes to use, in this order; none: all, sorted")
+    )
+    height: int = field(default=32, metadata=key("images: rows", low=4, high=256))
+    width: int = field(default=32, metadata=key("images: columns", low=4, high=256))
+    colour: bool = field(default=True, metadata=key("images: three channels, not one"))
+    overlap: bool = field(
+        default=False, metadata=key("npz: neighbouring windows of a recording overlap by half")
+    )
+    triples: bool = field(
+        default=False,
+        metadata=key("motion: channels are x, y, z of one sensor after the other; share a scale"),
+    )
+
+
+@dataclass(frozen=True)
+class Split:
+    """Who is kept out of training."""
+
+    unseen_groups: int = field(
+        default=1,
+        metadata=key("people that a seed keeps out, to test on; 0: a share of the samples", low=0),
+    )
+    validation_groups: int = field(
+        default=1,
+        metadata=key(
+            "people kept out to watch the training; 0: a share of the others' samples", low=0
+        ),
+    )
+    share: float = field(
+        default=0.15, metadata=key("the share, where it is one", low=0.01, high=0.5)
+    )
+
+
+@dataclass(frozen=True)
+class Window:
+    """How csv recordings are cut."""
+
+    rate: float = field(
+        default=25.0, metadata=key("Hz; recordings are resampled", low=0.1, high=1e5)
+    )
+    length: int = field(default=64, metadata=key("samples of a window", low=4, high=4096))
+    hop: int = field(default=32, metadata=key("samples from window to window", low=1, high=4096))
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """From waveform to features."""
+
+    kind: str = field(default="none", metadata=key("log_mel for waveforms", choices=FRONTENDS))
+    rate: int = field(default=16000, metadata=key("Hz of the waveforms", low=1000, high=96000))
+    seconds: float = field(default=1.0, metadata=key("length of a clip", low=0.1, high=10.0))
+    frame_ms: float = field(default=30.0, metadata=key("length of a frame", low=5, high=100))
+    hop_ms: float = field(default=20.0, metadata=key("from frame to frame", low=2, high=100))
+    fft: int = field(
+        default=512, metadata=key("points of the Fourier transform", low=64, high=4096)
+    )
+    bands: int = field(default=40, metadata=key("mel bands", low=4, high=128))
+    low_hz: float = field(default=125.0, metadata=key("lower edge of the lowest band", low=0))
+    high_hz: float = field(default=7500.0, metadata=key("upper edge of the highest band", low=1))
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """How training motions are varied to stand for people who were not recorded; 0 is off."""
+    """How training samples are varied to stand for what was not recorded; 0 is off."""
 
-    speed: float
-    """Playback speed is drawn from 1 - speed..1 + speed; 0 <= speed <= 0.45."""
-    gain: float
-    """Strength is drawn from 1 - gain..1 + gain."""
-    tilt_degrees: float
-    """Standard deviation of a rotation of the sensor; channels are then triples of x, y, z."""
-    noise: float
-    """Standard deviation of noise, in units of full scale."""
-    mirror: tuple[int, ...]
-    """Sign of each channel (+1 or -1) on the other side of the body; empty: no mirroring."""
+    speed: float = field(
+        default=0.0, metadata=key("motion, audio: speed 1 - speed to 1 + speed", low=0, high=0.45)
+    )
+    gain: float = field(
+        default=0.0, metadata=key("motion, audio: strength 1 - gain to 1 + gain", low=0, high=0.9)
+    )
+    tilt_degrees: float = field(
+        default=0.0,
+        metadata=key(
+            "motion: deviation of a sensor's rotation; channels are x, y, z", low=0, high=90
+        ),
+    )
+    noise: float = field(
+        default=0.0, metadata=key("deviation of added noise, of full scale", low=0, high=0.5)
+    )
+    mirror: tuple[int, ...] = field(
+        default=(), metadata=key("motion: sign of each channel on the body's other side")
+    )
+    shift: float = field(
+        default=0.0,
+        metadata=key("audio, image: share of the axis to move by at most", low=0, high=0.5),
+    )
+    flip: bool = field(default=False, metadata=key("image: left to right, for half of them"))
+    time_mask: float = field(
+        default=0.0, metadata=key("audio: longest hidden stretch of time, share", low=0, high=0.5)
+    )
+    band_mask: float = field(
+        default=0.0, metadata=key("audio: widest hidden stretch of bands, share", low=0, high=0.5)
+    )
+    cutout: float = field(
+        default=0.0, metadata=key("image: side of a hidden square, share", low=0, high=0.5)
+    )
+    vocal_tract: float = field(
+        default=0.0,
+        metadata=key(
+            "audio: bands are stretched 1 - x to 1 + x times: other voices", low=0, high=0.4
+        ),
+    )
+    colour: float = field(
+        default=0.0,
+        metadata=key("audio: deviation in dB of another microphone's response", low=0, high=20),
+    )
+    mixup: float = field(
+        default=0.0, metadata=key("Beta parameter of mixing two samples", low=0, high=2)
+    )
+
+
+@dataclass(frozen=True)
+class Network:
+    """Which network of the zoo, and how large."""
+
+    name: str = field(default="conv1d", metadata=key("from the zoo", choices=NETWORKS))
+    width: float = field(
+        default=1.0, metadata=key("channels, as a multiple of the published ones", low=0.1, high=4)
+    )
+    blocks: int = field(
+        default=0,
+        metadata=key("conv1d, ds_cnn: blocks; 0: the network's own number", low=0, high=12),
+    )
+    features: int = field(
+        default=0,
+        metadata=key("length of the vector the head reads; 0: as it comes", low=0, high=1024),
+    )
+    dropout: float = field(
+        default=0.2, metadata=key("share of features switched off in training", low=0, high=0.9)
+    )
+
+    @property
+    def classifies(self) -> bool:
+        """Whether it gives classes; an autoencoder gives the sample again."""
+        return self.name != "autoencoder"
+
+
+@dataclass(frozen=True)
+class Training:
+    """How the network is trained."""
+
+    epochs: int = field(default=40, metadata=key("passes over the training set", low=1, high=2000))
+    batch_size: int = field(default=64, metadata=key("samples a step", low=1, high=4096))
+    learning_rate: float = field(
+        default=3e-3, metadata=key("peak rate of AdamW; warm-up, then a cosine", low=1e-6, high=1.0)
+    )
+    weight_decay: float = field(default=1e-2, metadata=key("of AdamW", low=0, high=1))
+    label_smoothing: float = field(default=0.0, metadata=key("share", low=0, high=0.5))
+    class_weights: bool = field(
+        default=False, metadata=key("rare classes count as much as frequent ones")
+    )
+    patience: int = field(
+        default=0,
+        metadata=key("epochs without progress until it stops; 0: never", low=0, high=2000),
+    )
+    teacher_width: float = field(
+        default=0.0,
+        metadata=key("distil from a network so many times as wide; 0: no teacher", low=0, high=8),
+    )
+    distillation: float = field(
+        default=0.5, metadata=key("share of the teacher in the loss", low=0, high=1)
+    )
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """How channels are taken out."""
+
+    share: float = field(
+        default=0.6, metadata=key("of the cost to remove; 0: no pruning", low=0, high=0.98)
+    )
+    unit: str = field(
+        default="macs",
+        metadata=key("of the cost; instructions are latency", choices=UNITS),
+    )
+    criterion: str = field(default="taylor", metadata=key("of importance", choices=CRITERIA))
+    rounds: int = field(default=2, metadata=key("of choosing and fine-tuning", low=1, high=20))
+    epochs: int = field(
+        default=20, metadata=key("of fine-tuning, over all rounds", low=0, high=2000)
+    )
+    distillation: float = field(
+        default=0.5,
+        metadata=key("share of the unpruned network in the fine-tuning loss", low=0, high=1),
+    )
+    keep_features: bool = field(default=True, metadata=key("leave the head's features whole"))
+    max_group_loss: float = field(
+        default=0.02,
+        metadata=key("accuracy that a group may lose; pruning backs off beyond", low=0, high=1),
+    )
+    min_group_samples: int = field(
+        default=30, metadata=key("samples that make a group count", low=1)
+    )
+
+
+@dataclass(frozen=True)
+class Quantization:
+    """How the network becomes int8."""
+
+    calibration: int = field(
+        default=200, metadata=key("training samples that set the activations' ranges", low=1)
+    )
+    max_loss: float = field(
+        default=0.01, metadata=key("accuracy int8 may lose before it is fine-tuned", low=0, high=1)
+    )
+    max_group_loss: float = field(
+        default=0.02, metadata=key("the same for one group", low=0, high=1)
+    )
+    epochs: int = field(
+        default=5, metadata=key("of quantization-aware fine-tuning, where needed; 0: none", low=0)
+    )
+    int16: bool = field(
+        default=False,
+        metadata=key("int16 activations where int8 still loses more; no learning head"),
+    )
+
+
+@dataclass(frozen=True)
+class Head:
+    """How the device learns its last layer."""
+
+    eta: float = field(
+        default=1.0,
+        metadata=key("step size: learning rate times mean |features|^2", low=1e-6, high=16),
+    )
+    tau: float = field(
+        default=0.1, metadata=key("skip samples of probability 1 - tau or more", low=0, high=0.999)
+    )
+    rows: int = field(default=2, metadata=key("rows written a step", low=2))
+    shots: int = field(
+        default=10, metadata=key("labelled samples of each class that a new person gives", low=1)
+    )
+    passes: int = field(default=1, metadata=key("how often the device sees each", low=1, high=100))
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What the device has; 0: no limit."""
+
+    flash: int = field(default=0, metadata=key("bytes of weights and code", low=0))
+    ram: int = field(default=0, metadata=key("bytes of the arena", low=0))
+    macs: int = field(default=0, metadata=key("multiply-accumulates of an inference", low=0))
 
 
 @dataclass(frozen=True)
 class Task:
     """One pipeline run: a data set, a network, how it is trained, made small and goes on learning.
 
-    A person here is one group of the data set: people are split, windows never are.
+    A person here is one group of the data set: people are split, samples never are.
     """
 
     name: str
-    data_set: str
-    """Name for `tinytrain.training.data.load`."""
-    unseen_people: int
-    """People a seed keeps out of training, for the experiment; at least 1."""
-    validation_people: int
-    """People a seed keeps out of training to watch it; at least 1."""
-    width: int
-    """Output channels of the first block; each later block has half as many more."""
-    blocks: int
-    """Convolutional blocks; each halves the time axis; 1..4 for windows of 64 samples."""
-    features: int
-    """Length of the feature vector that the learning head reads."""
-    dropout: float
-    """Share of features switched off in training, so that each class rests on many of them."""
-    epochs: int
-    """Epochs of the first training."""
-    batch_size: int
-    learning_rate: float
-    """Peak learning rate of AdamW; it warms up and decays to 0 on a cosine."""
-    prune_share: float
-    """Share of the multiply-accumulates to remove; 0 <= share < 1."""
-    prune_rounds: int
-    """Rounds of choosing channels; the fine-tuning epochs are shared out over them."""
-    fine_tune_epochs: int
-    """Epochs after pruning, all rounds together."""
-    calibration_windows: int
-    """Training windows that set the activation ranges of the int8 network."""
-    augmentation: Augmentation
-    head: Head
-
-
-BUILT_IN: dict[str, Task] = {
-    "watch": Task(
-        name="watch",
-        data_set="watch",
-        unseen_people=3,
-        validation_people=1,
-        width=32,
-        blocks=3,
-        features=32,
-        dropout=0.4,
-        epochs=40,
-        batch_size=64,
-        learning_rate=3e-3,
-        prune_share=0.6,
-        prune_rounds=2,
-        fine_tune_epochs=20,
-        calibration_windows=200,
-        augmentation=Augmentation(
-            speed=0.2,
-            gain=0.15,
-            tilt_degrees=15.0,
-            noise=0.01,
-            # Reflection across the body: acceleration is a polar vector, so its lateral component
-            # changes sign; turning rate is an axial vector, so its other two components do.
-            mirror=(-1, 1, 1, 1, -1, -1),
-        ),
-        head=Head(eta=1.0, tau=0.1, rows=2, shots=10, passes=1),
-    ),
-}
-
-
-def task_by_name(name: str) -> Task:
-    """The built-in task called `name`; InputError names the ones there are."""
-    if name not in BUILT_IN:
-        allowed = ", ".join(sorted(BUILT_IN))
-        raise InputError(f"task {name!r} is not known; choose one of: {allowed}")
-    return BUILT_IN[name]
+    data: Data
+    split: Split = Split()
+    window: Window = Window()
+    frontend: Frontend = Frontend()
+    augmentation: Augmentation = Augmentation()
+    network: Network = Network()
+    training: Training = Training()
+    pruning: Pruning = Pruning()
+    quantization: Quantization = Quantization()
+    head: Head = Head()
+    budget: Budget = Budget()
+    folder: str = field(default="", compare=False)
+    """Where the task file lies, from which `data.path` starts; no key of the file."""

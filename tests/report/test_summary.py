@@ -1,0 +1,76 @@
+"""The summary says what was measured, on whom, and leaves out what nobody measured."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tinytrain.adapt.experiment import Experiment, UserResult
+from tinytrain.pipeline.runs import AREA, StageResult
+from tinytrain.report.picture import draw_learning
+from tinytrain.report.summary import groups_text, summary_text
+
+USER = UserResult("Ann", 20, 20, 0.5, 0.75, 0.75, 0.1, ((0, 0.5), (20, 0.75)))
+EXPERIMENT = Experiment("words", "host", 0, (USER,))
+
+
+def costs(instructions: int | None) -> dict[str, Any]:
+    return {
+        "bench": {
+            "target": "host",
+            "instructions": {"inference": instructions, "learn_step": instructions},
+            "flash": {"weights": instructions, "firmware": instructions},
+            "ram": {"arena": 100, "head": 0, "stack": instructions},
+        },
+        "verified": [],
+    }
+
+
+def stages_of(unseen: str, **facts: Any) -> list[StageResult]:
+    return [
+        StageResult(stage, 1000, 100, {unseen: 0.9}, {"everyone": 0.95}, **facts)
+        for stage in ("float", "pruned", "model")
+    ]
+
+
+def test_one_person_has_neither_a_mean_nor_a_worst() -> None:
+    text = summary_text(Path("run"), stages_of("Ann"), costs(1), EXPERIMENT, 2)
+    assert "Accuracy on 1 person that training never saw" in text
+    assert "worst" not in text
+    assert not [line for line in text.splitlines() if line.startswith("mean")]
+    assert text.startswith("2 things deserve a look: run/checks.json")
+
+
+def test_data_without_people_have_samples_that_training_never_saw() -> None:
+    text = summary_text(Path("run"), stages_of("everyone"), costs(1), EXPERIMENT, 0)
+    assert text.startswith("Accuracy on samples that training never saw")
+
+
+def test_what_the_target_cannot_count_is_left_out_and_said_once() -> None:
+    text = summary_text(Path("run"), stages_of("Ann"), costs(None), EXPERIMENT, 0)
+    assert "instructions, one inference" not in text
+    assert text.count("cortex-m targets only") == 1
+    assert "cortex-m targets only" not in summary_text(
+        Path("run"), stages_of("Ann"), costs(1), EXPERIMENT, 0
+    )
+
+
+def test_an_autoencoder_has_areas_and_no_learning() -> None:
+    results = stages_of("Ann", measure=AREA)
+    text = summary_text(Path("run"), results, costs(1), None, 0)
+    assert text.startswith("Area under the curve on 1 person")
+    assert "Learning on" not in text
+    assert "learning.png" not in text
+    assert groups_text(results).splitlines()[0] == "Area under the curve of every group"
+
+
+def test_points_lost_line_up(tmp_path: Path) -> None:
+    lines = groups_text(stages_of("Ann")).splitlines()
+    assert lines[1].endswith("points lost")
+    assert lines[3].endswith("       +0.0")
+    assert len(lines[3]) == len(lines[1])
+
+
+def test_a_picture_of_one_person_is_drawn(tmp_path: Path) -> None:
+    draw_learning(EXPERIMENT, tmp_path / "learning.png")
+    assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")

@@ -1,0 +1,230 @@
+"""A run's folder: task, seed and data that it was started with, and each stage's figures.
+
+It holds run.json (the seed), task.toml, data.npz and checks.json (what looked wrong in the data);
+then each stage adds its network or model with a .json of its figures. unfinished/ has the state of
+a training that is under way.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from functools import cached_property
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+
+from tinytrain.errors import InputError
+from tinytrain.pipeline.output import new_directory, new_file, write_json
+from tinytrain.progress import Progress
+from tinytrain.training.checks import REFUSED, Finding, check
+from tinytrain.training.data import DataSet, Split, split
+from tinytrain.training.sources import load
+from tinytrain.training.task_file import FILE_NAME, differences, find_task, read_task, task_text
+from tinytrain.training.tasks import Task
+
+MARKER = "run.json"
+DATA = "data.npz"
+CHECKS = "checks.json"
+UNFINISHED = "unfinished"
+SUMMARY = "summary.txt"
+FLOAT, PRUNED, INT8 = "float", "pruned", "model"
+LATER = (
+    UNFINISHED,
+    "float.keras",
+    "float.json",
+    "history.json",
+    "pruned.keras",
+    "pruned.json",
+    "rounds.json",
+    "model.tflite",
+    "model.json",
+    "samples.npz",
+    "project",
+    "adapt.json",
+    "learning.png",
+    "results.json",
+    "groups.txt",
+    SUMMARY,
+)
+"""What the stages add to a run's folder."""
+
+ACCURACY = "accuracy"
+AREA = "area under the curve"
+"""Of telling other classes from the first by how badly they are given back."""
+
+_ARRAYS = ("x", "y", "group", "recording", "scale", "zero", "given_test")
+_NAMES = ("label_names", "group_names", "origins", "notes")
+
+
+@dataclass(frozen=True)
+class StageResult:
+    """What one stage made of the model. Accuracies are 0 to 1, by group."""
+
+    stage: str
+    macs: int
+    weight_bytes: int
+    accuracy: Mapping[str, float]
+    """Of the groups that training never saw."""
+    seen: Mapping[str, float]
+    """Of the groups of training and validation."""
+    notes: tuple[str, ...] = ()
+    """What did not go as the task asked, a line each."""
+    measure: str = ACCURACY
+    """What the accuracies are: ACCURACY, or AREA for an autoencoder."""
+
+    @property
+    def mean(self) -> float:
+        return fmean(self.accuracy.values())
+
+    @property
+    def worst(self) -> float:
+        return min(self.accuracy.values())
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, and what it was started with."""
+
+    directory: Path
+    task: Task
+    seed: int
+    data: DataSet | None = field(default=None, compare=False)
+
+    @cached_property
+    def dataset(self) -> DataSet:
+        return self.data or read_data(self.directory / DATA)
+
+    @cached_property
+    def split(self) -> Split:
+        return split(self.dataset, self.task.split, self.seed)
+
+
+def start_run(
+    name_or_path: str, out: Path, seed: int, data_folder: Path | None, progress: Progress
+) -> Run:
+    """A new run in `out`; or the one that is there, where it has the same task and seed and was
+    interrupted.
+    """
+    task = find_task(name_or_path)
+    found = unfinished_run(task, out, seed)
+    if found is not None:
+        return found
+    _refuse_losses(task, out, seed)
+    with new_directory(out, MARKER, LATER) as aside:
+        dataset = load(task, data_folder, progress)
+        findings = check(dataset, split(dataset, task.split, seed), task, seed)
+        _refuse(task, findings)
+        (aside / FILE_NAME).write_text(task_text(task), encoding="utf-8")
+        write_data(aside / DATA, dataset)
+        write_json(aside / CHECKS, [asdict(finding) for finding in findings])
+        write_json(aside / MARKER, {"seed": seed})
+    return Run(out, task, seed, dataset)
+
+
+def _refuse_losses(task: Task, out: Path, seed: int) -> None:
+    """Raises InputError where `out` holds another task, or an unfinished run of other settings."""
+    try:
+        found = open_run(out)
+    except InputError:
+        return
+    if found.task.name != task.name:
+        raise InputError(
+            f"{out}: holds a run of task {found.task.name!r}, not {task.name!r}; choose another "
+            "--out, or delete it"
+        )
+    started = any((out / UNFINISHED).glob("*")) or has_stage(found, FLOAT)
+    if started and not (out / SUMMARY).exists():
+        other_seed = [f"--seed {found.seed}"] if found.seed != seed else []
+        differing = ", ".join([*other_seed, *differences(found.task, task)])
+        raise InputError(
+            f"{out}: holds an unfinished run with {differing}; go on with that, choose another "
+            "--out, or delete it to start anew"
+        )
+
+
+def _refuse(task: Task, findings: Sequence[Finding]) -> None:
+    refused = [finding for finding in findings if finding.severity == REFUSED]
+    if refused:
+        first = refused[0]
+        more = f"; {len(refused) - 1} more, see `tinytrain tasks check`" if refused[1:] else ""
+        text = f"{first.where}: {first.message}; {first.advice}"
+        raise InputError(f"task {task.name!r}: {text}{more}")
+
+
+def count_findings(directory: Path) -> int:
+    """How many things looked wrong in a run's data when it was started."""
+    try:
+        return len(json.loads((directory / CHECKS).read_text(encoding="utf-8")))
+    except (OSError, TypeError, ValueError, RecursionError):
+        return 0
+
+
+def unfinished_run(task: Task, out: Path, seed: int) -> Run | None:
+    """The run of this task and seed that lies in `out` without a summary."""
+    if not (out / MARKER).is_file() or (out / SUMMARY).exists():
+        return None
+    try:
+        found = open_run(out)
+    except InputError:
+        return None
+    return found if task_text(found.task) == task_text(task) and found.seed == seed else None
+
+
+def open_run(directory: Path) -> Run:
+    """Reads a run's folder. Raises InputError where it is none."""
+    path = directory / MARKER
+    try:
+        seed = int(json.loads(path.read_text(encoding="utf-8"))["seed"])
+    except OSError as error:
+        raise InputError(
+            f"{directory}: no run is here ({MARKER}: {error.strerror}); "
+            "`tinytrain train TASK --out DIR` starts one"
+        ) from error
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a run's description; start the run again") from error
+    if not (directory / FILE_NAME).is_file():
+        raise InputError(f"{directory / FILE_NAME}: not there; start the run again")
+    return Run(directory, read_task(directory / FILE_NAME), seed)
+
+
+def has_stage(found: Run, name: str) -> bool:
+    """Whether a stage has written its figures, the last thing it does."""
+    return (found.directory / f"{name}.json").is_file()
+
+
+def write_result(directory: Path, result: StageResult) -> None:
+    write_json(directory / f"{result.stage}.json", asdict(result))
+
+
+def read_result(directory: Path, name: str) -> StageResult:
+    """A stage's figures, as it wrote them."""
+    path = directory / f"{name}.json"
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return StageResult(**{**found, "notes": tuple(found["notes"])})
+    except (OSError, KeyError, TypeError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: missing or damaged; run that stage again") from error
+
+
+def write_data(path: Path, dataset: DataSet) -> None:
+    """The data set as the stages read it, so that a run is whole in its folder."""
+    facts = {"name": dataset.name, "overlap": dataset.overlap, "gap": dataset.gap}
+    arrays: dict[str, Any] = {name: getattr(dataset, name) for name in _ARRAYS}
+    arrays |= {name: np.array(getattr(dataset, name), np.str_) for name in _NAMES}
+    with new_file(path) as aside, aside.open("wb") as file:
+        np.savez_compressed(file, facts=json.dumps(facts), **arrays)
+
+
+def read_data(path: Path) -> DataSet:
+    try:
+        with np.load(path, allow_pickle=False) as found:
+            fields: dict[str, Any] = json.loads(str(found["facts"]))
+            fields |= {name: found[name] for name in _ARRAYS}
+            fields |= {name: tuple(map(str, found[name])) for name in _NAMES}
+        return DataSet(**fields)
+    except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
+        raise InputError(f"{path}: missing or damaged; start the run again") from error

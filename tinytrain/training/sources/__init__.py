@@ -1,0 +1,56 @@
+"""Sources: where the samples of a task come from; one module a source."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tinytrain.errors import InputError
+from tinytrain.progress import Progress, silent
+from tinytrain.training.data import DataSet
+from tinytrain.training.sources import csv, digits, idx, images, npz, wav
+from tinytrain.training.sources.files import locate
+from tinytrain.training.tasks import Task
+
+_READERS = {
+    "npz": npz.read,
+    "csv": csv.read,
+    "images": images.read,
+    "wav": wav.read,
+    "idx": idx.read,
+    "scikit-learn-digits": digits.read,
+}
+
+
+def load(task: Task, data_folder: Path | None = None, progress: Progress = silent) -> DataSet:
+    """The data set of a task; InputError names file and line of what is wrong in it.
+
+    `data_folder`: where to look first for `data.path`; see `files.locate` for where else.
+    """
+    path = Path() if task.data.source == "scikit-learn-digits" else locate(task, data_folder)
+    dataset = _READERS[task.data.source](task, path, progress)
+    _refuse_misfits(task, dataset)
+    return dataset
+
+
+def _refuse_misfits(task: Task, dataset: DataSet) -> None:
+    """What only shows when the task meets its data."""
+    classes, channels = len(dataset.label_names), dataset.x.shape[-1]
+    if classes < 2:
+        raise InputError(
+            f"task {task.name!r}: all {len(dataset.y)} samples are of class "
+            f"{dataset.label_names[0]!r}; a classifier needs two classes"
+        )
+    if task.head.rows > classes:
+        raise InputError(
+            f"task {task.name!r}: head.rows is {task.head.rows}; there are {classes} classes"
+        )
+    mirror = task.augmentation.mirror
+    if mirror and len(mirror) != channels:
+        raise InputError(
+            f"task {task.name!r}: augmentation.mirror has {len(mirror)} signs; the data have "
+            f"{channels} channels"
+        )
+    if task.data.triples and channels % 3:
+        raise InputError(
+            f"task {task.name!r}: data.triples is true; {channels} channels are no triples"
+        )

@@ -1,0 +1,126 @@
+"""Rules of a task that span several keys: each broken one is a line that says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tinytrain.training.tasks import Task
+
+_KIND_OF_SOURCE = {
+    "csv": "motion",
+    "wav": "audio",
+    "images": "image",
+    "scikit-learn-digits": "image",
+    "idx": "image",
+}
+_AUGMENTATION_OF = {
+    "speed": ("motion", "audio"),
+    "vocal_tract": ("audio",),
+    "colour": ("audio",),
+    "gain": ("motion", "audio"),
+    "tilt_degrees": ("motion",),
+    "mirror": ("motion",),
+    "shift": ("audio", "image"),
+    "flip": ("image",),
+    "time_mask": ("audio",),
+    "band_mask": ("audio",),
+    "cutout": ("image",),
+}
+
+
+def broken_rules(task: Task) -> Iterator[str]:
+    """What contradicts itself in a task, as `table.key is ...; what to do`."""
+    yield from _source(task)
+    yield from _waveforms(task)
+    yield from _classes(task)
+    yield from _window(task)
+    yield from _frontend(task)
+    yield from _augmentation(task)
+
+
+def _source(task: Task) -> Iterator[str]:
+    data = task.data
+    source, kind = data.source, _KIND_OF_SOURCE.get(data.source, data.kind)
+    if data.kind != kind:
+        yield f"data.kind is {data.kind!r}; source {source!r} gives {kind!r}"
+    if not data.path and source != "scikit-learn-digits":
+        yield f"data.path is missing; source {source!r} reads a file or folder"
+    if source == "csv" and not data.channels:
+        yield "data.channels is missing; source 'csv' needs the names of the channels' columns"
+    if source == "csv" and (
+        missing := [key for key in ("time", "label") if not getattr(data, key)]
+    ):
+        yield f"data.{missing[0]} is empty; source 'csv' needs the name of a column"
+    by_folder = source == "images" or (source == "wav" and not data.manifest)
+    if by_folder and data.group not in ("", "folder"):
+        yield (
+            f"data.group is {data.group!r}; with a folder a class it is 'folder' (a folder a "
+            "person between the class and the files) or empty"
+        )
+    if source in ("idx", "scikit-learn-digits") and data.group:
+        yield f"data.group is {data.group!r}; source {source!r} knows no people: leave it empty"
+    if bool(data.x_test) != bool(data.y_test):
+        yield "data.x_test and data.y_test: give both, or neither"
+
+
+def _waveforms(task: Task) -> Iterator[str]:
+    data, frontend, source = task.data, task.frontend, task.data.source
+    if source == "wav" and frontend.kind == "none":
+        yield "frontend.kind is 'none'; source 'wav' needs 'log_mel'"
+    if source not in ("wav", "npz") and frontend.kind != "none":
+        yield f"frontend.kind is {frontend.kind!r}; source {source!r} has no waveforms: 'none'"
+    if data.offsets and frontend.kind == "none":
+        yield "data.offsets is for waveforms; frontend.kind has to be 'log_mel'"
+
+
+def _classes(task: Task) -> Iterator[str]:
+    labels = task.data.labels
+    twice = [name for name in labels if labels.count(name) > 1]
+    if twice:
+        yield f"data.labels has {twice[0]!r} twice"
+    if len(labels) == 1:
+        yield "data.labels has one class; a classifier needs two"
+    if len(labels) > 1 and task.head.rows > len(labels):
+        yield f"head.rows is {task.head.rows}; there are {len(labels)} classes in data.labels"
+
+
+def _window(task: Task) -> Iterator[str]:
+    window = task.window
+    if task.data.source == "csv" and window.hop > window.length:
+        yield f"window.hop is {window.hop}; at most window.length, {window.length}"
+
+
+def _frontend(task: Task) -> Iterator[str]:
+    front = task.frontend
+    if front.kind == "none":
+        return
+    frame = int(front.rate * front.frame_ms / 1000)
+    if front.fft & (front.fft - 1):
+        yield f"frontend.fft is {front.fft}; a power of two"
+    if front.fft < frame:
+        yield f"frontend.fft is {front.fft}; at least {frame}, the samples of a frame"
+    if front.high_hz > front.rate / 2:
+        yield f"frontend.high_hz is {front.high_hz:g}; at most half the rate, {front.rate / 2:g}"
+    if front.low_hz >= front.high_hz:
+        yield f"frontend.low_hz is {front.low_hz:g}; less than high_hz, {front.high_hz:g}"
+    if front.seconds * 1000 < front.frame_ms + front.hop_ms:
+        yield f"frontend.seconds is {front.seconds:g}; at least two frames have to fit"
+
+
+def _augmentation(task: Task) -> Iterator[str]:
+    augmentation, kind = task.augmentation, task.data.kind
+    for name, kinds in _AUGMENTATION_OF.items():
+        if getattr(augmentation, name) and kind not in kinds:
+            yield f"augmentation.{name} is for {' and '.join(kinds)}; data.kind is {kind!r}"
+    if any(sign not in (-1, 1) for sign in augmentation.mirror):
+        yield f"augmentation.mirror is {list(augmentation.mirror)}; each sign is -1 or 1"
+    channels = len(task.data.channels)
+    if channels and augmentation.mirror and len(augmentation.mirror) != channels:
+        yield (
+            f"augmentation.mirror has {len(augmentation.mirror)} signs; there are {channels} "
+            "channels in data.channels"
+        )
+    if augmentation.tilt_degrees and not task.data.triples:
+        yield "augmentation.tilt_degrees turns x, y, z; data.triples has to be true"
+    if channels and task.data.triples and channels % 3:
+        yield f"data.triples is true; {channels} channels are no triples of x, y, z"
