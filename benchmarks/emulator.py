@@ -57,13 +57,13 @@ def main() -> int:
 
 def random_resnet8() -> bytes:
     """The int8 network with the weights that Keras starts from."""
-    from tinytrain.training.network import load_keras
+    from tinytrain.training.network import build, load_keras
     from tinytrain.training.quantize import to_tflite
-    from tinytrain.training.zoo import resnet8
+    from tinytrain.training.tasks import Network
 
     load_keras().utils.set_random_seed(0)
     inputs = np.random.default_rng(0).uniform(-1, 1, (20, 32, 32, 3)).astype(np.float32)
-    return to_tflite(resnet8(), [inputs])
+    return to_tflite(build(Network("resnet8"), (32, 32, 3), 10), [inputs])
 
 
 def measure(name: str, data: bytes) -> Speed:
