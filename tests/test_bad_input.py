@@ -18,6 +18,8 @@ from click.testing import CliRunner
 from tests.models import Operator, Tensor, build
 from tests.test_cli import CLASSES, COMMAND, classifier, done, unsupported, windows
 from tinytrain.cli import main
+from tinytrain.pipeline.runs import start_run
+from tinytrain.progress import silent
 from tinytrain.training.task_file import find_task, task_text
 
 Manifest = dict[str, Any]
@@ -435,3 +437,15 @@ def test_standard_error_holds_nothing_else_in_a_real_process(here: Path) -> None
         assert (result.returncode, result.stdout) == (2, "")
         assert len(result.stderr.splitlines()) == 1
     assert not Path("new").exists()
+
+
+def test_the_damaged_data_of_a_run_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    start_run("watch", Path("run"), 0, None, silent)
+    data = (tmp_path / "run" / "data.npz").read_bytes()
+    middle = len(data) // 2
+    for damaged in (b"", data[:middle], data[:middle] + bytes(64) + data[middle + 64 :]):
+        (tmp_path / "run" / "data.npz").write_bytes(damaged)
+        refuse(["train", "watch", "--out", "run"], "data.npz", "start the run again")

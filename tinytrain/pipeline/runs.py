@@ -8,12 +8,14 @@ a training that is under way.
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -226,5 +228,5 @@ def read_data(path: Path) -> DataSet:
             fields |= {name: found[name] for name in _ARRAYS}
             fields |= {name: tuple(map(str, found[name])) for name in _NAMES}
         return DataSet(**fields)
-    except (OSError, KeyError, TypeError, ValueError, EOFError) as error:
+    except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: missing or damaged; start the run again") from error

@@ -52,9 +52,9 @@ def train(
     if seed < 0:
         raise InputError(f"--seed {seed}: 0 or more")
     found = start_run(task, out, seed, data_folder, progress)
-    checkpoints = out / UNFINISHED
+    dataset, checkpoints = found.dataset, out / UNFINISHED
     checkpoints.mkdir(exist_ok=True)
-    trained = fit_network(found.task, found.dataset, seed, progress, checkpoints)
+    trained = fit_network(found.task, dataset, seed, progress, checkpoints)
     write_json(out / "history.json", [asdict(epoch) for epoch in trained.history])
     result = _keep_network(found, FLOAT, trained.model)
     shutil.rmtree(checkpoints)
