@@ -260,7 +260,9 @@ class Pruning:
     keep_features: bool = field(default=True, metadata=key("leave the head's features whole"))
     max_group_loss: float = field(
         default=0.02,
-        metadata=key("accuracy that a group may lose; pruning backs off beyond", low=0, high=1),
+        metadata=key(
+            "accuracy a group may lose, and chance on top; pruning backs off beyond", low=0, high=1
+        ),
     )
     min_group_samples: int = field(
         default=30, metadata=key("samples that make a group count", low=1)
