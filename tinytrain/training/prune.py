@@ -31,8 +31,6 @@ KEPT_SHARE = 0.1
 MOST_WATCHED = 6000
 """Samples that the guard measures on."""
 
-_FINE_TUNE_RATE = 0.5
-
 
 @dataclass(frozen=True)
 class Round:
@@ -221,9 +219,8 @@ class _Pruning:
         if self._cost(smaller) > target:
             self.notes.append(f"{stage}: every layer that may be pruned is down to a tenth")
         epochs, count = pruning.epochs, pruning.rounds
-        schedule = Schedule(
-            stage, epochs * number // count - epochs * (number - 1) // count, _FINE_TUNE_RATE
-        )
+        round_epochs = epochs * number // count - epochs * (number - 1) // count
+        schedule = Schedule(stage, round_epochs, pruning.rate)
         taught = pruning.distillation > 0 and is_classifier(smaller)
         history = fit(
             smaller,

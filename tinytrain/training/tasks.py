@@ -253,6 +253,10 @@ class Pruning:
     epochs: int = field(
         default=20, metadata=key("of fine-tuning, over all rounds", low=0, high=2000)
     )
+    rate: float = field(
+        default=0.5,
+        metadata=key("of learning while fine-tuning, times training's", low=1e-3, high=10),
+    )
     distillation: float = field(
         default=0.5,
         metadata=key("share of the unpruned network in the fine-tuning loss", low=0, high=1),
