@@ -134,6 +134,9 @@ static inline int32_t tt_count_leading_zeros(uint32_t x)
 #endif
 }
 
+/* The square root, rounded down. */
+uint32_t tt_isqrt64(uint64_t x);
+
 /* log2(x) in Q10 for x >= 1, from the leading bit and the 6 bits below it. */
 int32_t tt_log2_q10(uint32_t x);
 
