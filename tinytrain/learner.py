@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cached_property
 from typing import ClassVar
 
+from tinytrain.head import HeadConstants, HeadUnits
+from tinytrain.lda_constants import LdaConstants
 from tinytrain.operators.kernel import Parameters
 
 ONE_BIT = 1 << 10
@@ -104,3 +107,33 @@ class DriftConstants(Parameters):
     distance: int
     distance_on: int
     distance_off: int
+
+
+@dataclass(frozen=True, eq=False)
+class LearnerParts:
+    """The constants that a learner works by; the twin of the C struct tt_learner_parts."""
+
+    rules: LearnerConstants
+    head: HeadConstants
+    lda: LdaConstants | None = None
+    """Asked for by every kind but SGD, and by drift."""
+    drift: DriftConstants | None = None
+
+    @cached_property
+    def units(self) -> tuple[HeadUnits, ...]:
+        """Of the factory's rows, then of the analytic head's."""
+        return (self.head.units,) if self.lda is None else (self.head.units, self.lda.units)
+
+    @property
+    def analytic(self) -> LdaConstants | None:
+        """The constants of the analytic head, where it learns."""
+        return self.lda if self.rules.kind != Kind.SGD else None
+
+    @property
+    def blended(self) -> bool:
+        return self.analytic is not None and self.analytic.blend > 0
+
+    @property
+    def copies(self) -> int:
+        """Of the rows, beside the candidate's."""
+        return 1 + self.rules.versions if self.rules.guard else 0

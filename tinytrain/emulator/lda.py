@@ -110,7 +110,7 @@ def solutions(
     at = np.arange(len(classes))[:, None]
     sums, counts = state.sums[at, classes], state.counts[at, classes]
     mu, _ = _means(constants, sums.astype(np.int64), counts.astype(np.int64), classes)
-    return _solution(constants, _whitened(constants, mu), factored)
+    return _solution(constants, whitened(constants, mu - constants.origin), factored)
 
 
 def row_without(
@@ -136,7 +136,7 @@ def _rows(
     """The rows of sums (n, k, D) and counts (n, k)."""
     mu, divisor = _means(constants, sums, counts, classes)
     r, origin = constants.whitening.astype(np.int64), constants.origin.astype(np.int64)
-    t = _solution(constants, _whitened(constants, mu), factored)
+    t = _solution(constants, whitened(constants, mu - constants.origin), factored)
     weights = sat16(fixed.round_half_up(t * r, constants.weight_shift))
     bias = -fixed.round_half_up((weights * (mu + origin)).sum(axis=-1), 8)
     inert = divisor == 0
@@ -155,10 +155,10 @@ def _means(constants: LdaConstants, sums: Int, counts: Int, classes: Int) -> tup
     return fixed.divide_rounded(total, np.maximum(divisor, 1)[..., None]), divisor
 
 
-def _whitened(constants: LdaConstants, mu: Int) -> Int:
-    """u (n, k, D) Q10: the means less the origin, in standard deviations."""
-    centred = sat16(mu - constants.origin) * constants.whitening.astype(np.int64)
-    return sat16(fixed.round_half_up(centred, constants.whitening_shift))
+def whitened(constants: LdaConstants, away: Int) -> Int:
+    """u (..., D) Q10: away (..., D), Q7, from the origin or a mean, in standard deviations."""
+    product = sat16(away) * constants.whitening.astype(np.int64)
+    return sat16(fixed.round_half_up(product, constants.whitening_shift))
 
 
 def _solution(constants: LdaConstants, u: Int, factored: Int | None) -> Int:
