@@ -81,40 +81,38 @@ void tt_head_load_input(tt_head *head, const int8_t *features)
               head->raised, k->features);
 }
 
-/* A row's sum of products, with its bias and without its fraction bits. */
-static int32_t finished(int64_t sum, int32_t bias)
-{
-    return (int32_t)tt_round_half_up_int64(sum + bias, TT_WEIGHT_FRACTION_BITS);
-}
-
-/* The finished sum of a row of more features than add up within 32 bits. */
-static int32_t sum_long_row(const int16_t *w, const int16_t *x, size_t count, int32_t bias)
+/* The products of a row of more features than add up within 32 bits. */
+static int64_t sum_long_row(const int16_t *w, const int16_t *x, size_t count)
 {
     int64_t sum = 0;
     for (size_t start = 0; start < count; start += TT_EXACT_FEATURES) {
         size_t left = count - start;
         int32_t part;
-        tt_multiply(w + start, 0, 1, x + start, left < TT_EXACT_FEATURES ? left : TT_EXACT_FEATURES,
+        tt_multiply(w + start, 1, x + start, left < TT_EXACT_FEATURES ? left : TT_EXACT_FEATURES,
                     &part);
         sum += part;
     }
-    return finished(sum, bias);
+    return sum;
 }
 
-/* The finished sums of all rows, in place of their logits. */
+/* Sums with their bias, without their fraction bits, in place of the logits. */
 static void sum_rows(const tt_head *head, const tt_rows *rows)
 {
     size_t features = head->constants->features;
+    const int16_t *w = rows->weights;
+    const int32_t *bias = rows->bias;
     int32_t *sums = head->logits;
+    const int32_t *end = sums + rows->classes;
     if (features <= TT_EXACT_FEATURES) {
-        tt_multiply(rows->weights, features, rows->classes, head->input, features, sums);
-        for (uint32_t row = 0; row < rows->classes; row++) {
-            sums[row] = finished(sums[row], rows->bias[row]);
+        tt_multiply(w, rows->classes, head->input, features, sums);
+        for (; sums != end; sums++, bias++) {
+            *sums =
+                (int32_t)tt_round_half_up_int64((int64_t)*sums + *bias, TT_WEIGHT_FRACTION_BITS);
         }
     } else {
-        for (uint32_t row = 0; row < rows->classes; row++) {
-            const int16_t *w = rows->weights + row * features;
-            sums[row] = sum_long_row(w, head->input, features, rows->bias[row]);
+        for (; sums != end; sums++, bias++, w += features) {
+            int64_t sum = sum_long_row(w, head->input, features);
+            *sums = (int32_t)tt_round_half_up_int64(sum + *bias, TT_WEIGHT_FRACTION_BITS);
         }
     }
 }

@@ -15,23 +15,24 @@ void tt_center(const int8_t *features, int32_t zero_point, int32_t shift, int16_
     }
 }
 
-void tt_multiply(const int16_t *w, size_t stride, size_t rows, const int16_t *x, size_t count,
-                 int32_t *sums)
+void tt_multiply(const int16_t *w, size_t rows, const int16_t *x, size_t count, int32_t *sums)
 {
-    for (size_t row = 0; row < rows; row += 2u) {
-        const int16_t *a = w + row * stride;
+    for (; rows > 0; rows -= 2u) {
         /* A last row without a neighbour is its own. */
-        size_t two = row + 1u < rows ? 1u : 0u;
-        const int16_t *b = a + two * stride;
+        const int16_t *next = rows > 1u ? w + count : w;
         int32_t sum_a = 0;
         int32_t sum_b = 0;
         for (size_t i = 0; i < count; i++) {
             int32_t value = x[i];
-            sum_a += a[i] * value;
-            sum_b += b[i] * value;
+            sum_a += w[i] * value;
+            sum_b += next[i] * value;
         }
-        sums[row] = sum_a;
-        sums[row + two] = sum_b;
+        *sums++ = sum_a;
+        if (rows == 1u) {
+            return;
+        }
+        *sums++ = sum_b;
+        w = next + count;
     }
 }
 

@@ -20,10 +20,9 @@
 void tt_center(const int8_t *features, int32_t zero_point, int32_t shift, int16_t *x,
                int16_t *raised, size_t count);
 
-/* sums[c] = w[c] . x for so many rows of `count` features, at most TT_EXACT_FEATURES; row c begins
- * at w + c * stride. Two rows go at once, so that an input is loaded once for both. */
-void tt_multiply(const int16_t *w, size_t stride, size_t rows, const int16_t *x, size_t count,
-                 int32_t *sums);
+/* sums[c] = w[c] . x for `rows` rows of `count` features, 1 to TT_EXACT_FEATURES. Two rows go at
+ * once, so that an input is loaded once for both. */
+void tt_multiply(const int16_t *w, size_t rows, const int16_t *x, size_t count, int32_t *sums);
 
 /* w[i] = sat16(w[i] - round(g raised[i], 16)); g -32767 to 32767. */
 void tt_descend(int16_t *w, const int16_t *raised, int32_t g, size_t count);

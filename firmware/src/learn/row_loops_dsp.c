@@ -72,36 +72,35 @@ void tt_center(const int8_t *features, int32_t zero_point, int32_t shift, int16_
     int16x2_t zero = (int16x2_t)low_halves((uint32_t)zero_point, (uint32_t)zero_point);
     /* Without what a shift moves from the first of a pair into the second. */
     uint32_t kept = 0x10001u * ((0xFFFFu << shift) & 0xFFFFu);
-    size_t words = in_words(x, raised, raised, count);
-    for (size_t i = 0; i < words; i += 4) {
-        uint32_t bytes = load_pair(features + i);
+    const int16_t *end = x + count;
+    const int16_t *words_end = x + in_words(x, raised, raised, count);
+    for (; x != words_end; x += 4, raised += 4, features += 4) {
+        uint32_t bytes = load_pair(features);
         uint32_t even = (uint32_t)__ssub16(__sxtb16((int8x4_t)bytes), zero);
         uint32_t odd = (uint32_t)__ssub16(__sxtb16((int8x4_t)(bytes >> 8)), zero);
         uint32_t first = low_halves(even, odd);
         uint32_t second = high_halves(even, odd);
-        store_words(x + i, first, second);
-        store_words(raised + i, (first << shift) & kept, (second << shift) & kept);
+        store_words(x, first, second);
+        store_words(raised, (first << shift) & kept, (second << shift) & kept);
     }
-    for (size_t i = words; i < count; i++) {
-        int32_t value = features[i] - zero_point;
-        x[i] = (int16_t)value;
-        raised[i] = (int16_t)tt_shift_left_wrapping(value, shift);
+    for (; x != end; x++, raised++, features++) {
+        int32_t value = *features - zero_point;
+        *x = (int16_t)value;
+        *raised = (int16_t)tt_shift_left_wrapping(value, shift);
     }
 }
 
-void tt_multiply(const int16_t *w, size_t stride, size_t rows, const int16_t *x, size_t count,
-                 int32_t *sums)
+void tt_multiply(const int16_t *w, size_t rows, const int16_t *x, size_t count, int32_t *sums)
 {
-    size_t words = in_words(w, w + stride, x, count);
-    const int16_t *words_end = x + words;
+    const int16_t *words_end = x + in_words(w, w + count, x, count);
     const int16_t *end = x + count;
-    for (size_t row = 0; row < rows; row += 2u) {
+    for (; rows > 0; rows -= 2u) {
         const int16_t *a = w;
-        /* A last row without a neighbour is its own. */
-        const int16_t *b = row + 1u < rows ? w + stride : w;
         const int16_t *place = x;
         int32_t sum_a = 0;
         int32_t sum_b = 0;
+        /* A last row without a neighbour is its own. */
+        w = rows > 1u ? w + count : w;
         if (place != words_end) {
             __asm volatile("1: ldmia %[x]!, {r4, r5, r6, r8}\n"
                            "   ldmia %[a]!, {r9, r10, r11, r12}\n"
@@ -116,25 +115,25 @@ void tt_multiply(const int16_t *w, size_t stride, size_t rows, const int16_t *x,
                            "   smlad %[sum_b], r8, r12, %[sum_b]\n"
                            "   cmp %[x], %[end]\n"
                            "   bne 1b"
-                           : [x] "+r"(place), [a] "+r"(a), [b] "+r"(b), [sum_a] "+r"(sum_a),
+                           : [x] "+r"(place), [a] "+r"(a), [b] "+r"(w), [sum_a] "+r"(sum_a),
                              [sum_b] "+r"(sum_b)
                            : [end] "r"(words_end)
                            : "r4", "r5", "r6", "r8", "r9", "r10", "r11", "r12", "cc", "memory");
         }
-        for (; end - place >= 2; place += 2, a += 2, b += 2) {
+        for (; end - place >= 2; place += 2, a += 2, w += 2) {
             int16x2_t pair = (int16x2_t)load_pair(place);
             sum_a = __smlad((int16x2_t)load_pair(a), pair, sum_a);
-            sum_b = __smlad((int16x2_t)load_pair(b), pair, sum_b);
+            sum_b = __smlad((int16x2_t)load_pair(w), pair, sum_b);
         }
         if (place != end) {
             sum_a += *a * *place;
-            sum_b += *b * *place;
+            sum_b += *w++ * *place;
         }
-        sums[row] = sum_a;
-        if (row + 1u < rows) {
-            sums[row + 1u] = sum_b;
+        *sums++ = sum_a;
+        if (rows == 1u) {
+            return;
         }
-        w += 2u * stride;
+        *sums++ = sum_b;
     }
 }
 
