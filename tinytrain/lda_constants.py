@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.head import HeadUnits
 from tinytrain.operators.kernel import Parameters
 
 MAX_FEATURES = 256
@@ -54,6 +55,7 @@ class LdaConstants(Parameters):
     inverse_shift: int
     weight_shift: int
     ridge: int
+    units: HeadUnits
     means: npt.NDArray[np.int16]
     """(C0, D)"""
     origin: npt.NDArray[np.int16]
