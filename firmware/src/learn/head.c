@@ -43,7 +43,7 @@ void tt_head_reset(tt_head *head)
 {
     size_t capacity = head->constants->capacity;
     tt_head_load_factory(head->constants, &head->rows);
-    fill_low(head, 0, head->rows.classes);
+    fill_low(head, 0, (uint16_t)capacity);
     memset(head->logits, 0, capacity * sizeof *head->logits);
     memset(head->error, 0, capacity * sizeof *head->error);
     memset(head->probabilities, 0, capacity * sizeof *head->probabilities);
