@@ -308,6 +308,12 @@ static int32_t choice(int32_t h, int32_t n)
 }
 EACH2(choose, choice)
 
+static int64_t root_of(int64_t x, int32_t unused)
+{
+    (void)unused;
+    return tt_isqrt64((uint64_t)x);
+}
+
 #define EACH64(name, function)                                                 \\
     void name(const int64_t *a, const int32_t *b, int64_t *result, int32_t n)  \\
     {                                                                          \\
@@ -317,6 +323,7 @@ EACH2(choose, choice)
     }
 EACH64(divide, tt_divide_rounded)
 EACH64(half_up_int64, tt_round_half_up_int64)
+EACH64(root, root_of)
 
 void mbqm(const int32_t *x, const int32_t *m, const int32_t *shift, int32_t *result, int32_t n)
 {
@@ -557,6 +564,34 @@ def test_division_and_rounding_of_64_bits_in_c_give_the_same_bits(
     equal(c_int64("divide")(a, b), fixed.divide_rounded(a, b))
     exponent = rng.integers(1, 63, COUNT)
     equal(c_int64("half_up_int64")(a, exponent), fixed.round_half_up(a, exponent))
+
+
+ROOT_EDGES = [0, 1, 2, 3, 2**42, 2**63 - 1, 2**63, 2**64 - 1] + [
+    root * root + offset
+    for root in (2**21, 2**26, 94906267, 2**31, 2**32 - 1)
+    for offset in (-1, 0, 1)
+]
+"""Squares and their neighbours, also where float64 rounds a number up to a square."""
+
+
+@given(st.integers(0, 2**64 - 1) | st.integers(0, 2**32 - 1).map(lambda root: root * root))
+def test_the_root_is_rounded_down(x: int) -> None:
+    for value in (x, max(x - 1, 0)):
+        assert fixed.isqrt64(value) == math.isqrt(value)
+
+
+@pytest.mark.parametrize("x", ROOT_EDGES)
+def test_the_root_is_rounded_down_at_the_edges(x: int) -> None:
+    assert fixed.isqrt64(x) == math.isqrt(x)
+
+
+def test_the_root_in_c_gives_the_same_bits(c_int64: Callable[[str], CFunction]) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    roots = rng.integers(0, 1 << 32, COUNT, np.uint64)
+    x = rng.integers(0, 1 << 64, COUNT, np.uint64) >> rng.integers(0, 64, COUNT, np.uint64)
+    for each in (np.array(ROOT_EDGES, np.uint64), x, roots * roots, roots * roots - np.uint64(1)):
+        found = c_int64("root")(each.view(np.int64), np.array(0))
+        equal(found, fixed.isqrt64(each))
 
 
 def test_the_sanitizer_of_these_tests_sees_undefined_behaviour(

@@ -114,6 +114,15 @@ def divide_rounded(a: IntLike, b: IntLike) -> Int:
     return np.where(numerator < 0, -magnitude, magnitude)
 
 
+def isqrt64(x: npt.NDArray[np.integer[Any]] | int) -> Int:
+    """The square root of x, rounded down; 0 to 2^64 - 1."""
+    value = np.asarray(x).astype(np.uint64)
+    guess = np.sqrt(value.astype(np.float64)).astype(np.uint64)
+    root = np.minimum(guess, np.uint64(0xFFFFFFFF))
+    root = root - (root * root > value)
+    return np.asarray(root + (value - root * root > 2 * root)).astype(np.int64)
+
+
 LOG2_INDEX_BITS = 6
 LOG2_TABLE: tuple[int, ...] = tuple(
     round(1024 * log2(1 + (index + 0.5) / (1 << LOG2_INDEX_BITS)))

@@ -94,7 +94,7 @@ class LearnerConstants(Parameters):
 @dataclass(frozen=True, eq=False)
 class DriftConstants(Parameters):
     """The twin of the C struct tt_drift_constants; all but the shift have 8 fraction bits more than
-    Q15 (confidence) and Q12 (distance)."""
+    Q15 (confidence) and Q10 (distance)."""
 
     structure: ClassVar[str] = "tt_drift_constants"
     drift_shift: int

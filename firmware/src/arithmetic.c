@@ -1,5 +1,5 @@
-/* The longer fixed-point functions: exponential and reciprocal, as gemmlowp defines them, and a
- * logarithm. */
+/* The longer fixed-point functions: exponential and reciprocal, as gemmlowp defines them, a
+ * logarithm and a square root. */
 #include "tinytrain/arithmetic.h"
 
 #include "log2_table.h"
@@ -64,4 +64,19 @@ int32_t tt_log2_q10(uint32_t x)
     /* The leading bit goes out at the top. */
     uint32_t index = ((x << zeros) << 1) >> (32 - TT_LOG2_INDEX_BITS);
     return (31 - zeros) * 1024 + tt_log2_table[index];
+}
+
+/* Digit by digit in base 4, as on paper. */
+uint32_t tt_isqrt64(uint64_t x)
+{
+    uint64_t root = 0;
+    for (uint64_t digit = (uint64_t)1 << 62; digit != 0u; digit >>= 2) {
+        uint64_t trial = root + digit;
+        root >>= 1;
+        if (x >= trial) {
+            x -= trial;
+            root += digit;
+        }
+    }
+    return (uint32_t)root;
 }

@@ -27,7 +27,7 @@ class Drift:
     confidence: Int
     """(n,) Q15 with 8 more fraction bits."""
     distance: Int
-    """(n,) standard deviations, Q12 with 8 more fraction bits."""
+    """(n,) standard deviations, Q10 with 8 more fraction bits."""
     alarm: npt.NDArray[np.bool_]
     """(n,)"""
 

@@ -109,6 +109,15 @@ static inline int64_t tt_round_half_up_int64(int64_t x, int32_t e)
     return (x + ((int64_t)1 << (e - 1))) >> e;
 }
 
+/* x limited to [-limit, limit]. */
+static inline int32_t tt_limit_int64(int64_t x, int32_t limit)
+{
+    if (x > limit) {
+        return limit;
+    }
+    return x < -(int64_t)limit ? -limit : (int32_t)x;
+}
+
 /* a / b rounded to nearest, ties away from zero, for |a| <= 2^62 and b > 0. */
 static inline int64_t tt_divide_rounded(int64_t a, int32_t b)
 {
@@ -133,6 +142,9 @@ static inline int32_t tt_count_leading_zeros(uint32_t x)
     return count;
 #endif
 }
+
+/* The square root, rounded down. */
+uint32_t tt_isqrt64(uint64_t x);
 
 /* log2(x) in Q10 for x >= 1, from the leading bit and the 6 bits below it. */
 int32_t tt_log2_q10(uint32_t x);

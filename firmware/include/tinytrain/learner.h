@@ -62,7 +62,7 @@ typedef struct tt_learner_constants {
     int32_t seed;
 } tt_learner_constants;
 
-/* Running means have 8 fraction bits more than Q15 (confidence) and Q12 (distance). */
+/* Running means have 8 fraction bits more than Q15 (confidence) and Q10 (distance). */
 typedef struct tt_drift_constants {
     int32_t drift_shift;
     int32_t confidence; /* what training saw */
@@ -75,8 +75,7 @@ typedef struct tt_drift_constants {
 
 /* The analytic head's functions, so that a learner without one links none of them. */
 typedef struct tt_lda_functions {
-    int32_t (*init)(tt_lda *lda, const tt_lda_constants *constants, uint16_t capacity, void *memory,
-                    size_t bytes);
+    int32_t (*init)(tt_lda *lda, const tt_lda_constants *constants, void *memory, size_t bytes);
     void (*reset)(tt_lda *lda);
     void (*add)(tt_lda *lda, const int16_t *x, uint16_t label);
     void (*row)(tt_lda *lda, uint16_t label, int16_t *weights, int32_t *bias);
@@ -84,7 +83,6 @@ typedef struct tt_lda_functions {
                         int32_t *bias);
     void (*solve_start)(tt_lda *lda);
     int32_t (*solve_slice)(tt_lda *lda, uint16_t classes, int16_t *weights, int32_t *bias);
-    void (*load_prior)(const tt_lda *lda, tt_rows *rows);
 } tt_lda_functions;
 
 extern const tt_lda_functions tt_lda_head;
@@ -115,7 +113,6 @@ typedef struct tt_learner_counters {
     int32_t confidence; /* drift */
     int32_t distance;
     uint32_t alarm;
-    uint32_t scatter_count;
 } tt_learner_counters;
 
 /* The memory of labelled samples. */
@@ -201,7 +198,7 @@ void tt_learner_new_day(tt_learner *learner);
 
 /* One stretch of the state, for keeping it over a power cycle and for comparing it: `index` from 0
  * to TT_LEARNER_REGIONS - 1, some of them empty. TT_OK or TT_ERROR_RANGE. */
-#define TT_LEARNER_REGIONS (15u + 2u * TT_MAX_VERSIONS)
+#define TT_LEARNER_REGIONS (13u + 2u * TT_MAX_VERSIONS)
 int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
 
 /* Bytes of an exported state. */

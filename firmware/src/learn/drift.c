@@ -14,7 +14,7 @@ void tt_drift_reset(const tt_drift_constants *constants, tt_learner_counters *co
     counters->alarm = 0;
 }
 
-/* Standard deviations from the training mean of a class, the mean over features, Q12. */
+/* Standard deviations from the training mean of a class, the mean over features, Q10. */
 static int32_t distance_of(const tt_learner_parts *parts, const int16_t *x, uint16_t label)
 {
     const tt_lda_constants *k = parts->lda;

@@ -97,8 +97,8 @@ int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void
         size_t lda_bytes = aligned(TT_LDA_BYTES((size_t)k->capacity, (size_t)k->features,
                                                 (size_t)(parts->lda->blend > 0)));
         learner->row = take(&cursor, k->features * sizeof *learner->row);
-        (void)parts->analytic->init(&learner->lda, parts->lda, k->capacity,
-                                    take(&cursor, lda_bytes), lda_bytes);
+        (void)parts->analytic->init(&learner->lda, parts->lda, take(&cursor, lda_bytes),
+                                    lda_bytes);
     }
     if (parts->rules->guard) {
         carve_rows(learner, &learner->active, &cursor);
@@ -138,6 +138,15 @@ static void clear_rows(const tt_learner *learner, tt_rows *rows)
     tt_head_load_factory(k, rows);
 }
 
+/* The rows of an analytic head that has seen nothing. */
+static void load_prior(const tt_lda_constants *k, tt_rows *rows)
+{
+    memcpy(rows->weights, k->weights, (size_t)k->classes * k->features * sizeof *rows->weights);
+    memcpy(rows->bias, k->bias, k->classes * sizeof *rows->bias);
+    rows->units = &k->units;
+    rows->classes = k->classes;
+}
+
 /* The candidate and everything that it learned from, as they begin; `classes` of them, and for
  * sgd the rows of `answering` (NULL: the factory's). */
 static void begin(tt_learner *learner, uint16_t classes, const tt_rows *answering)
@@ -148,7 +157,7 @@ static void begin(tt_learner *learner, uint16_t classes, const tt_rows *answerin
     clear_rows(learner, &learner->head.rows);
     if (parts->analytic != NULL) {
         parts->analytic->reset(&learner->lda);
-        parts->analytic->load_prior(&learner->lda, &learner->head.rows);
+        load_prior(parts->lda, &learner->head.rows);
         while (learner->head.rows.classes < classes) {
             add_inert_class(&learner->head.rows, parts->head->features);
         }

@@ -21,6 +21,9 @@
 #define LARGEST_BEST (1 << 24)
 #define DRIFT_LIMIT (1 << 24)
 
+/* The regions from here on are pairs, weights and bias: the active rows, then the versions. */
+#define FIRST_COPY 11
+
 typedef struct region {
     void *data;
     size_t bytes;
@@ -48,24 +51,16 @@ static region head_region(tt_learner *learner, uint16_t index)
     }
 }
 
-static region lda_region(const tt_learner *learner, uint16_t index)
+static region lda_region(const tt_learner *learner)
 {
     const tt_head_constants *k = learner->parts->head;
-    const tt_lda *lda = &learner->lda;
-    size_t features = k->features;
     if (learner->parts->analytic == NULL) {
         return (region){NULL, 0};
     }
-    switch (index) {
-    case 4:
-        return (region){lda->sums, k->capacity * features * sizeof *lda->sums};
-    case 5:
-        return (region){lda->counts, k->capacity * sizeof *lda->counts};
-    default:
-        return (region){lda->scatter, learner->parts->lda->blend > 0
-                                          ? features * (features + 1u) / 2u * sizeof *lda->scatter
-                                          : 0u};
-    }
+    /* Its first array, with which the rest that is kept lies together. */
+    return (region){learner->lda.sums,
+                    TT_LDA_STATE_BYTES((size_t)k->capacity, (size_t)k->features,
+                                       (size_t)(learner->parts->lda->blend > 0))};
 }
 
 static region memory_region(const tt_learner *learner, uint16_t index)
@@ -73,15 +68,15 @@ static region memory_region(const tt_learner *learner, uint16_t index)
     const tt_memory *memory = &learner->memory;
     size_t places = (size_t)memory->capacity * memory->rules->slots;
     switch (index) {
-    case 7:
+    case 5:
         return (region){memory->guess, places * sizeof *memory->guess};
-    case 8:
+    case 6:
         return (region){memory->seen, memory->capacity * sizeof *memory->seen};
-    case 9:
+    case 7:
         return (region){memory->offered, memory->capacity * sizeof *memory->offered};
-    case 10:
+    case 8:
         return (region){memory->samples, places * memory->features};
-    case 11:
+    case 9:
         return (region){memory->state, places};
     default:
         return (region){memory->stored, memory->capacity};
@@ -94,18 +89,18 @@ static region region_at(tt_learner *learner, uint16_t index)
     if (index < 4) {
         return head_region(learner, index);
     }
-    if (index < 7) {
-        return lda_region(learner, index);
+    if (index == 4) {
+        return lda_region(learner);
     }
-    if (index < 13) {
+    if (index < FIRST_COPY) {
         return memory_region(learner, index);
     }
-    uint16_t copy = (uint16_t)((index - 13) / 2);
+    uint16_t copy = (uint16_t)((index - FIRST_COPY) / 2);
     if (copy >= (rules->guard ? 1 + rules->versions : 0)) {
         return (region){NULL, 0};
     }
     return rows_region(learner, copy == 0 ? &learner->active : &learner->version[copy - 1],
-                       (uint16_t)((index - 13) % 2));
+                       (uint16_t)((index - FIRST_COPY) % 2));
 }
 
 /* What the parts count themselves, into the counters. */
@@ -117,7 +112,6 @@ static void gather(tt_learner *learner)
     for (uint16_t i = 0; i < TT_MAX_VERSIONS; i++) {
         counters->version_classes[i] = learner->version[i].classes;
     }
-    counters->scatter_count = learner->lda.scatter_count;
 }
 
 int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes)
@@ -193,8 +187,7 @@ static int32_t counters_fit(const tt_learner *learner)
                   !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
                   c->alarm <= 1 && c->level >= 0 && c->level <= LEVEL_LIMIT &&
                   within(c->best, LARGEST_BEST) && c->kept <= rules->versions &&
-                  within(c->confidence, DRIFT_LIMIT) && within(c->distance, DRIFT_LIMIT) &&
-                  c->scatter_count <= SCATTER_COUNT_LIMIT;
+                  within(c->confidence, DRIFT_LIMIT) && within(c->distance, DRIFT_LIMIT);
     if (rules->guard) {
         fit = fit && classes_fit(learner, c->active_classes);
         for (uint16_t i = 0; i < rules->versions; i++) {
@@ -208,6 +201,19 @@ static int32_t rows_fit(const tt_learner *learner, const tt_rows *rows)
 {
     for (uint16_t row = 0; row < learner->parts->head->capacity; row++) {
         if (!within(rows->bias[row], BIAS_LIMIT)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int32_t scatter_fits(const tt_lda *lda, size_t features)
+{
+    if (*lda->scatter_count > SCATTER_COUNT_LIMIT) {
+        return 0;
+    }
+    for (size_t i = 0; i < features * (features + 1u) / 2u; i++) {
+        if (!within(lda->scatter[i], LARGEST_PRODUCT * *lda->scatter_count)) {
             return 0;
         }
     }
@@ -231,14 +237,7 @@ static int32_t lda_fits(const tt_learner *learner)
             }
         }
     }
-    size_t products = lda_region(learner, 6).bytes / sizeof *lda->scatter;
-    for (size_t i = 0; i < products; i++) {
-        if (!within(lda->scatter[i],
-                    LARGEST_PRODUCT * (int32_t)learner->counters.scatter_count)) {
-            return 0;
-        }
-    }
-    return 1;
+    return learner->parts->lda->blend == 0 || scatter_fits(lda, k->features);
 }
 
 /* Every stored place is in use, no other one is, and none is of a class that there is not. */
@@ -292,7 +291,6 @@ static void hand_out(tt_learner *learner)
         learner->version[i].classes = (uint16_t)counters->version_classes[i];
         learner->version[i].units = learner->head.rows.units;
     }
-    learner->lda.scatter_count = (uint16_t)counters->scatter_count;
 }
 
 int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes)
