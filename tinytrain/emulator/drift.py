@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.emulator import lda
-from tinytrain.lda import LdaConstants
+from tinytrain.lda_constants import LdaConstants
 from tinytrain.learner import DriftConstants
 
 Int = npt.NDArray[np.int64]
@@ -43,8 +43,8 @@ def start(constants: DriftConstants, devices: int) -> Drift:
 
 def distances(constants: LdaConstants, x: Int, classes: Int) -> Int:
     """(k,) how far samples x (k, D) are from the training means of their classes, below C0."""
-    away = (x << 7) - constants.mean[classes].astype(np.int64)
-    return np.abs(lda.whiten(constants, away)).sum(axis=1) // x.shape[1]
+    away = (x << 7) - constants.means[classes].astype(np.int64)
+    return np.abs(lda.whitened(constants, away)).sum(axis=1) // x.shape[1]
 
 
 def observe(
@@ -60,7 +60,7 @@ def observe(
     shift = constants.drift_shift
     confidence = drift.confidence[devices]
     drift.confidence[devices] = confidence + (((probabilities << FRACTION_BITS) - confidence) >> shift)
-    known = np.flatnonzero(classes < len(whitening.mean))
+    known = np.flatnonzero(classes < len(whitening.means))
     which = devices[known]
     distance = drift.distance[which]
     moved = distances(whitening, x[known], classes[known]) << FRACTION_BITS

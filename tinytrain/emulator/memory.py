@@ -83,18 +83,14 @@ def clear(memory: Memory, devices: Int) -> None:
         count[devices] = 0
 
 
-def offer(memory: Memory, rules: MemoryRules, devices: Int, labels: Int) -> tuple[Int, Int]:
-    """Counts a sample of each of k devices.
-
-    Returns where it is to be held aside: (k,) the place, or -1 where it is not; and the devices'
-    counts before.
-    """
+def offer(memory: Memory, rules: MemoryRules, devices: Int, labels: Int) -> Int:
+    """Counts a sample of each of k devices; the places (k,) where they are to be held aside, or -1."""
     before = memory.offered[devices, labels]
     memory.offered[devices, labels] = (before + 1) & 0xFFFF
     if not rules.hold_every:
-        return np.full(len(devices), -1, np.int64), before
+        return np.full(len(devices), -1, np.int64)
     held = before % rules.hold_every == rules.hold_every - 1
-    return np.where(held, (before // rules.hold_every) % rules.held, -1), before
+    return np.where(held, (before // rules.hold_every) % rules.held, -1)
 
 
 def reserve(

@@ -1,0 +1,55 @@
+"""Rows of some devices: taken out, put back, begun. Letters as in head.py; `devices` is (k,)
+indices."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain.emulator.head import LOW_HALF, Rows
+from tinytrain.head import BIAS_LIMIT
+
+Int = npt.NDArray[np.int64]
+
+
+def take(rows: Rows, devices: Int) -> Rows:
+    """The rows of k devices: a copy, but of all devices the rows themselves."""
+    if len(devices) == len(rows.classes):
+        return rows
+    return _copy(rows, devices)
+
+
+def copy(rows: Rows) -> Rows:
+    """Rows of their own."""
+    return _copy(rows, np.arange(len(rows.classes)))
+
+
+def _copy(rows: Rows, devices: Int) -> Rows:
+    low = None if rows.low is None else rows.low[devices]
+    return Rows(
+        rows.weights[devices], rows.bias[devices], rows.classes[devices], rows.units[devices], low
+    )
+
+
+def assign(rows: Rows, devices: Int, given: Rows) -> None:
+    """The rows of k devices become the given ones (k, ...), which may be the rows themselves."""
+    if given is rows:
+        return
+    rows.weights[devices], rows.bias[devices] = given.weights, given.bias
+    rows.classes[devices], rows.units[devices] = given.classes, given.units
+    if rows.low is not None and given.low is not None:
+        rows.low[devices] = given.low
+
+
+def begin_low(rows: Rows, devices: Int) -> None:
+    """The low bits of wide masters as they begin."""
+    if rows.low is not None:
+        rows.low[devices] = LOW_HALF
+
+
+def add_inert_class(rows: Rows, devices: Int) -> None:
+    """A class more on each device, whose row answers nothing until its first sample."""
+    new = rows.classes[devices]
+    rows.weights[devices, new] = 0
+    rows.bias[devices, new] = -BIAS_LIMIT
+    rows.classes[devices] = new + 1
