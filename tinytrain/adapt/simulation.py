@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tinytrain.emulator import head, learner
+from tinytrain.emulator import head, learner, learner_state
 from tinytrain.learner import Outcome
 from tinytrain.training.data import IndexArray, Int8Array
 
@@ -49,7 +49,7 @@ class Taught:
 
 
 def teach(
-    parts: learner.Parts,
+    parts: learner_state.Parts,
     lessons: Sequence[Lesson],
     points: int = CURVE_POINTS,
     finish: bool = True,
@@ -59,7 +59,7 @@ def teach(
     `finish`: the work that is due next is done once more at the end, as a device does that has
     time. Lessons may be of different lengths.
     """
-    state = learner.initial(parts, len(lessons), traced=False)
+    state = learner_state.initial(parts, len(lessons))
     lengths = np.array([len(lesson.labels) for lesson in lessons])
     at = [set(np.linspace(0, length, max(points, 2)).astype(int).tolist()) for length in lengths]
     notes = [_Notes() for _ in lessons]
@@ -89,7 +89,7 @@ class _Notes:
         self.rows_written = 0
         self.outcomes = np.zeros(len(Outcome), np.int64)
 
-    def taught(self, parts: learner.Parts) -> Taught:
+    def taught(self, parts: learner_state.Parts) -> Taught:
         steps = max(int(self.outcomes.sum()), 1)
         return Taught(
             tuple(self.curve),
@@ -101,8 +101,8 @@ class _Notes:
 
 
 def _note(
-    parts: learner.Parts,
-    state: learner.State,
+    parts: learner_state.Parts,
+    state: learner_state.State,
     lessons: Sequence[Lesson],
     notes: Sequence[_Notes],
     points: Sequence[set[int]],
@@ -116,7 +116,7 @@ def _note(
 
 
 def answers(
-    parts: learner.Parts, state: learner.State, device: int, features: Int8Array
+    parts: learner_state.Parts, state: learner_state.State, device: int, features: Int8Array
 ) -> IndexArray:
     """(m,) the classes that one device gives to m samples."""
     rows = learner.answering_rows(parts, state, np.array([device]))
