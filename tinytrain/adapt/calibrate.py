@@ -22,7 +22,8 @@ from tinytrain.errors import InputError
 from tinytrain.head import HeadConstants
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.lda_constants import LdaConstants
-from tinytrain.learner import DriftConstants, LearnerOptions, learner_constants
+from tinytrain.learner import DriftConstants
+from tinytrain.learner_options import LearnerOptions, learner_constants
 
 PRIORS = (1.0, 3.0, 10.0)
 RIDGES = (0.1, 0.2, 0.5)

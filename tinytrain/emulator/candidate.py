@@ -16,8 +16,8 @@ import numpy.typing as npt
 from tinytrain.emulator import head
 from tinytrain.emulator import lda as analytic
 from tinytrain.emulator import row_copies as copies
-from tinytrain.emulator.learner_state import Parts, State
-from tinytrain.learner import Kind, Source
+from tinytrain.emulator.learner_state import State
+from tinytrain.learner import Kind, LearnerParts, Source
 
 Int = npt.NDArray[np.int64]
 
@@ -40,14 +40,14 @@ class Answer:
         return Answer(self.z[at], self.p[at], self.total[at], self.best[at])
 
 
-def answer(parts: Parts, rows: head.Rows, x: Int) -> Answer:
+def answer(parts: LearnerParts, rows: head.Rows, x: Int) -> Answer:
     """By any rows."""
     z = head.logits(parts.units, rows, x)
     p, total = head.softmax(z)
     return Answer(z, p, total, np.argmax(z, axis=1))
 
 
-def forward(parts: Parts, state: State, devices: Int, x: Int) -> Answer:
+def forward(parts: LearnerParts, state: State, devices: Int, x: Int) -> Answer:
     """By the candidates."""
     return answer(parts, copies.take(state.candidate, devices), x)
 
@@ -57,7 +57,7 @@ def loss(state: State, devices: Int, seen: Answer, labels: Int) -> Int:
     return head.loss(seen.z, seen.total, labels, state.candidate.classes[devices])
 
 
-def learn(parts: Parts, state: State, devices: Int, x: Int, labels: Int, seen: Answer) -> Int:
+def learn(parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int, seen: Answer) -> Int:
     """One sample on each device, which `seen` answered; the rows written (k, most), or -1."""
     written = np.full((len(devices), parts.head.rows), -1, np.int64)
     by_lda = np.zeros(len(devices), bool)
@@ -76,14 +76,14 @@ def learn(parts: Parts, state: State, devices: Int, x: Int, labels: Int, seen: A
     return written
 
 
-def descend(parts: Parts, state: State, devices: Int, x: Int, labels: Int) -> None:
+def descend(parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int) -> None:
     """One sample again, by gradient descent."""
     seen = forward(parts, state, devices, x)
     fold(state, devices, seen, _descend(parts, state, devices, x, labels, seen))
 
 
 def _descend(
-    parts: Parts, state: State, devices: Int, x: Int, labels: Int, seen: Answer
+    parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int, seen: Answer
 ) -> Int:
     rows = copies.take(state.candidate, devices)
     _, written = head.step(parts.head, parts.units, rows, x, seen.p, labels)
@@ -91,7 +91,7 @@ def _descend(
     return written
 
 
-def _add(parts: Parts, state: State, devices: Int, x: Int, labels: Int) -> Int:
+def _add(parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int) -> Int:
     """To the sums of the analytic head; the rows made anew (k,), or -1."""
     assert parts.analytic is not None and state.lda is not None
     everyone = len(state.step)
@@ -109,9 +109,12 @@ def _add(parts: Parts, state: State, devices: Int, x: Int, labels: Int) -> Int:
 
 
 def take_lda(state: analytic.LdaState, devices: Int) -> analytic.LdaState:
-    """Of k devices, to read from."""
-    if len(devices) == len(state.counts) and bool((devices == np.arange(len(devices))).all()):
-        return state
+    """Of k devices, each once, to read from."""
+    return state if len(devices) == len(state.counts) else gather_lda(state, devices)
+
+
+def gather_lda(state: analytic.LdaState, devices: Int) -> analytic.LdaState:
+    """Copies for devices in any order, as often as they are named."""
     return analytic.LdaState(
         state.sums[devices],
         state.counts[devices],

@@ -85,8 +85,10 @@ def _add_scatter(state: LdaState, deviation: Int, at: Int) -> None:
     state.scatter_count[at] = np.where(full, SCATTER_LIMIT // 2, count) + 1
 
 
-def factor(constants: LdaConstants, state: LdaState) -> Int:
-    """(n, D, D) of the blended covariance, as `solve.factor` gives it."""
+def factor(constants: LdaConstants, state: LdaState) -> Int | None:
+    """(n, D, D) of the blended covariance, as `solve.factor` gives it; None where frozen."""
+    if not constants.blended:
+        return None
     scatter, count = state.scatter.astype(np.int64), state.scatter_count.astype(np.int64)
     return solve.factor(solve.build(constants, scatter, count))
 
@@ -110,13 +112,14 @@ def solutions(
     at = np.arange(len(classes))[:, None]
     sums, counts = state.sums[at, classes], state.counts[at, classes]
     mu, _ = _means(constants, sums.astype(np.int64), counts.astype(np.int64), classes)
-    return _solution(constants, _whitened(constants, mu), factored)
+    return _solution(constants, whitened(constants, mu - constants.origin), factored)
 
 
 def row_without(
     constants: LdaConstants, state: LdaState, y: Int, x: Int, factored: Int | None = None
 ) -> Rows:
-    """Weights (n, D) and bias (n,) of class y (n,), as if its sample x (n, D) were not in the sums."""
+    """Weights (n, D) and bias (n,) of class y (n,), as if its sample x (n, D) were not in the
+    sums."""
     at = np.arange(len(y))
     sums = state.sums[at, y].astype(np.int64) - x
     counts = state.counts[at, y].astype(np.int64) - 1
@@ -136,7 +139,7 @@ def _rows(
     """The rows of sums (n, k, D) and counts (n, k)."""
     mu, divisor = _means(constants, sums, counts, classes)
     r, origin = constants.whitening.astype(np.int64), constants.origin.astype(np.int64)
-    t = _solution(constants, _whitened(constants, mu), factored)
+    t = _solution(constants, whitened(constants, mu - constants.origin), factored)
     weights = sat16(fixed.round_half_up(t * r, constants.weight_shift))
     bias = -fixed.round_half_up((weights * (mu + origin)).sum(axis=-1), 8)
     inert = divisor == 0
@@ -155,10 +158,10 @@ def _means(constants: LdaConstants, sums: Int, counts: Int, classes: Int) -> tup
     return fixed.divide_rounded(total, np.maximum(divisor, 1)[..., None]), divisor
 
 
-def _whitened(constants: LdaConstants, mu: Int) -> Int:
-    """u (n, k, D) Q10: the means less the origin, in standard deviations."""
-    centred = sat16(mu - constants.origin) * constants.whitening.astype(np.int64)
-    return sat16(fixed.round_half_up(centred, constants.whitening_shift))
+def whitened(constants: LdaConstants, away: Int) -> Int:
+    """u (..., D) Q10: away (..., D), Q7, from the origin or a mean, in standard deviations."""
+    product = sat16(away) * constants.whitening.astype(np.int64)
+    return sat16(fixed.round_half_up(product, constants.whitening_shift))
 
 
 def _solution(constants: LdaConstants, u: Int, factored: Int | None) -> Int:

@@ -20,11 +20,11 @@ from tinytrain.emulator import lda as analytic
 from tinytrain.emulator import memory as remembering
 from tinytrain.emulator import row_copies as copies
 from tinytrain.emulator.candidate import Answer
-from tinytrain.emulator.learner_state import Parts, State, beginning
+from tinytrain.emulator.learner_state import State, beginning
 from tinytrain.emulator.memory import Slot
 from tinytrain.emulator.work import work
 from tinytrain.errors import InputError
-from tinytrain.learner import Kind, Outcome, Source
+from tinytrain.learner import Kind, LearnerParts, Outcome, Source
 
 Int = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
@@ -46,7 +46,7 @@ class Learned:
     """(k,) by the sample itself, without replays."""
 
 
-def learn(parts: Parts, state: State, devices: Int, features: Int8, labels: Int) -> Learned:
+def learn(parts: LearnerParts, state: State, devices: Int, features: Int8, labels: Int) -> Learned:
     """One labelled sample on each of `devices`, features int8 (k, D), and the work that follows.
 
     Raises InputError, with nothing changed, for a label that is not one of its device's classes.
@@ -67,7 +67,7 @@ def learn(parts: Parts, state: State, devices: Int, features: Int8, labels: Int)
     return Learned(outcome, predicted, rows_written)
 
 
-def _closed(parts: Parts, state: State, devices: Int) -> Int:
+def _closed(parts: LearnerParts, state: State, devices: Int) -> Int:
     """(k,) why a device takes no samples now, or -1."""
     outcome = np.where(state.stopped[devices], int(Outcome.PATIENCE), -1)
     if parts.rules.daily_steps:
@@ -81,12 +81,12 @@ def _count_step(state: State, devices: Int) -> None:
     state.today[devices] += 1
 
 
-def _learn_open(parts: Parts, state: State, devices: Int, features: Int8, labels: Int) -> Learned:
+def _learn_open(parts: LearnerParts, state: State, devices: Int, features: Int8, labels: Int) -> Learned:
     _count_step(state, devices)
     x = head.centered(parts.head, features)
     seen = candidates.forward(parts, state, devices, x)
     implausible = _implausible(parts, state, devices, seen, labels)
-    place = remembering.offer(state.memory, parts.memory, devices, labels)
+    place = remembering.offer(state.memory, parts.rules, devices, labels)
     held = place >= 0
     partner = np.where(
         implausible & ~held,
@@ -116,7 +116,7 @@ def _nothing(which: Mask) -> Int:
     return np.full((np.count_nonzero(which), 1), -1, np.int64)
 
 
-def _implausible(parts: Parts, state: State, devices: Int, seen: Answer, labels: Int) -> Mask:
+def _implausible(parts: LearnerParts, state: State, devices: Int, seen: Answer, labels: Int) -> Mask:
     """(k,) whose label the candidate cannot believe; moves the running loss on."""
     rules = parts.rules
     if not rules.implausible:
@@ -129,7 +129,7 @@ def _implausible(parts: Parts, state: State, devices: Int, seen: Answer, labels:
 
 
 def _learn_partners(
-    parts: Parts, state: State, devices: Int, labels: Int, places: Int
+    parts: LearnerParts, state: State, devices: Int, labels: Int, places: Int
 ) -> None:
     """The samples put aside that a second one confirms."""
     at = np.flatnonzero(places >= 0)
@@ -144,7 +144,7 @@ def _learn_partners(
 
 
 def _store(
-    parts: Parts,
+    parts: LearnerParts,
     state: State,
     devices: Int,
     features: Int8,
@@ -160,7 +160,7 @@ def _store(
     at = np.flatnonzero(~held)
     places = held_place.copy()
     places[at] = remembering.reserve(
-        state.memory, parts.memory, devices[at], labels[at], state.step[devices[at]]
+        state.memory, parts.rules, devices[at], labels[at], state.step[devices[at]]
     )
     for kind, which in (
         (Slot.HELD, held),
@@ -171,7 +171,7 @@ def _store(
         remembering.write(state.memory, devices, labels, chosen, features, kind, guesses)
 
 
-def _replay(parts: Parts, state: State, devices: Int) -> None:
+def _replay(parts: LearnerParts, state: State, devices: Int) -> None:
     """Old samples, learned again."""
     rules = parts.rules
     if rules.kind == Kind.LDA or not rules.slots or not len(devices):
@@ -179,7 +179,7 @@ def _replay(parts: Parts, state: State, devices: Int) -> None:
     for turn in range(rules.replays):
         classes, steps = state.candidate.classes[devices], state.step[devices]
         labels, places = remembering.replayed(
-            state.memory, parts.memory, devices, classes, steps, turn
+            state.memory, parts.rules, devices, classes, steps, turn
         )
         at = np.flatnonzero(places >= 0)
         if len(at):
@@ -188,7 +188,7 @@ def _replay(parts: Parts, state: State, devices: Int) -> None:
             candidates.descend(parts, state, which, x, label)
 
 
-def _due(parts: Parts, state: State, devices: Int) -> Int:
+def _due(parts: LearnerParts, state: State, devices: Int) -> Int:
     """Those of the devices whose work begins."""
     every = parts.rules.work_every
     if not every:
@@ -198,7 +198,7 @@ def _due(parts: Parts, state: State, devices: Int) -> Int:
     return due
 
 
-def add_class(parts: Parts, state: State, devices: Int) -> Int:
+def add_class(parts: LearnerParts, state: State, devices: Int) -> Int:
     """A class more on each device, which must have room; their indices (k,)."""
     labels = state.candidate.classes[devices].copy()
     if bool(np.any(labels >= parts.head.capacity)):
@@ -215,7 +215,7 @@ def add_class(parts: Parts, state: State, devices: Int) -> Int:
     return labels
 
 
-def roll_back(parts: Parts, state: State, devices: Int, version: int) -> None:
+def roll_back(parts: LearnerParts, state: State, devices: Int, version: int) -> None:
     """Answers by the factory (0) or a kept version (1 is the newest) again, and begins anew."""
     if bool(np.any(version > state.kept[devices])) or version < 0:
         raise InputError(f"version {version}: only {int(state.kept[devices].min())} are kept")
@@ -233,7 +233,7 @@ def roll_back(parts: Parts, state: State, devices: Int, version: int) -> None:
     _begin_anew(parts, state, devices, answering)
 
 
-def _begin_anew(parts: Parts, state: State, devices: Int, answering: head.Rows) -> None:
+def _begin_anew(parts: LearnerParts, state: State, devices: Int, answering: head.Rows) -> None:
     copies.begin_low(answering, np.arange(len(devices)))
     begin = answering if parts.analytic is None else beginning(parts, len(devices))
     copies.assign(state.candidate, devices, begin)
@@ -257,7 +257,7 @@ def new_day(state: State, devices: Int) -> None:
     state.stopped[devices] = False
 
 
-def answering_rows(parts: Parts, state: State, devices: Int) -> head.Rows:
+def answering_rows(parts: LearnerParts, state: State, devices: Int) -> head.Rows:
     """A copy of the rows that answer on each device."""
     answering = head.factory_rows(parts.head, len(devices))
     for source, given in ((Source.ACTIVE, state.active), (Source.CANDIDATE, state.candidate)):
@@ -266,14 +266,14 @@ def answering_rows(parts: Parts, state: State, devices: Int) -> head.Rows:
     return answering
 
 
-def classify(parts: Parts, state: State, devices: Int, features: Int8) -> tuple[Int, Int]:
+def classify(parts: LearnerParts, state: State, devices: Int, features: Int8) -> tuple[Int, Int]:
     """Classes (k,) and logits (k, R) of one sample on each device; changes nothing."""
     rows = answering_rows(parts, state, devices)
     seen = candidates.answer(parts, rows, head.centered(parts.head, features))
     return seen.best, seen.z
 
 
-def observe(parts: Parts, state: State, devices: Int, features: Int8) -> Int:
+def observe(parts: LearnerParts, state: State, devices: Int, features: Int8) -> Int:
     """Classes (k,) of one sample without a label on each device; follows drift, and learns from
     confident answers where the task wants it."""
     x = head.centered(parts.head, features)

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
+from tinytrain.learner import LearnerConstants
 
 Int = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
@@ -29,19 +30,6 @@ class Slot(IntEnum):
     """An implausible label that waits for a second one."""
     HELD = 3
     """Never learned from: it judges."""
-
-
-@dataclass(frozen=True)
-class MemoryRules:
-    """How the slots of a class are shared out."""
-
-    slots: int
-    """L, of one class; 0: no memory."""
-    held: int
-    """The first of them: for held samples only."""
-    hold_every: int
-    """One in so many samples of a class is held aside; 0: none."""
-    seed: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +50,9 @@ class Memory:
     """(n, R) samples offered at all, uint16 that wraps."""
 
 
-def empty(devices: int, capacity: int, features: int, rules: MemoryRules) -> Memory:
+def empty(devices: int, capacity: int, features: int, slots: int) -> Memory:
     """The memory of devices that have seen nothing."""
-    shape = (devices, capacity, rules.slots)
+    shape = (devices, capacity, slots)
     return Memory(
         np.zeros((*shape, features), np.int8),
         np.zeros(shape, np.uint8),
@@ -83,7 +71,7 @@ def clear(memory: Memory, devices: Int) -> None:
         count[devices] = 0
 
 
-def offer(memory: Memory, rules: MemoryRules, devices: Int, labels: Int) -> Int:
+def offer(memory: Memory, rules: LearnerConstants, devices: Int, labels: Int) -> Int:
     """Counts a sample of each of k devices; the places (k,) where they are to be held aside, or -1."""
     before = memory.offered[devices, labels]
     memory.offered[devices, labels] = (before + 1) & 0xFFFF
@@ -94,7 +82,7 @@ def offer(memory: Memory, rules: MemoryRules, devices: Int, labels: Int) -> Int:
 
 
 def reserve(
-    memory: Memory, rules: MemoryRules, devices: Int, labels: Int, steps: Int
+    memory: Memory, rules: LearnerConstants, devices: Int, labels: Int, steps: Int
 ) -> Int:
     """The places (k,) of samples that are not held, by a reservoir; -1 where there is none."""
     room = rules.slots - rules.held
@@ -135,7 +123,7 @@ def confirmation(memory: Memory, devices: Int, labels: Int, guesses: Int) -> Int
 
 
 def replayed(
-    memory: Memory, rules: MemoryRules, devices: Int, classes: Int, steps: Int, turn: int
+    memory: Memory, rules: LearnerConstants, devices: Int, classes: Int, steps: Int, turn: int
 ) -> tuple[Int, Int]:
     """The class and place (k,) of the sample that is replayed `turn`-th in a step; -1 for none."""
     counter = (steps * 256 + turn) & 0xFFFFFFFF

@@ -1,5 +1,5 @@
 """Rows of some devices: taken out, put back, begun. Letters as in head.py; `devices` is (k,)
-indices."""
+ascending indices, each once."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ def take(rows: Rows, devices: Int) -> Rows:
     """The rows of k devices: a copy, but of all devices the rows themselves."""
     if len(devices) == len(rows.classes):
         return rows
-    return _copy(rows, devices)
+    return gather(rows, devices)
 
 
 def copy(rows: Rows) -> Rows:
     """Rows of their own."""
-    return _copy(rows, np.arange(len(rows.classes)))
+    return gather(rows, np.arange(len(rows.classes)))
 
 
-def _copy(rows: Rows, devices: Int) -> Rows:
+def gather(rows: Rows, devices: Int) -> Rows:
+    """Copies of the rows of devices in any order, as often as they are named."""
     low = None if rows.low is None else rows.low[devices]
     return Rows(
         rows.weights[devices], rows.bias[devices], rows.classes[devices], rows.units[devices], low

@@ -14,9 +14,9 @@ from tinytrain.emulator import guard as guarding
 from tinytrain.emulator import head
 from tinytrain.emulator import lda as analytic
 from tinytrain.emulator import row_copies as copies
-from tinytrain.emulator.learner_state import Parts, State
+from tinytrain.emulator.learner_state import State
 from tinytrain.emulator.memory import Slot
-from tinytrain.learner import Kind, Source
+from tinytrain.learner import Kind, LearnerParts, Source
 
 Int = npt.NDArray[np.int64]
 
@@ -24,7 +24,7 @@ JUDGED_AT_ONCE = 2048
 """Stored samples that are judged together: what their rows take of memory."""
 
 
-def work(parts: Parts, state: State, devices: Int) -> None:
+def work(parts: LearnerParts, state: State, devices: Int) -> None:
     """All slices of the work of `devices`."""
     if not len(devices):
         return
@@ -34,7 +34,7 @@ def work(parts: Parts, state: State, devices: Int) -> None:
         _decide(parts, state, devices, _judge(parts, state, devices, factored))
 
 
-def _judge_again(parts: Parts, state: State, devices: Int) -> None:
+def _judge_again(parts: LearnerParts, state: State, devices: Int) -> None:
     """Labels put aside that the candidate believes by now."""
     memory = state.memory
     waiting = memory.state[devices] == Slot.ASIDE
@@ -49,7 +49,7 @@ def _judge_again(parts: Parts, state: State, devices: Int) -> None:
         candidates.learn(parts, state, which[at], x[at], labels[at], seen.of(at))
 
 
-def _solve(parts: Parts, state: State, devices: Int) -> Int:
+def _solve(parts: LearnerParts, state: State, devices: Int) -> Int:
     """Makes all rows anew; gives the factors (k, D, D)."""
     assert parts.analytic is not None and state.lda is not None
     sums = candidates.take_lda(state.lda, devices)
@@ -65,7 +65,7 @@ def _solve(parts: Parts, state: State, devices: Int) -> Int:
 
 
 def _judge(
-    parts: Parts, state: State, devices: Int, factored: Int | None
+    parts: LearnerParts, state: State, devices: Int, factored: Int | None
 ) -> guarding.Evidence:
     """What the candidates gain over the factory on what they remember."""
     memory = state.memory.state[devices]
@@ -82,16 +82,16 @@ def _judge(
 
 
 def _gains(
-    parts: Parts, state: State, devices: Int, labels: Int, places: Int, factored: Int | None
+    parts: LearnerParts, state: State, devices: Int, labels: Int, places: Int, factored: Int | None
 ) -> Int:
     """Of the samples at these places, Q6 bits; of one that was learned, without it."""
     memory = state.memory
     x = head.centered(parts.head, memory.features[devices, labels, places])
-    rows = candidates.copies.copy(_rows_of(state, devices))
+    rows = copies.gather(state.candidate, devices)
     at = np.flatnonzero(memory.state[devices, labels, places] == Slot.LEARNED)
     if parts.rules.kind == Kind.LDA and len(at):
         assert parts.analytic is not None and state.lda is not None
-        sums = candidates.take_lda(state.lda, devices[at])
+        sums = candidates.gather_lda(state.lda, devices[at])
         factors = None if factored is None else factored[at]
         weights, bias = analytic.row_without(parts.analytic, sums, labels[at], x[at], factors)
         rows.weights[at, labels[at]], rows.bias[at, labels[at]] = weights, bias
@@ -103,7 +103,7 @@ def _gains(
     return guarding.gains(parts.rules, losses[0], losses[1])
 
 
-def _decide(parts: Parts, state: State, devices: Int, evidence: guarding.Evidence) -> None:
+def _decide(parts: LearnerParts, state: State, devices: Int, evidence: guarding.Evidence) -> None:
     taken = guarding.accepted(parts.rules, evidence, state.best[devices])
     at = devices[taken]
     _keep(state, at[state.source[at] == Source.ACTIVE])

@@ -3,7 +3,7 @@
 
 #include <stddef.h>
 
-#include "tinytrain/arithmetic.h"
+#include "whiten.h"
 
 #define FRACTION_UNIT 256
 
@@ -19,10 +19,10 @@ static int32_t distance_of(const tt_learner_parts *parts, const int16_t *x, uint
 {
     const tt_lda_constants *k = parts->lda;
     uint16_t features = parts->head->features;
-    const int16_t *mean = k->mean + (size_t)label * features;
+    const int16_t *mean = k->means + (size_t)label * features;
     int32_t sum = 0;
     for (uint16_t i = 0; i < features; i++) {
-        int32_t u = tt_lda_whiten(k, i, x[i] * 128 - mean[i]);
+        int32_t u = tt_whiten(k, i, x[i] * 128 - mean[i]);
         sum += u < 0 ? -u : u;
     }
     return sum / features;

@@ -29,5 +29,5 @@ int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_work *work,
 
 int32_t tt_guard_score(const tt_work *work)
 {
-    return tt_divide_rounded(work->gain * BEST_UNIT, (int32_t)work->samples);
+    return (int32_t)tt_divide_rounded(work->gain * BEST_UNIT, (int32_t)work->samples);
 }

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tinytrain.errors import InputError
-from tinytrain.learner import Kind, LearnerOptions, learner_constants
+from tinytrain.learner import Kind
+from tinytrain.learner_options import LearnerOptions, learner_constants
 
 
 def test_options_become_the_integers_of_the_device() -> None:
