@@ -10,32 +10,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
 from tinytrain.adapt.people import Class, pupils
-from tinytrain.adapt.simulation import Lesson, teach
+from tinytrain.adapt.simulation import Lesson, moments, teach
 from tinytrain.adapt.streams import StreamOptions
-from tinytrain.emulator import drift as drifting
 from tinytrain.emulator import head
-from tinytrain.emulator.learner_state import Parts
+from tinytrain.emulator.learner import answering_rows
 from tinytrain.errors import InputError
 from tinytrain.head import HeadConstants
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.lda_constants import LdaConstants
-from tinytrain.learner import DriftConstants
+from tinytrain.learner import ONE_BIT, LearnerParts
 from tinytrain.learner_options import LearnerOptions, learner_constants
 
+CLEARLY = 0.005
+"""Accuracy by which a setting has to beat the usual one."""
 PRIORS = (1.0, 3.0, 10.0)
 RIDGES = (0.1, 0.2, 0.5)
 BLENDS = (25, 100, 400)
 TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
-PRECISION = 0.99
-"""Share of right answers from which on answers without labels may be learned."""
-
 UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, work_every=0, guard=False)
 """An analytic head that learns whatever comes."""
-
-NEVER = (1 << 31) - 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,13 +94,12 @@ def calibrated_lda(known: Known, blended: bool = False) -> LdaOptions:
 
 
 def _best(known: Known, start: LdaOptions, name: str, values: Sequence[float]) -> LdaOptions:
-    """The options with the value of `name` that is most accurate; of equal ones the start's."""
+    """The options with the value of `name` that is most accurate; the start's, unless it is
+    clearly beaten: these are few people."""
     scores = {value: _accuracy(known, replace(start, **{name: value})) for value in values}
-    highest = max(scores.values())
-    usual = getattr(start, name)
-    if scores[usual] == highest:
-        return start
-    return replace(start, **{name: max(values, key=lambda value: scores[value])})
+    best = max(values, key=lambda value: scores[value])
+    clear = scores[best] > scores[getattr(start, name)] + CLEARLY
+    return replace(start, **{name: best}) if clear else start
 
 
 def _accuracy(known: Known, options: LdaOptions) -> float:
@@ -114,16 +108,26 @@ def _accuracy(known: Known, options: LdaOptions) -> float:
     return float(np.mean([one.curve[-1][1] for one in taught]))
 
 
-def _parts(known: Known, options: LdaOptions) -> Parts:
-    return Parts(learner_constants(UNGUARDED), known.constants, analytic(known, options))
+def _parts(known: Known, options: LdaOptions) -> LearnerParts:
+    return LearnerParts(learner_constants(UNGUARDED), known.constants, analytic(known, options))
 
 
 def _temperature(known: Known, options: LdaOptions) -> LdaOptions:
-    """By the loss of the prior's rows on samples that they were not made from."""
-    x = np.concatenate([lesson.features for lesson in known.lessons])
-    labels = np.concatenate([lesson.labels for lesson in known.lessons])
+    """By the loss that is left after the lessons."""
+    losses = {t: _loss(known, replace(options, temperature=t)) for t in TEMPERATURES}
+    return replace(options, temperature=min(TEMPERATURES, key=lambda t: losses[t]))
+
+
+def _loss(known: Known, options: LdaOptions) -> float:
+    """Bits that a test sample loses after the lessons, as the guard counts them; the mean over
+    people."""
+    cap = learner_constants(UNGUARDED).loss_cap
+    parts = _parts(known, options)
+    *_, last = moments(parts, known.lessons, finish=True)
     losses = []
-    for temperature in TEMPERATURES:
-        constants = analytic(known, replace(options, temperature=temperature))
-        losses.append(float(_losses(known, constants, x, labels).mean()))
-    return replace(options, temperature=TEMPERATURES[int(np.argmin(losses))])
+    for device, lesson in enumerate(known.lessons):
+        rows = answering_rows(parts, last.state, np.array([device]))
+        z = head.logits(parts.units, rows, head.centered(parts.head, lesson.test_features))
+        loss = head.loss(z, head.softmax(z)[1], lesson.test_labels, rows.classes)
+        losses.append(float(np.minimum(loss, cap).mean()) / ONE_BIT)
+    return float(np.mean(losses))

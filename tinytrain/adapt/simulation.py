@@ -5,13 +5,14 @@ Letters: T samples of a lesson, m samples of its test, D features, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from tinytrain.emulator import head, learner, learner_state
-from tinytrain.learner import Outcome
+from tinytrain.emulator import head, learner
+from tinytrain.emulator.learner_state import State, initial
+from tinytrain.learner import LearnerParts, Outcome
 from tinytrain.training.data import IndexArray, Int8Array
 
 CURVE_POINTS = 14
@@ -49,34 +50,59 @@ class Taught:
 
 
 def teach(
-    parts: learner_state.Parts,
+    parts: LearnerParts,
     lessons: Sequence[Lesson],
     points: int = CURVE_POINTS,
     finish: bool = True,
 ) -> tuple[Taught, ...]:
     """Gives each lesson to a device of its own that comes from the factory.
 
-    `finish`: the work that is due next is done once more at the end, as a device does that has
-    time. Lessons may be of different lengths.
+    `finish`: the work that would be due next is done at the end of a lesson, as on a device that
+    has time. Lessons may be of different lengths.
     """
-    state = learner_state.initial(parts, len(lessons))
-    lengths = np.array([len(lesson.labels) for lesson in lessons])
+    lengths = [len(lesson.labels) for lesson in lessons]
     at = [set(np.linspace(0, length, max(points, 2)).astype(int).tolist()) for length in lengths]
     notes = [_Notes() for _ in lessons]
-    _note(parts, state, lessons, notes, at, 0)
+    for moment in moments(parts, lessons, finish):
+        for place, device in enumerate(moment.devices):
+            note, lesson = notes[device], lessons[device]
+            if moment.learned is not None:
+                note.rows_written += int(moment.learned.rows_written[place])
+                note.outcomes[moment.learned.outcome[place]] += 1
+            if moment.step in at[device]:
+                given = answers(parts, moment.state, int(device), lesson.test_features)
+                note.curve.append((moment.step, float((given == lesson.test_labels).mean())))
+                note.answers = [*note.answers[:1], given]
+    return tuple(note.taught(parts) for note in notes)
+
+
+@dataclass(frozen=True, eq=False)
+class Moment:
+    """Devices that have all just been given a sample, or none yet."""
+
+    step: int
+    """Samples given to each."""
+    devices: IndexArray
+    state: State
+    learned: learner.Learned | None
+    """What became of the sample on each of them."""
+
+
+def moments(
+    parts: LearnerParts, lessons: Sequence[Lesson], finish: bool = True
+) -> Iterator[Moment]:
+    """`teach`, sample by sample."""
+    state = initial(parts, len(lessons))
+    lengths = np.array([len(lesson.labels) for lesson in lessons])
+    yield Moment(0, np.arange(len(lessons)), state, None)
     for step in range(int(lengths.max(initial=0))):
         devices = np.flatnonzero(lengths > step)
         features = np.stack([lessons[device].features[step] for device in devices])
         labels = np.array([lessons[device].labels[step] for device in devices], np.int64)
         learned = learner.learn(parts, state, devices, features, labels)
-        for place, device in enumerate(devices):
-            notes[device].rows_written += int(learned.rows_written[place])
-            notes[device].outcomes[learned.outcome[place]] += 1
-        ended = devices[lengths[devices] == step + 1]
-        if finish and len(ended):
-            learner.work(parts, state, ended)
-        _note(parts, state, lessons, notes, at, step + 1)
-    return tuple(note.taught(parts) for note in notes)
+        if finish:
+            learner.work(parts, state, devices[lengths[devices] == step + 1])
+        yield Moment(step + 1, devices, state, learned)
 
 
 class _Notes:
@@ -89,7 +115,7 @@ class _Notes:
         self.rows_written = 0
         self.outcomes = np.zeros(len(Outcome), np.int64)
 
-    def taught(self, parts: learner_state.Parts) -> Taught:
+    def taught(self, parts: LearnerParts) -> Taught:
         steps = max(int(self.outcomes.sum()), 1)
         return Taught(
             tuple(self.curve),
@@ -100,23 +126,8 @@ class _Notes:
         )
 
 
-def _note(
-    parts: learner_state.Parts,
-    state: learner_state.State,
-    lessons: Sequence[Lesson],
-    notes: Sequence[_Notes],
-    points: Sequence[set[int]],
-    step: int,
-) -> None:
-    for device, (lesson, note) in enumerate(zip(lessons, notes, strict=True)):
-        if step in points[device] and step <= len(lesson.labels):
-            given = answers(parts, state, device, lesson.test_features)
-            note.curve.append((step, float((given == lesson.test_labels).mean())))
-            note.answers = [*note.answers[:1], given]
-
-
 def answers(
-    parts: learner_state.Parts, state: learner_state.State, device: int, features: Int8Array
+    parts: LearnerParts, state: State, device: int, features: Int8Array
 ) -> IndexArray:
     """(m,) the classes that one device gives to m samples."""
     rows = learner.answering_rows(parts, state, np.array([device]))
