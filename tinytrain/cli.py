@@ -158,6 +158,9 @@ seed_option = click.option(
     help="Learning: skip samples whose class has probability 1 - tau or more.",
 )
 @click.option("--rows", default=2, show_default=True, help="Learning: rows written a step.")
+@click.option(
+    "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
+)
 def convert(
     model: Path,
     out: Path,
@@ -168,12 +171,14 @@ def convert(
     eta: float,
     tau: float,
     rows: int,
+    reserve: int,
 ) -> None:
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
 
-    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples, representative)
+    options = HeadOptions(eta, tau, rows, reserved=reserve)
+    done = run(model, out, name, head, options, samples, representative)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"

@@ -90,10 +90,9 @@ def render_head_constants() -> str:
     """firmware/src/learn/head_constants.h: fraction bits, limits and the table of 2^-f."""
     constants = (
         ("LOGIT_FRACTION_BITS", head.LOGIT_FRACTION_BITS),
-        ("MASTER_FRACTION_BITS", head.MASTER_FRACTION_BITS),
+        ("WEIGHT_FRACTION_BITS", head.WEIGHT_FRACTION_BITS),
         ("PROBABILITY_BITS", head.PROBABILITY_BITS),
         ("EXP2_INDEX_BITS", head.EXP2_INDEX_BITS),
-        ("MASTER_LIMIT", head.MASTER_LIMIT),
         ("BIAS_LIMIT", head.BIAS_LIMIT),
         ("GRADIENT_LIMIT", head.GRADIENT_LIMIT),
     )

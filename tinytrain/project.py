@@ -160,6 +160,8 @@ def _head_choice(
         manifest.get("head.tau", int, float),
         manifest.get("head.rows", int),
         energy,
+        manifest.get("head.reserved", int),
+        manifest.get("head.masters", int),
     )
 
 

@@ -150,7 +150,9 @@ def _template_values(model: Model) -> dict[str, Any]:
         "head_name": structs[-1].name if head else "",
         "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
+        "capacity": head.constants.capacity if head else 0,
         "feature_count": head.constants.features if head else 0,
+        "wide": head.constants.wide if head else 0,
     }
 
 
@@ -359,6 +361,8 @@ def _head_entry(head: Head) -> Mapping[str, Any]:
         "eta": head.options.eta,
         "tau": head.options.tau,
         "rows": head.options.rows,
+        "reserved": head.options.reserved,
+        "masters": head.options.masters,
         "energy": head.energy,
         "energy_measured": head.options.energy is not None,
     }

@@ -7,7 +7,7 @@
 
 #define PAYLOAD_BYTES                                                                              \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
-                           TT_MODEL_CLASSES)
+                           TT_MODEL_CAPACITY)
 
 /* Bytes taken from the link at once. */
 #define CHUNK_BYTES 512

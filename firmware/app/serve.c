@@ -27,6 +27,7 @@ static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input);
 static int32_t answer_read(tt_serve *serve, const uint8_t *payload);
 static int32_t answer_classify(tt_serve *serve, const uint8_t *input);
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
+static int32_t answer_add_class(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
 
@@ -42,7 +43,7 @@ static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_t payload_bytes)
 {
     const tt_model *model = device->model;
-    size_t classes = model->head != NULL ? model->head->classes : 0;
+    size_t capacity = model->head != NULL ? model->head->capacity : 0;
     *serve = (tt_serve){
         .device = device,
         .buffer = buffer,
@@ -52,7 +53,7 @@ int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_
         .output_bytes = bytes_of(model->output, model->outputs),
     };
     if (payload_bytes < TT_SERVE_PAYLOAD_BYTES(serve->input_bytes, serve->output_bytes,
-                                               model->operators, classes)) {
+                                               model->operators, capacity)) {
         return TT_ERROR_MEMORY;
     }
     /* Without the last byte, which only the closing 0x00 of a reply needs. */
@@ -127,6 +128,8 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
         return has_input(serve, request, 4) ? answer_measure(serve, tt_get_u16(payload),
                                                              tt_get_u16(payload + 2), payload + 4)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_ADD_CLASS:
+        return request->payload_bytes == 0 ? answer_add_class(serve) : TT_ERROR_LENGTH;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -213,15 +216,20 @@ static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input)
 /* A region of the head and its bytes; the caller has checked that there is a head. */
 static int32_t head_region(const tt_head *head, uint16_t region, const void **data, uint32_t *bytes)
 {
-    uint32_t classes = head->constants->classes;
+    uint32_t classes = head->rows.classes;
+    uint32_t weights = classes * head->constants->features;
     switch (region) {
     case TT_REGION_MASTER_WEIGHTS:
-        *data = head->master_weights;
-        *bytes = classes * head->constants->features * (uint32_t)sizeof *head->master_weights;
+        *data = head->rows.weights;
+        *bytes = weights * (uint32_t)sizeof *head->rows.weights;
         return TT_OK;
     case TT_REGION_MASTER_BIAS:
-        *data = head->master_bias;
-        *bytes = classes * (uint32_t)sizeof *head->master_bias;
+        *data = head->rows.bias;
+        *bytes = classes * (uint32_t)sizeof *head->rows.bias;
+        return TT_OK;
+    case TT_REGION_MASTER_LOW:
+        *data = head->low;
+        *bytes = head->low != NULL ? weights * (uint32_t)sizeof *head->low : 0;
         return TT_OK;
     case TT_REGION_LOGITS:
         *data = head->logits;
@@ -300,7 +308,7 @@ static int32_t answer_classify(tt_serve *serve, const uint8_t *input)
         return label;
     }
     reply_u16(serve, (uint16_t)label);
-    reply_data(serve, head->logits, head->constants->classes * sizeof *head->logits);
+    reply_data(serve, head->logits, head->rows.classes * sizeof *head->logits);
     return TT_OK;
 }
 
@@ -315,6 +323,16 @@ static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *inpu
     reply_u32(serve, serve->trace);
     reply_u16(serve, (uint16_t)predicted);
     reply_u16(serve, head->rows_written);
+    return TT_OK;
+}
+
+static int32_t answer_add_class(tt_serve *serve)
+{
+    int32_t added = tt_add_class(serve->device);
+    if (added < 0) {
+        return added;
+    }
+    reply_u16(serve, (uint16_t)added);
     return TT_OK;
 }
 
@@ -342,9 +360,10 @@ static void learn_features(void *context)
 }
 
 /* Finds what MEASURE's kind counts: `work`, with its operators in `call`. */
-static int32_t prepare_measure(const tt_model *model, uint16_t kind, uint16_t label,
+static int32_t prepare_measure(const tt_device *device, uint16_t kind, uint16_t label,
                                void (**work)(void *context), measured *call)
 {
+    const tt_model *model = device->model;
     *work = run_operators;
     if (kind == TT_MEASURE_INFERENCE) {
         call->first = 0;
@@ -355,7 +374,7 @@ static int32_t prepare_measure(const tt_model *model, uint16_t kind, uint16_t la
         if (model->head == NULL) {
             return TT_ERROR_NO_HEAD;
         }
-        if (label >= model->head->classes) {
+        if (label >= device->head.rows.classes) {
             return TT_ERROR_LABEL;
         }
         *work = learn_features;
@@ -380,7 +399,7 @@ static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, co
     if (!tt_port_has_counter()) {
         return TT_ERROR_UNSUPPORTED;
     }
-    int32_t status = prepare_measure(device->model, kind, label, &work, &call);
+    int32_t status = prepare_measure(device, kind, label, &work, &call);
     if (status != TT_OK) {
         return status;
     }

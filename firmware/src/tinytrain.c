@@ -78,8 +78,13 @@ int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label)
     if (device->model->head == NULL) {
         return TT_ERROR_NO_HEAD;
     }
-    if (label >= device->model->head->classes) {
+    if (label >= device->head.rows.classes) {
         return TT_ERROR_LABEL;
     }
     return tt_head_learn(&device->head, features_of(device, input), label);
+}
+
+int32_t tt_add_class(tt_device *device)
+{
+    return device->model->head == NULL ? TT_ERROR_NO_HEAD : tt_head_add_class(&device->head);
 }

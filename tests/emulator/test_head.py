@@ -1,6 +1,6 @@
 """The learning head keeps its promises, and C gives the same bits at every step.
 
-Letters: C classes, D features. Three implementations meet here: the emulator, the C head under the
+Letters: D features, C classes in use, R rows of memory for classes, C0 classes at first. Three implementations meet here: the emulator, the C head under the
 undefined-behaviour sanitizer, and a step in Python integers, written here from the rules alone.
 """
 
@@ -23,14 +23,26 @@ from numpy.typing import NDArray
 from tests.models import Operator, Tensor, build
 from tests.test_arithmetic import mbqm
 from tinytrain.converters.tflite import parse_tflite
-from tinytrain.emulator.head import HeadState, classify, factory_state, learn, logits, trace
+from tinytrain.emulator.head import (
+    UNUSED,
+    Rows,
+    Step,
+    add_class,
+    centered,
+    classify,
+    factory_rows,
+    learn,
+    logits,
+    loss,
+    softmax,
+    trace,
+)
 from tinytrain.errors import InputError
 from tinytrain.head import Head, HeadConstants, HeadOptions, build_head
 from tinytrain.operators.table import require_kernels
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 
-WEIGHT_LIMIT = 127 * 256
 BIAS_LIMIT = 1 << 30
 
 
@@ -50,6 +62,8 @@ class Recipe:
     seed: int
     extreme: bool = False
     """Weights, features and labels at their limits, not spread."""
+    reserved: int = 0
+    masters: int = 16
 
     def head(self) -> Head:
         """As `convert` makes it of a model whose only layer is dense."""
@@ -66,7 +80,9 @@ class Recipe:
         operator = Operator("FULLY_CONNECTED", (0, 1, 2), (3,), "FullyConnectedOptions")
         graph = parse_tflite(build(tensors, [operator], [0], [3]), "head")
         energy = None if self.extreme else self.features * 5500.0
-        options = HeadOptions(self.eta, self.tau, self.rows, energy)
+        options = HeadOptions(
+            self.eta, self.tau, self.rows, energy, self.reserved, self.masters
+        )
         return build_head(graph, require_kernels(graph), 0, options)
 
     def stream(self, steps: int) -> tuple[NDArray[np.int8], NDArray[np.int64]]:
@@ -83,7 +99,7 @@ class Recipe:
 recipes = st.builds(
     Recipe,
     classes=st.integers(2, 12),
-    features=st.integers(1, 40),
+    features=st.integers(1, 40) | st.sampled_from([64, 255, 256, 257, 513]),
     input_scale=st.floats(2.0**-7, 0.5, width=32),
     zero_point=st.integers(-128, 127),
     weight_scale=st.floats(2.0**-12, 2.0**-4, width=32),
@@ -93,6 +109,8 @@ recipes = st.builds(
     rows=st.integers(1, 12),
     seed=st.integers(0, 2**31),
     extreme=st.booleans(),
+    reserved=st.integers(0, 3),
+    masters=st.sampled_from([16, 32]),
 )
 
 
@@ -112,32 +130,56 @@ FIXED = [
     Recipe(7, 16, 0.1, 127, 0.002, True, 0.25, 0.0, 7, 4),
     Recipe(10, 33, 0.02, -3, 0.01, False, 16.0, 0.0, 10, 5, extreme=True),
     Recipe(5, 8, 0.03, -128, 0.008, True, 16.0, 0.5, 2, 6, extreme=True),
+    Recipe(5, 17, 0.03, -7, 0.01, True, 4.0, 0.0, 5, 7, reserved=2, masters=32),
+    Recipe(6, 300, 0.02, 9, 0.02, True, 1.0, 0.0, 3, 8, reserved=3),
 ]
 """Heads for long streams."""
 
 
-def copied(state: HeadState) -> HeadState:
-    return HeadState(state.master_weights.copy(), state.master_bias.copy())
+def copied(rows: Rows) -> Rows:
+    low = None if rows.low is None else rows.low.copy()
+    return Rows(
+        rows.weights.copy(), rows.bias.copy(), rows.classes.copy(), rows.units.copy(), low
+    )
+
+
+def masters_of(rows: Rows, device: int = 0) -> list[list[int]]:
+    """Weights of the rows in use, with their low bits where there are any."""
+    used = rows.classes[device]
+    weights = rows.weights[device, :used].astype(np.int64)
+    if rows.low is not None:
+        weights = weights * 65536 + rows.low[device, :used]
+    return weights.tolist()
+
+
+def factors(constants: HeadConstants, kind: str, row: int) -> tuple[int, int]:
+    """A row's multiplier and shift."""
+    shift = "logit_shift" if kind == "logit" else f"{kind}_multiplier_shift"
+    units = constants.units
+    return int(getattr(units, f"{kind}_multiplier")[row]), int(getattr(units, shift)[row])
 
 
 EXP2 = [round(2**15 * 2 ** (-i / 256)) for i in range(256)]
 
 
 class Reference:
-    """One head, one step at a time, in Python integers: ARITHMETIC's rules in their order."""
+    """One head, one step at a time, in Python integers: LEARNING.md's rules in their order."""
 
     def __init__(self, constants: HeadConstants) -> None:
         self.k = constants
-        self.weights = [[max(int(w), -127) * 256 for w in row] for row in constants.weights]
+        self.fraction = 16 if constants.wide else 0
+        self.masters = [
+            [int(w) * 256 * 2**self.fraction + (self.fraction and 0x8000) for w in row]
+            for row in constants.weights
+        ]
         self.bias = [int(b) * 256 for b in constants.bias]
 
     def logits(self, x: list[int]) -> list[int]:
-        k = self.k
         found = []
-        for c in range(k.classes):
-            acc = sum((m + 128 >> 8) * v for m, v in zip(self.weights[c], x, strict=True))
-            acc += self.bias[c] + 128 >> 8
-            found.append(mbqm(acc, int(k.logit_multiplier[c]), int(k.logit_shift[c])))
+        for c, row in enumerate(self.masters):
+            acc = sum((m >> self.fraction) * v for m, v in zip(row, x, strict=True))
+            acc = acc + self.bias[c] + 128 >> 8
+            found.append(mbqm(acc, *factors(self.k, "logit", c)))
         return found
 
     def learn(
@@ -150,52 +192,91 @@ class Reference:
         e = [EXP2[(max(z) - v & 1023) >> 2] >> min(max(z) - v >> 10, 31) for v in z]
         p = [(v << 15) // sum(e) for v in e]
         error = list(p)
-        error[y] = -sum(p[c] for c in range(k.classes) if c != y)
+        error[y] = -sum(p[c] for c in range(len(p)) if c != y)
         written: list[int] = []
         if -error[y] > k.tau:
-            others = sorted((c for c in range(k.classes) if c != y), key=lambda c: (-error[c], c))
+            others = sorted((c for c in range(len(p)) if c != y), key=lambda c: (-error[c], c))
             written = [y, *[c for c in others[: k.rows - 1] if error[c] > 0]]
         for c in written:
             self.write(c, error[c], x)
         return z, p, error, written
 
     def write(self, c: int, error: int, x: list[int]) -> None:
-        k = self.k
-        g = mbqm(error, int(k.gradient_multiplier[c]), int(k.gradient_multiplier_shift[c]))
+        g = mbqm(error, *factors(self.k, "gradient", c))
         g = min(max(g, -32767), 32767)
-        half = 1 << k.gradient_shift - 1
+        limit = 1 << 15 + self.fraction
         for i, v in enumerate(x):
-            m = self.weights[c][i] - (g * v + half >> k.gradient_shift)
-            self.weights[c][i] = min(max(m, -WEIGHT_LIMIT), WEIGHT_LIMIT)
-        b = self.bias[c] - mbqm(error, int(k.bias_multiplier[c]), int(k.bias_multiplier_shift[c]))
+            step = g * v * 2 ** (16 - self.k.units.gradient_shift)
+            m = self.masters[c][i] - (step if self.fraction else step + 32768 >> 16)
+            self.masters[c][i] = min(max(m, -limit), limit - 1)
+        b = self.bias[c] - mbqm(error, *factors(self.k, "bias", c))
         self.bias[c] = min(max(b, -BIAS_LIMIT), BIAS_LIMIT)
+
+    def add_class(self) -> None:
+        """The mean of the weights; of wide masters, of their upper halves."""
+        columns = zip(*self.masters, strict=True)
+        means = [mean([m >> self.fraction for m in column]) for column in columns]
+        self.masters.append([m * 2**self.fraction + (self.fraction and 0x8000) for m in means])
+        self.bias.append(mean(self.bias))
+
+
+def mean(values: list[int]) -> int:
+    """To nearest, ties away from zero."""
+    total, count = sum(values), len(values)
+    magnitude = (2 * abs(total) + count) // (2 * count)
+    return magnitude if total >= 0 else -magnitude
 
 
 @given(recipes)
 @example(FIXED[4])
 @settings(deadline=None)
 def test_every_step_is_the_rules_in_exact_integers(recipe: Recipe) -> None:
+    """Learning on 20 samples, with a class added before every fifth where a row is free."""
     constants = prepared(recipe)
-    reference, state = Reference(constants), factory_state(constants)
-    for x, y in zip(*recipe.stream(20), strict=True):
-        step = learn(constants, state, x[None], np.array([y]))
+    reference, rows = Reference(constants), factory_rows(constants)
+    for i, (x, y) in enumerate(zip(*recipe.stream(20), strict=True)):
+        if i % 5 == 4:
+            free = len(reference.bias) < constants.capacity
+            assert add_class(rows) == [len(reference.bias) if free else -1]
+            if free:
+                reference.add_class()
+        classes = len(reference.bias)
+        step = learn(constants, rows, x[None], np.array([y]))
         z, p, error, written = reference.learn(x, int(y))
-        assert step.logits[0].tolist() == z
-        assert step.probabilities[0].tolist() == p
-        assert step.error[0].tolist() == error
+        assert rows.classes == [classes]
+        assert step.logits[0].tolist() == z + [UNUSED] * (constants.capacity - classes)
+        unused = [0] * (constants.capacity - classes)
+        assert step.probabilities[0].tolist() == p + unused
+        assert step.error[0].tolist() == error + unused
         assert [row for row in step.written[0].tolist() if row >= 0] == written
         assert step.predicted[0] == z.index(max(z))
-        assert state.master_weights[0].tolist() == reference.weights
-        assert state.master_bias[0].tolist() == reference.bias
+        assert masters_of(rows) == reference.masters
+        assert rows.bias[0, :classes].tolist() == reference.bias
+
+
+@given(recipes)
+@settings(deadline=None)
+def test_the_loss_is_the_negative_logarithm_of_the_probability(recipe: Recipe) -> None:
+    constants = prepared(recipe)
+    rows = factory_rows(constants)
+    x, y = recipe.stream(20)
+    z = logits((constants.units,), rows, centered(constants, x))
+    p, total = softmax(z)
+    bits = loss(z, total, y, np.full(20, recipe.classes))
+    own = p[np.arange(20), y] / 2.0**15
+    known = own > 0.01
+    assert np.all(np.abs(bits + 1024 * np.log2(np.maximum(own, 1e-9)))[known] < 30)
+    unknown = loss(z, total, np.full(20, recipe.classes), np.full(20, recipe.classes))
+    assert unknown.tolist() == [31 * 1024] * 20
 
 
 @given(recipes)
 @settings(deadline=None)
 def test_errors_sum_to_zero_and_only_the_true_row_is_pulled_up(recipe: Recipe) -> None:
     constants = prepared(recipe)
-    state = factory_state(constants)
+    rows = factory_rows(constants)
     for x, y in zip(*recipe.stream(20), strict=True):
-        error = learn(constants, state, x[None], np.array([y])).error[0]
+        error = learn(constants, rows, x[None], np.array([y])).error[0]
         assert error.sum() == 0
         assert error[y] <= 0
         assert np.delete(error, y).min() >= 0
@@ -205,21 +286,21 @@ def test_errors_sum_to_zero_and_only_the_true_row_is_pulled_up(recipe: Recipe) -
 @settings(deadline=None)
 def test_a_step_writes_only_its_rows_and_nothing_where_it_is_skipped(recipe: Recipe) -> None:
     constants = prepared(recipe)
-    state = factory_state(constants)
+    rows = factory_rows(constants)
     for x, y in zip(*recipe.stream(20), strict=True):
-        before = copied(state)
-        step = learn(constants, state, x[None], np.array([y]))
-        rows = [int(row) for row in step.written[0] if row >= 0]
-        assert step.rows_written[0] == len(rows) <= min(recipe.rows, recipe.classes)
-        assert len(set(rows)) == len(rows)
+        before = copied(rows)
+        step = learn(constants, rows, x[None], np.array([y]))
+        own = [int(row) for row in step.written[0] if row >= 0]
+        assert step.rows_written[0] == len(own) <= min(recipe.rows, recipe.classes)
+        assert len(set(own)) == len(own)
         skipped = -int(step.error[0, y]) <= round(recipe.tau * (1 << 15))
-        assert rows[:1] == ([] if skipped else [y])
-        kept = [c for c in range(constants.classes) if c not in rows]
+        assert own[:1] == ([] if skipped else [y])
+        kept = [c for c in range(constants.classes) if c not in own]
         zero = x == constants.feature_zero_point
         for now, then in (
-            (state.master_weights[0, kept], before.master_weights[0, kept]),
-            (state.master_bias[0, kept], before.master_bias[0, kept]),
-            (state.master_weights[0][:, zero], before.master_weights[0][:, zero]),
+            (rows.weights[0, kept], before.weights[0, kept]),
+            (rows.bias[0, kept], before.bias[0, kept]),
+            (rows.weights[0][:, zero], before.weights[0][:, zero]),
         ):
             np.testing.assert_array_equal(now, then)
 
@@ -230,8 +311,8 @@ def test_many_devices_at_once_are_as_many_single_devices(recipe: Recipe, n: int)
     constants = prepared(recipe)
     x, y = recipe.stream(8 * n)
     x, y = x.reshape(8, n, -1), y.reshape(8, n)
-    together = factory_state(constants, n)
-    alone = [factory_state(constants) for _ in range(n)]
+    together = factory_rows(constants, n)
+    alone = [factory_rows(constants) for _ in range(n)]
     crcs = [[0, 0] for _ in range(n)]
     for step in range(8):
         all_at_once = learn(constants, together, x[step], y[step])
@@ -245,8 +326,8 @@ def test_many_devices_at_once_are_as_many_single_devices(recipe: Recipe, n: int)
             crcs[i][1] = trace(alone[i], single, crcs[i][1])
     assert all(a == b for a, b in crcs)
     for i in range(n):
-        np.testing.assert_array_equal(together.master_weights[i], alone[i].master_weights[0])
-        np.testing.assert_array_equal(together.master_bias[i], alone[i].master_bias[0])
+        np.testing.assert_array_equal(together.weights[i], alone[i].weights[0])
+        np.testing.assert_array_equal(together.bias[i], alone[i].bias[0])
 
 
 @given(recipes)
@@ -259,7 +340,7 @@ def test_the_first_logits_are_the_factory_layers(recipe: Recipe) -> None:
     weights = np.maximum(k.weights.astype(np.int64), -127)
     acc = (x.astype(np.int64) - k.feature_zero_point) @ weights.T + k.bias
     real = acc * head.weight_scale * head.feature_scale * log2(np.e) * 1024
-    found = logits(k, factory_state(k, 10), x)
+    found = logits(k, factory_rows(k, 10), x)
     assert np.all(np.abs(found - real) <= 1 + np.abs(real) * 2.0**-29)
 
 
@@ -274,8 +355,8 @@ def equal_head(classes: int, rows: int) -> HeadConstants:
 def test_ties_go_to_the_lowest_index(label: int) -> None:
     constants = equal_head(classes=5, rows=3)
     x = np.array([[3, -4, 5]], np.int8)
-    assert classify(constants, factory_state(constants), x) == [0]
-    step = learn(constants, factory_state(constants), x, np.array([label]))
+    assert classify(constants, factory_rows(constants), x) == [0]
+    step = learn(constants, factory_rows(constants), x, np.array([label]))
     lowest = [row for row in range(5) if row != label][:2]
     assert step.predicted == [0]
     assert step.written[0].tolist() == [label, *lowest]
@@ -285,48 +366,48 @@ def test_tau_of_one_never_learns_and_tau_of_zero_always_does() -> None:
     x = np.array([[3, -4, 5]], np.int8)
     for tau, rows_written in ((1 << 15, 0), (0, 2)):
         constants = replace(equal_head(classes=4, rows=2), tau=tau)
-        step = learn(constants, factory_state(constants), x, np.array([1]))
+        step = learn(constants, factory_rows(constants), x, np.array([1]))
         assert step.rows_written == [rows_written]
 
 
 @pytest.mark.parametrize("recipe", FIXED[4:], ids=["all rows", "two rows"])
 def test_masters_stay_within_their_limits_under_the_same_extreme_sample(recipe: Recipe) -> None:
     constants = recipe.head().constants
-    state = factory_state(constants)
+    rows = factory_rows(constants)
     x, y = recipe.stream(1)
     highest = 0
     for step in range(3000):
         label = np.array([(int(y[0]) + step // 1000) % recipe.classes])
-        learn(constants, state, x, label)
-        highest = max(highest, int(np.abs(state.master_weights.astype(np.int64)).max()))
-        assert np.abs(state.master_bias.astype(np.int64)).max() <= BIAS_LIMIT
+        learn(constants, rows, x, label)
+        highest = max(highest, int(np.abs(rows.weights.astype(np.int64)).max()))
+        assert np.abs(rows.bias.astype(np.int64)).max() <= BIAS_LIMIT
     assert highest == WEIGHT_LIMIT
 
 
 def test_masters_saturate_where_every_step_pushes_the_same_way() -> None:
     """tau = 0 and rows of equal weights: the gradient never turns before the limit."""
     constants = replace(equal_head(classes=2, rows=2), tau=0)
-    state = factory_state(constants)
+    rows = factory_rows(constants)
     x = np.array([[127, -128, 0]], np.int8)
-    state.master_weights[0, :, 0] = [WEIGHT_LIMIT - 1, -WEIGHT_LIMIT + 1]
-    state.master_weights[0, :, 1] = [WEIGHT_LIMIT - 1, -WEIGHT_LIMIT + 1]
-    state.master_bias[0] = [BIAS_LIMIT - 1, -BIAS_LIMIT + 1]
+    rows.weights[0, :, 0] = [WEIGHT_LIMIT - 1, -WEIGHT_LIMIT + 1]
+    rows.weights[0, :, 1] = [WEIGHT_LIMIT - 1, -WEIGHT_LIMIT + 1]
+    rows.bias[0] = [BIAS_LIMIT - 1, -BIAS_LIMIT + 1]
     for label in (0, 1):
         for _ in range(50):
-            learn(constants, state, x, np.array([label]))
-            assert np.abs(state.master_weights.astype(np.int64)).max() <= WEIGHT_LIMIT
-            assert np.abs(state.master_bias.astype(np.int64)).max() <= BIAS_LIMIT
+            learn(constants, rows, x, np.array([label]))
+            assert np.abs(rows.weights.astype(np.int64)).max() <= WEIGHT_LIMIT
+            assert np.abs(rows.bias.astype(np.int64)).max() <= BIAS_LIMIT
 
 
 @pytest.mark.parametrize("label", [-1, 4, 1000])
 def test_a_label_out_of_range_changes_nothing(label: int) -> None:
     constants = equal_head(classes=4, rows=2)
-    state = factory_state(constants, 2)
-    before = copied(state)
+    rows = factory_rows(constants, 2)
+    before = copied(rows)
     with pytest.raises(InputError, match="0 to 3"):
-        learn(constants, state, np.full((2, 3), 7, np.int8), np.array([1, label]))
-    np.testing.assert_array_equal(state.master_weights, before.master_weights)
-    np.testing.assert_array_equal(state.master_bias, before.master_bias)
+        learn(constants, rows, np.full((2, 3), 7, np.int8), np.array([1, label]))
+    np.testing.assert_array_equal(rows.weights, before.weights)
+    np.testing.assert_array_equal(rows.bias, before.bias)
 
 
 def test_separable_classes_are_learned_from_200_samples() -> None:
@@ -336,11 +417,11 @@ def test_separable_classes_are_learned_from_200_samples() -> None:
     centres = rng.integers(-90, 91, (4, 16))
     y = rng.integers(0, 4, 400)
     x = np.clip(centres[y] + rng.normal(0, 15, (400, 16)), -128, 127).astype(np.int8)
-    state = factory_state(constants)
+    rows = factory_rows(constants)
     for i in range(200):
-        learn(constants, state, x[i : i + 1], y[i : i + 1])
-    weights, bias = (np.repeat(a, 200, axis=0) for a in (state.master_weights, state.master_bias))
-    untrained = np.mean(classify(constants, factory_state(constants, 200), x[200:]) == y[200:])
+        learn(constants, rows, x[i : i + 1], y[i : i + 1])
+    weights, bias = (np.repeat(a, 200, axis=0) for a in (rows.weights, rows.bias))
+    untrained = np.mean(classify(constants, factory_rows(constants, 200), x[200:]) == y[200:])
     trained = np.mean(classify(constants, HeadState(weights, bias), x[200:]) == y[200:])
     assert untrained < 0.6
     assert trained > 0.95

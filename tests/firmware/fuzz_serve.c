@@ -19,7 +19,7 @@
 
 #define PAYLOAD_BYTES                                                                              \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
-                           TT_MODEL_CLASSES)
+                           TT_MODEL_CAPACITY)
 #define FRAME_BYTES (TT_FRAME_HEADER_BYTES + 255 + TT_FRAME_CHECKSUM_BYTES)
 
 static uint32_t arena[(TT_MODEL_ARENA_BYTES + 3) / 4];

@@ -26,7 +26,7 @@ from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
 from tinytrain.head import Head
 from tinytrain.model import Model
-from tinytrain.protocol import Region, Space
+from tinytrain.protocol import STATUS_TEXTS, Region, Space, Status
 
 
 class EmulatedDevice:
@@ -37,7 +37,7 @@ class EmulatedDevice:
         self._arena = np.zeros(model.memory.arena_bytes, np.uint8)
         self._crc = 0
         self._step: learning.Step | None = None
-        self._state = None if model.head is None else learning.factory_state(model.head.constants)
+        self._rows = None if model.head is None else learning.factory_rows(model.head.constants)
         self._variables = initial_state(model.graph)
         self._load_variables()
 
@@ -94,34 +94,33 @@ class EmulatedDevice:
         return data[offset : offset + length]
 
     def classify(self, x: Array) -> tuple[int, NDArray[np.int32]]:
-        head, state = self._learner()
-        z = learning.logits(head.constants, state, self._features(x.reshape(1, -1)))
-        return int(np.argmax(z[0])), z[0].astype(np.int32)
+        z = self._logits(x.reshape(1, -1))[0]
+        return int(np.argmax(z)), z.astype(np.int32)
 
     def classify_many(self, x: Array) -> NDArray[np.int64]:
-        head, state = self._learner()
-        everyone = learning.HeadState(
-            np.broadcast_to(state.master_weights, (len(x), *state.master_weights.shape[1:])),
-            np.broadcast_to(state.master_bias, (len(x), *state.master_bias.shape[1:])),
-        )
-        return learning.classify(head.constants, everyone, self._features(x))
+        return np.argmax(self._logits(x), axis=1)
 
     def learn(self, x: Array, label: int) -> LearnStep:
         return self.learn_many(x.reshape(1, -1), [label])[0]
 
     def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
-        head, state = self._learner()
+        head, rows = self._learner()
         features = self._features(x)
         steps = []
         for row, label in zip(features, labels, strict=True):
-            step = learning.learn(
-                head.constants, state, row[None], np.array([int(label)], np.int64)
-            )
-            self._crc = learning.trace(state, step, self._crc)
+            step = learning.learn(head.constants, rows, row[None], np.array([int(label)], np.int64))
+            self._crc = learning.trace(rows, step, self._crc)
             self._step = step
             written = int(step.rows_written[0])
             steps.append(LearnStep(self._crc, int(step.predicted[0]), written))
         return steps
+
+    def add_class(self) -> int:
+        _, rows = self._learner()
+        (added,) = learning.add_class(rows).tolist()
+        if added < 0:
+            raise DeviceError(f"emulator: {STATUS_TEXTS[Status.FULL]}")
+        return added
 
     def reset(self) -> None:
         self._variables = initial_state(self._model.graph)
@@ -129,7 +128,7 @@ class EmulatedDevice:
         self._crc = 0
         self._step = None
         if self._model.head is not None:
-            self._state = learning.factory_state(self._model.head.constants)
+            self._rows = learning.factory_rows(self._model.head.constants)
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         del kind, x, label
@@ -190,10 +189,16 @@ class EmulatedDevice:
             data = np.ascontiguousarray(value[0]).view(np.uint8)
             self._arena[place.offset : place.offset + place.bytes] = data
 
-    def _learner(self) -> tuple[Head, learning.HeadState]:
-        if self._model.head is None or self._state is None:
+    def _learner(self) -> tuple[Head, learning.Rows]:
+        if self._model.head is None or self._rows is None:
             raise DeviceError("emulator: the model has no learning head")
-        return self._model.head, self._state
+        return self._model.head, self._rows
+
+    def _logits(self, x: Array) -> NDArray[np.int64]:
+        """(B, C) of samples (B, N) by the head as it is."""
+        head, rows = self._learner()
+        centered = learning.centered(head.constants, self._features(x))
+        return learning.logits((head.constants.units,), rows, centered)[:, : rows.classes[0]]
 
     def _features(self, x: Array) -> NDArray[np.int8]:
         head, _ = self._learner()
@@ -207,18 +212,22 @@ class EmulatedDevice:
         return self._region(Region(index))
 
     def _region(self, region: Region) -> bytes:
-        _, state = self._learner()
+        _, rows = self._learner()
+        used = rows.classes[0]
         if region == Region.MASTER_WEIGHTS:
-            return state.master_weights[0].astype("<i2").tobytes()
+            return rows.weights[0, :used].astype("<i2").tobytes()
         if region == Region.MASTER_BIAS:
-            return state.master_bias[0].astype("<i4").tobytes()
-        if self._step is None:
-            return b""
-        step = self._step
-        if region == Region.WRITTEN:
-            written = step.written[0]
-            return written[written >= 0].astype("<u2").tobytes()
-        if region == Region.PROBABILITIES:
-            return step.probabilities[0].astype("<u2").tobytes()
-        values = step.logits if region == Region.LOGITS else step.error
-        return values[0].astype("<i4").tobytes()
+            return rows.bias[0, :used].astype("<i4").tobytes()
+        if region == Region.MASTER_LOW:
+            return b"" if rows.low is None else rows.low[0, :used].astype("<u2").tobytes()
+        return b"" if self._step is None else _region_of_step(self._step, region, used)
+
+
+def _region_of_step(step: learning.Step, region: Region, classes: int) -> bytes:
+    if region == Region.WRITTEN:
+        written = step.written[0]
+        return written[written >= 0].astype("<u2").tobytes()
+    if region == Region.PROBABILITIES:
+        return step.probabilities[0, :classes].astype("<u2").tobytes()
+    values = step.logits if region == Region.LOGITS else step.error
+    return values[0, :classes].astype("<i4").tobytes()

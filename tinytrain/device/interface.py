@@ -1,6 +1,7 @@
 """What every device can do, whatever its body: emulator, host process, QEMU or a board.
 
-Letters: B samples, N bytes of a sample's inputs, O bytes of its outputs, C classes.
+Letters: B samples, N bytes of a sample's inputs, O bytes of its outputs, C classes of
+the head.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class Info:
     head_operator: int
     """The operator that the head replaces; `operators` without a head."""
     classes: int
-    """0 without a head, and so `features` and `rows`."""
+    """Of the factory head; 0 without a head, and so `features` and `rows`."""
     features: int
     rows: int
     largest_payload: int
@@ -98,6 +99,12 @@ class Device(Protocol):
 
     def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
         """B learning steps, in order."""
+
+    def add_class(self) -> int:
+        """A new class of the head, whose row is the mean of those in use; gives its index.
+
+        Raises DeviceError where no row is left.
+        """
 
     def reset(self) -> None:
         """Back to the variables' first values and the factory head; the trace starts anew."""

@@ -124,6 +124,9 @@ class StreamDevice:
         replies = self._ask_many(Message.LEARN, requests)
         return [LearnStep(*LEARN_STEP.unpack(reply)) for reply in replies]
 
+    def add_class(self) -> int:
+        return int.from_bytes(self._ask(Message.ADD_CLASS), "little")
+
     def reset(self) -> None:
         self._ask(Message.RESET)
 

@@ -96,11 +96,8 @@ class Bench:
 
 
 def head_bytes(model: Model) -> int:
-    """RAM of the learning head: the twin of the C macro TT_HEAD_BYTES."""
-    if model.head is None:
-        return 0
-    classes, features = model.head.constants.classes, model.head.constants.features
-    return classes * (3 * 4 + 2 * 2) + features * 2 + classes * features * 3
+    """RAM of the learning head."""
+    return 0 if model.head is None else model.head.constants.bytes
 
 
 def bench(project: Project, target: str) -> Bench:

@@ -307,6 +307,12 @@ class Head:
         default=0.1, metadata=key("skip samples of probability 1 - tau or more", low=0, high=0.999)
     )
     rows: int = field(default=2, metadata=key("rows written a step", low=2))
+    reserved: int = field(
+        default=0, metadata=key("classes that the device can add to its own", low=0, high=1022)
+    )
+    masters: int = field(
+        default=16, metadata=key("bits of the weights that learn: 16 or 32", low=16, high=32)
+    )
     shots: int = field(
         default=10, metadata=key("labelled samples of each class that a new person gives", low=1)
     )

@@ -25,6 +25,7 @@ enum {
     TT_MESSAGE_LEARN = 7,
     TT_MESSAGE_RESET = 8,
     TT_MESSAGE_MEASURE = 9,
+    TT_MESSAGE_ADD_CLASS = 10,
 };
 
 enum {
@@ -40,6 +41,7 @@ enum {
     TT_REGION_PROBABILITIES = 3,
     TT_REGION_ERROR = 4,
     TT_REGION_WRITTEN = 5,
+    TT_REGION_MASTER_LOW = 6,
 };
 
 enum {

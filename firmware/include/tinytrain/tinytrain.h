@@ -23,8 +23,9 @@ typedef struct tt_device {
     tt_head head; /* unused where the model has none */
 } tt_device;
 
-/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: TT_HEAD_BYTES(C, D), aligned
- * to 4; NULL and 0 for a model without a head. Returns TT_OK or TT_ERROR_MEMORY. */
+/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: TT_HEAD_BYTES of the
+ * head's capacity, features and width, aligned to 4; NULL and 0 for a model without a head. Returns
+ * TT_OK or TT_ERROR_MEMORY. */
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes);
 
@@ -49,6 +50,10 @@ int32_t tt_classify(tt_device *device, const uint8_t *input);
 /* One learning step. Returns the class given before learning, 0 to C - 1, or TT_ERROR_NO_HEAD or
  * TT_ERROR_LABEL. */
 int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label);
+
+/* A new class for the head to learn, whose row is the mean of all rows. Returns its index, or
+ * TT_ERROR_NO_HEAD or TT_ERROR_FULL. */
+int32_t tt_add_class(tt_device *device);
 
 #ifdef __cplusplus
 }
