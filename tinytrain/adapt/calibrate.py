@@ -1,7 +1,7 @@
-"""What the host finds out for the learner, from people whom the device's user is not among.
+"""How the analytic head weighs what it knows: found out on people whom training did not see.
 
-Validation people stand for the user: the network was not trained on them. Where a task has none,
-training people do, and weights of what training saw come out too large.
+Validation people stand for the user. Where a task has none, the usual settings stay: training
+people would ask for far too much trust in what training saw.
 """
 
 from __future__ import annotations
@@ -23,14 +23,18 @@ from tinytrain.lda_constants import LdaConstants
 from tinytrain.learner import ONE_BIT, LearnerParts
 from tinytrain.learner_options import LearnerOptions, learner_constants
 
-CLEARLY = 0.005
-"""Accuracy by which a setting has to beat the usual one."""
 PRIORS = (1.0, 3.0, 10.0)
 RIDGES = (0.1, 0.2, 0.5)
 BLENDS = (25, 100, 400)
-TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7, 1.0)
+USUAL_BLEND = 100
+TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7)
+CLEARLY = 0.005
+"""Accuracy by which a setting has to beat the usual one: validation people are few."""
+NEARLY = 1.02
+"""Of losses: temperatures that lose so little more than the best are as good."""
+
 UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, work_every=0, guard=False)
-"""An analytic head that learns whatever comes."""
+"""Learns whatever comes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,40 +45,31 @@ class Known:
     training: Class
     """The samples that the analytic head is made from."""
     lessons: tuple[Lesson, ...]
-    """Of people who stand for the user."""
+    """Of people that training did not see; there may be none."""
 
 
 def known_people(
-    constants: HeadConstants,
-    training: Class,
-    validation: Class,
-    shots: int,
-    seed: int,
+    constants: HeadConstants, training: Class, validation: Class, shots: int, seed: int
 ) -> Known:
-    """Lessons of the validation people; of the training people, where nobody of the former has
-    samples enough."""
-    for among in (validation, training):
-        found = []
-        for person in np.unique(among.dataset.group[among.samples]).tolist():
-            try:
-                found += pupils(among, [person], shots, StreamOptions(), 1, seed)
-            except InputError:
-                continue
-        if found:
-            return Known(constants, training, tuple(pupil.lesson for pupil in found))
-    raise InputError(
-        f"data set {training.dataset.name!r}: nobody has {shots} samples of each class and others "
-        "to test on; ask for fewer shots"
-    )
+    """`training` and the lessons of those validation people who have samples enough."""
+    data = validation.dataset
+    strangers = np.setdiff1d(data.group[validation.samples], data.group[training.samples])
+    lessons: list[Lesson] = []
+    for person in strangers.tolist():
+        try:
+            found = pupils(validation, [person], shots, StreamOptions(), 1, seed)
+        except InputError:
+            continue
+        lessons += [pupil.lesson for pupil in found]
+    return Known(constants, training, tuple(lessons))
 
 
 def analytic(known: Known, options: LdaOptions) -> LdaConstants:
     """The constants of the analytic head, from the training people."""
     constants, training = known.constants, known.training
-    labels = training.dataset.y[training.samples]
     return build_lda(
         training.features,
-        labels,
+        training.dataset.y[training.samples],
         constants.feature_zero_point,
         constants.classes,
         constants.capacity,
@@ -82,10 +77,12 @@ def analytic(known: Known, options: LdaOptions) -> LdaConstants:
     )
 
 
-def calibrated_lda(known: Known, blended: bool = False) -> LdaOptions:
-    """Prior, ridge and blend by what they bring the people of `known`, one after the other; then
-    the temperature by the loss that is left."""
-    best = LdaOptions(blend=BLENDS[1] if blended else 0)
+def calibrated(known: Known, blended: bool = False) -> LdaOptions:
+    """Ridge, prior and blend by the accuracy that they bring the people of `known`, one after the
+    other; then the temperature by the loss that is left."""
+    best = LdaOptions(blend=USUAL_BLEND if blended else 0)
+    if not known.lessons:
+        return best
     best = _best(known, best, "ridge", RIDGES)
     best = _best(known, best, "prior", PRIORS)
     if blended:
@@ -95,7 +92,7 @@ def calibrated_lda(known: Known, blended: bool = False) -> LdaOptions:
 
 def _best(known: Known, start: LdaOptions, name: str, values: Sequence[float]) -> LdaOptions:
     """The options with the value of `name` that is most accurate; the start's, unless it is
-    clearly beaten: these are few people."""
+    clearly beaten."""
     scores = {value: _accuracy(known, replace(start, **{name: value})) for value in values}
     best = max(values, key=lambda value: scores[value])
     clear = scores[best] > scores[getattr(start, name)] + CLEARLY
@@ -113,17 +110,17 @@ def _parts(known: Known, options: LdaOptions) -> LearnerParts:
 
 
 def _temperature(known: Known, options: LdaOptions) -> LdaOptions:
-    """By the loss that is left after the lessons."""
+    """The lowest of those that lose nearly least after the lessons."""
     losses = {t: _loss(known, replace(options, temperature=t)) for t in TEMPERATURES}
-    return replace(options, temperature=min(TEMPERATURES, key=lambda t: losses[t]))
+    enough = NEARLY * min(losses.values())
+    return replace(options, temperature=min(t for t in TEMPERATURES if losses[t] <= enough))
 
 
 def _loss(known: Known, options: LdaOptions) -> float:
     """Bits that a test sample loses after the lessons, as the guard counts them; the mean over
     people."""
-    cap = learner_constants(UNGUARDED).loss_cap
-    parts = _parts(known, options)
-    *_, last = moments(parts, known.lessons, finish=True)
+    parts, cap = _parts(known, options), learner_constants(UNGUARDED).loss_cap
+    *_, last = moments(parts, known.lessons)
     losses = []
     for device, lesson in enumerate(known.lessons):
         rows = answering_rows(parts, last.state, np.array([device]))
