@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import arithmetic, graph, head, protocol, sigmoid
+from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -116,6 +116,28 @@ def render_head_constants() -> str:
     )
 
 
+def render_lda_constants() -> str:
+    """firmware/src/learn/lda_constants.h: fraction bits and limits of the analytic head."""
+    names = (
+        *("COUNT_LIMIT", "SCATTER_LIMIT", "MEAN_BITS", "WHITENED_BITS", "WHITENING_BITS"),
+        *("CORRELATION_BITS", "FACTOR_BITS", "RECIPROCAL_BITS", "SOLUTION_BITS"),
+        *("MATRIX_LIMIT", "FACTOR_LIMIT", "SOLUTION_LIMIT", "PIVOT_FLOOR"),
+    )
+    return "\n".join(
+        [
+            "/* What the analytic head and its emulator share.",
+            f" * {NOTICE.format(source='lda_constants.py')} */",
+            "#ifndef TINYTRAIN_LDA_CONSTANTS_H",
+            "#define TINYTRAIN_LDA_CONSTANTS_H",
+            "",
+            *(f"#define TT_{name} {getattr(lda_constants, name)}" for name in names),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 def render_sigmoid_table() -> str:
     """firmware/src/kernels/sigmoid_table.h: the table of int16 sigmoid and tanh."""
     return "\n".join(
@@ -182,6 +204,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
+    ("firmware/src/learn/lda_constants.h", render_lda_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
     ("firmware/src/log2_table.h", render_log2_table),
     ("firmware/include/tinytrain/limits.h", render_limits),

@@ -266,30 +266,43 @@ def _units(
     energy: float,
 ) -> HeadUnits:
     """Of rows with scales sw (R,). Raises InputError where they leave the range of integers."""
-    rate = options.eta / (energy * sx * sx)
+    widest = int(np.abs(layer.bias.astype(np.int64)).max()) << WEIGHT_FRACTION_BITS
+    try:
+        if widest > BIAS_LIMIT:
+            raise InputError("the bias of the head leaves 23 bits")
+        return units(sw, sx, layer.input_depth, options.eta, energy)
+    except InputError as error:
+        message = f"{graph.name}: learning head: {error}; or convert with --head none"
+        raise InputError(message) from None
+
+
+def units(
+    scale: npt.NDArray[np.float64], sx: float, features: int, eta: float, energy: float
+) -> HeadUnits:
+    """Of rows (R, features) in which a weight is worth scale (R,) / 256, on features worth sx.
+
+    `energy`: mean |x|^2 in quantized units. Raises InputError, without saying of what, where they
+    leave the range of integers.
+    """
+    rate = eta / (energy * sx * sx)
     one = 1 << PROBABILITY_BITS
-    logit = sw * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
-    gradient = (1 << WEIGHT_FRACTION_BITS) * rate * sx / sw / one
-    bias = (1 << WEIGHT_FRACTION_BITS) * rate / (sx * sw) / one
+    logit = scale * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
+    gradient = (1 << WEIGHT_FRACTION_BITS) * rate * sx / scale / one
+    bias = (1 << WEIGHT_FRACTION_BITS) * rate / (sx * scale) / one
     steepest = float(gradient.max()) * one
     lowest, highest = GRADIENT_SHIFTS
     fraction = min(highest, floor(log2(GRADIENT_LIMIT / min(max(steepest, 1e-9), 1e9))))
-    reach = layer.input_depth * 128 * 255 + (BIAS_LIMIT >> WEIGHT_FRACTION_BITS)
-    widest = int(np.abs(layer.bias.astype(np.int64)).max()) << WEIGHT_FRACTION_BITS
+    reach = features * 128 * 255 + (BIAS_LIMIT >> WEIGHT_FRACTION_BITS)
     # Both steps grow with eta, so the largest that fits follows from how far they are off.
     excess = max(steepest * (1 << lowest) / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
-    for wrong, what in (
-        (
-            excess >= 1,
-            f"eta {options.eta} leaves the range of its integers: at most "
-            f"{0.99 * options.eta / excess:.2g} fits this model",
-        ),
-        # Of two logits the difference, and the logarithm of E, have to fit 32 bits.
-        (float(logit.max()) * reach >= LOGIT_LIMIT, "the logits of the head can leave 31 bits"),
-        (widest > BIAS_LIMIT, "the bias of the head leaves 23 bits"),
-    ):
-        if wrong:
-            raise InputError(f"{graph.name}: learning head: {what}; or convert with --head none")
+    if excess >= 1:
+        raise InputError(
+            f"eta {eta} leaves the range of its integers: at most "
+            f"{0.99 * eta / excess:.2g} fits this model"
+        )
+    # Of two logits the difference, and the logarithm of E, have to fit 32 bits.
+    if float(logit.max()) * reach >= LOGIT_LIMIT:
+        raise InputError("the logits of the head can leave 31 bits")
     return HeadUnits(
         fraction,
         *multipliers(logit.tolist()),

@@ -43,6 +43,9 @@ class Status(IntEnum):
     RANGE = -8
     UNSUPPORTED = -9
     FULL = -10
+    BUSY = -11
+    MODEL = -12
+    NO_LEARNER = -13
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -58,6 +61,9 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.RANGE: "an index, offset or length is out of bounds",
         Status.UNSUPPORTED: "this device cannot do that (it has no instruction counter)",
         Status.FULL: "no row is left for another class",
+        Status.BUSY: "there is work to finish first",
+        Status.MODEL: "the state is of another model or learner",
+        Status.NO_LEARNER: "the model's head is a plain one: it has no learner",
     }
 )
 
@@ -75,6 +81,9 @@ class Message(IntEnum):
     RESET = 8
     MEASURE = 9
     ADD_CLASS = 10
+    OBSERVE = 11
+    ROLL_BACK = 12
+    NEW_DAY = 13
 
 
 class Space(IntEnum):
@@ -83,6 +92,7 @@ class Space(IntEnum):
     ARENA = 0
     CONSTANT = 1
     HEAD = 2
+    LEARNER = 3
 
 
 class Region(IntEnum):

@@ -13,7 +13,7 @@
 #define CHUNK_BYTES 512
 
 #if TT_MODEL_HEAD_BYTES > 0
-static uint32_t head_memory[(TT_MODEL_HEAD_BYTES + 3) / 4];
+static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8];
 #define HEAD_MEMORY head_memory
 #define HEAD_MEMORY_BYTES sizeof head_memory
 #else

@@ -28,8 +28,11 @@ static int32_t answer_read(tt_serve *serve, const uint8_t *payload);
 static int32_t answer_classify(tt_serve *serve, const uint8_t *input);
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
 static int32_t answer_add_class(tt_serve *serve);
+static int32_t answer_observe(tt_serve *serve, const uint8_t *input);
+static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
+static void trace_steps(tt_device *device);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -56,6 +59,7 @@ int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_
                                                model->operators, capacity)) {
         return TT_ERROR_MEMORY;
     }
+    trace_steps(device);
     /* Without the last byte, which only the closing 0x00 of a reply needs. */
     tt_receiver_init(&serve->receiver, buffer, TT_FRAME_BUFFER_BYTES(payload_bytes) - 1u);
     return TT_OK;
@@ -130,6 +134,13 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
                                             : TT_ERROR_LENGTH;
     case TT_MESSAGE_ADD_CLASS:
         return request->payload_bytes == 0 ? answer_add_class(serve) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_OBSERVE:
+        return has_input(serve, request, 0) ? answer_observe(serve, payload) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_ROLL_BACK:
+        return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
+                                           : TT_ERROR_LENGTH;
+    case TT_MESSAGE_NEW_DAY:
+        return request->payload_bytes == 0 ? answer_new_day(serve) : TT_ERROR_LENGTH;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -252,8 +263,23 @@ static int32_t head_region(const tt_head *head, uint16_t region, const void **da
     }
 }
 
+static int32_t learner_region(tt_device *device, uint16_t index, const void **data,
+                              uint32_t *bytes)
+{
+    void *found;
+    if (device->learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    int32_t status =
+        device->model->learner->functions->region(device->learner, index, &found, bytes);
+    if (status == TT_OK) {
+        *data = found;
+    }
+    return status;
+}
+
 /* What READ's space and index name, and its bytes. */
-static int32_t readable(const tt_device *device, uint16_t space, uint16_t index, const void **data,
+static int32_t readable(tt_device *device, uint16_t space, uint16_t index, const void **data,
                         uint32_t *bytes)
 {
     const tt_model *model = device->model;
@@ -276,7 +302,9 @@ static int32_t readable(const tt_device *device, uint16_t space, uint16_t index,
         if (model->head == NULL) {
             return TT_ERROR_NO_HEAD;
         }
-        return head_region(&device->head, index, data, bytes);
+        return head_region(tt_device_head(device), index, data, bytes);
+    case TT_SPACE_LEARNER:
+        return learner_region(device, index, data, bytes);
     default:
         return TT_ERROR_RANGE;
     }
@@ -302,27 +330,49 @@ static int32_t answer_read(tt_serve *serve, const uint8_t *payload)
 
 static int32_t answer_classify(tt_serve *serve, const uint8_t *input)
 {
-    const tt_head *head = &serve->device->head;
+    const tt_head *head = tt_device_head(serve->device);
     int32_t label = tt_classify(serve->device, input);
     if (label < 0) {
         return label;
     }
+    const tt_learner *learner = serve->device->learner;
+    uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
     reply_u16(serve, (uint16_t)label);
-    reply_data(serve, head->logits, head->rows.classes * sizeof *head->logits);
+    reply_data(serve, head->logits, classes * sizeof *head->logits);
     return TT_OK;
 }
 
+static int32_t answer_observe(tt_serve *serve, const uint8_t *input)
+{
+    tt_device *device = serve->device;
+    int32_t label = tt_observe(device, input);
+    if (label < 0) {
+        return label;
+    }
+    reply_u16(serve, (uint16_t)label);
+    reply_u16(serve, (uint16_t)(device->learner != NULL ? device->learner->counters.alarm : 0u));
+    return TT_OK;
+}
+
+/* A learning step and all the work that follows from it. */
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input)
 {
-    const tt_head *head = &serve->device->head;
-    int32_t predicted = tt_learn(serve->device, input, label);
-    if (predicted < 0) {
-        return predicted;
+    tt_device *device = serve->device;
+    int32_t outcome = tt_learn(device, input, label);
+    if (outcome < 0) {
+        return outcome;
     }
-    serve->trace = tt_head_trace(head, serve->trace);
-    reply_u32(serve, serve->trace);
-    reply_u16(serve, (uint16_t)predicted);
-    reply_u16(serve, head->rows_written);
+    const tt_head *head = tt_device_head(device);
+    uint16_t rows_written = head->rows_written;
+    if (device->learner == NULL) {
+        serve->trace = tt_head_trace(head, serve->trace);
+    }
+    while (tt_work(device)) {
+    }
+    reply_u32(serve, device->learner != NULL ? device->learner->trace : serve->trace);
+    reply_u16(serve, device->predicted);
+    reply_u16(serve, rows_written);
+    reply_u16(serve, (uint16_t)outcome);
     return TT_OK;
 }
 
@@ -336,12 +386,28 @@ static int32_t answer_add_class(tt_serve *serve)
     return TT_OK;
 }
 
+static int32_t answer_new_day(tt_serve *serve)
+{
+    tt_device *device = serve->device;
+    if (device->learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    device->model->learner->functions->new_day(device->learner);
+    return TT_OK;
+}
+
+/* A learner folds its steps itself: there can be several in one call. */
+static void trace_steps(tt_device *device)
+{
+    if (device->learner != NULL) {
+        device->learner->tracing = 1;
+    }
+}
+
 static int32_t answer_reset(tt_serve *serve)
 {
-    tt_reset_state(serve->device);
-    if (serve->device->model->head != NULL) {
-        tt_head_reset(&serve->device->head);
-    }
+    tt_reset(serve->device);
+    trace_steps(serve->device);
     serve->trace = 0;
     return TT_OK;
 }
@@ -356,11 +422,17 @@ static void learn_features(void *context)
 {
     const measured *call = context;
     const uint8_t *features = call->device->arena + call->device->model->features_offset;
-    (void)tt_head_learn(&call->device->head, (const int8_t *)features, call->label);
+    tt_device *device = call->device;
+    if (device->learner != NULL) {
+        const tt_learner_functions *functions = device->model->learner->functions;
+        (void)functions->learn(device->learner, (const int8_t *)features, call->label);
+    } else {
+        (void)tt_head_learn(&device->head, (const int8_t *)features, call->label);
+    }
 }
 
 /* Finds what MEASURE's kind counts: `work`, with its operators in `call`. */
-static int32_t prepare_measure(const tt_device *device, uint16_t kind, uint16_t label,
+static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
                                void (**work)(void *context), measured *call)
 {
     const tt_model *model = device->model;
@@ -374,7 +446,7 @@ static int32_t prepare_measure(const tt_device *device, uint16_t kind, uint16_t 
         if (model->head == NULL) {
             return TT_ERROR_NO_HEAD;
         }
-        if (label >= device->head.rows.classes) {
+        if (label >= tt_device_head(device)->rows.classes) {
             return TT_ERROR_LABEL;
         }
         *work = learn_features;

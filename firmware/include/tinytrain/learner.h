@@ -87,8 +87,28 @@ typedef struct tt_lda_functions {
 
 extern const tt_lda_functions tt_lda_head;
 
+typedef struct tt_learner tt_learner;
+struct tt_learner_parts;
+
+/* The learner's functions, so that a model with a plain head links none of them. */
+typedef struct tt_learner_functions {
+    tt_learner *(*place)(const struct tt_learner_parts *parts, void *memory, size_t bytes);
+    void (*reset)(tt_learner *learner);
+    uint16_t (*classify)(tt_learner *learner, const int8_t *features);
+    uint16_t (*observe)(tt_learner *learner, const int8_t *features);
+    int32_t (*learn)(tt_learner *learner, const int8_t *features, uint16_t label);
+    int32_t (*work)(tt_learner *learner);
+    int32_t (*add_class)(tt_learner *learner);
+    int32_t (*roll_back)(tt_learner *learner, uint16_t version);
+    void (*new_day)(tt_learner *learner);
+    int32_t (*region)(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
+} tt_learner_functions;
+
+extern const tt_learner_functions tt_learner_head;
+
 /* All constants that a learner works by. */
 typedef struct tt_learner_parts {
+    const tt_learner_functions *functions; /* &tt_learner_head */
     const tt_learner_constants *rules;
     const tt_head_constants *head;
     const tt_lda_constants *lda;        /* for every kind but sgd, and for drift; else NULL */
@@ -138,7 +158,7 @@ typedef struct tt_work {
     uint32_t samples;
 } tt_work;
 
-typedef struct tt_learner {
+struct tt_learner {
     const tt_learner_parts *parts;
     tt_head head; /* the candidate, and what the last forward pass gave */
     tt_lda lda;
@@ -147,23 +167,37 @@ typedef struct tt_learner {
     tt_memory memory;
     tt_learner_counters counters;
     uint16_t predicted; /* the candidate's class of the last labelled sample, before learning */
+    uint16_t answering; /* classes of the rows that answered last */
     tt_work work;
     int16_t *row; /* [D] a row that makes way for another while it is judged */
     uint32_t trace;
     uint32_t tracing; /* 1: every step folds into `trace` */
-} tt_learner;
+};
 
 /* Bytes of the buffer: constant expressions of what the emitted header gives. */
+#define TT_ALIGNED(bytes) (((bytes) + 3u) / 4u * 4u)
 #define TT_MEMORY_BYTES(capacity, features, slots)                                                 \
-    (((capacity) * (slots) * ((features) + 3u) + (capacity) * 5u + 3u) / 4u * 4u)
+    TT_ALIGNED((capacity) * (slots) * ((features) + 3u) + (capacity)*5u)
 #define TT_LEARNER_BYTES(capacity, features, wide, slots, copies, analytic, blended)               \
-    (TT_HEAD_BYTES(capacity, features, wide) +                                                     \
-     (copies) * TT_ROWS_BYTES(capacity, features) + TT_MEMORY_BYTES(capacity, features, slots) +   \
-     ((analytic) ? TT_LDA_BYTES(capacity, features, blended) + (features) * 2u + 2u : 0u))
+    (TT_ALIGNED(TT_HEAD_BYTES(capacity, features, wide)) +                                         \
+     (copies)*TT_ALIGNED(TT_ROWS_BYTES(capacity, features)) +                                      \
+     TT_MEMORY_BYTES(capacity, features, slots) +                                                  \
+     ((analytic) ? TT_ALIGNED(TT_LDA_BYTES(capacity, features, blended)) +                         \
+                       TT_ALIGNED((features)*2u)                                                   \
+                 : 0u))
 
 /* `memory` is aligned to 4. Returns TT_OK or TT_ERROR_MEMORY. */
 int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void *memory,
                         size_t bytes);
+
+/* Bytes for a learner and its buffer in one, for tt_learner_place: a constant expression. */
+#define TT_LEARNER_PLACED_BYTES(capacity, features, wide, slots, copies, analytic, blended)        \
+    ((sizeof(tt_learner) + 7u) / 8u * 8u +                                                         \
+     TT_LEARNER_BYTES(capacity, features, wide, slots, copies, analytic, blended))
+
+/* A learner at the start of `memory`, aligned to 8, with its buffer behind it; NULL where there is
+ * too little or it is misaligned. */
+tt_learner *tt_learner_place(const tt_learner_parts *parts, void *memory, size_t bytes);
 
 /* Back to the factory: forgets everything. */
 void tt_learner_reset(tt_learner *learner);

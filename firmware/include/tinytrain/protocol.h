@@ -26,12 +26,16 @@ enum {
     TT_MESSAGE_RESET = 8,
     TT_MESSAGE_MEASURE = 9,
     TT_MESSAGE_ADD_CLASS = 10,
+    TT_MESSAGE_OBSERVE = 11,
+    TT_MESSAGE_ROLL_BACK = 12,
+    TT_MESSAGE_NEW_DAY = 13,
 };
 
 enum {
     TT_SPACE_ARENA = 0,
     TT_SPACE_CONSTANT = 1,
     TT_SPACE_HEAD = 2,
+    TT_SPACE_LEARNER = 3,
 };
 
 enum {

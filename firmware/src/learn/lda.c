@@ -6,16 +6,12 @@
 
 #include <string.h>
 
+#include "head_constants.h"
+#include "lda_constants.h"
 #include "lda_loops.h"
 #include "solve.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/status.h"
-
-#define COUNT_LIMIT 2047u
-#define SCATTER_LIMIT 4096u
-#define MEAN_BITS 7
-#define BIAS_LIMIT ((int32_t)1 << 30)
-#define SOLUTION_LIMIT ((int32_t)1 << 27)
 
 static int is_blended(const tt_lda *lda)
 {
@@ -102,7 +98,7 @@ static int load_mean(tt_lda *lda, uint16_t y)
     }
     for (size_t i = 0; i < depth; i++) {
         /* |sum| < 2^19 and prior <= 2^14: within 2^31. */
-        mean[i] = (int16_t)divide(prior * means[i] + 2048 * sums[i], divisor);
+        mean[i] = (int16_t)divide(prior * means[i] + (16 << TT_MEAN_BITS) * sums[i], divisor);
     }
     return 1;
 }
@@ -114,11 +110,11 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
     int16_t *deviation = lda->whitened;
     (void)load_mean(lda, y);
     for (size_t i = 0; i < depth; i++) {
-        deviation[i] = (int16_t)(x[i] - tt_round_half_up(lda->mean[i], MEAN_BITS));
+        deviation[i] = (int16_t)(x[i] - tt_round_half_up(lda->mean[i], TT_MEAN_BITS));
     }
-    if (*lda->scatter_count == SCATTER_LIMIT) {
+    if (*lda->scatter_count == TT_SCATTER_LIMIT) {
         halve(lda->scatter, triangle(lda));
-        *lda->scatter_count = SCATTER_LIMIT / 2u;
+        *lda->scatter_count = TT_SCATTER_LIMIT / 2;
     }
     *lda->scatter_count = (uint16_t)(*lda->scatter_count + 1u);
     tt_add_outer(lda->scatter, deviation, depth);
@@ -126,9 +122,9 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
 
 void tt_lda_add(tt_lda *lda, const int16_t *x, uint16_t y)
 {
-    if (lda->counts[y] == COUNT_LIMIT) {
+    if (lda->counts[y] == TT_COUNT_LIMIT) {
         halve(lda->sums + (size_t)y * lda->constants->features, lda->constants->features);
-        lda->counts[y] = COUNT_LIMIT / 2u;
+        lda->counts[y] = TT_COUNT_LIMIT / 2;
     }
     add_to_sums(lda, x, y, 1);
     if (is_blended(lda)) {
@@ -152,10 +148,10 @@ static void multiply_inverse(tt_lda *lda)
 {
     const tt_lda_constants *k = lda->constants;
     const int16_t *row = k->inverse;
+    const int32_t shift = k->inverse_shift - (TT_SOLUTION_BITS - TT_WHITENED_BITS);
     for (size_t i = 0; i < k->features; i++) {
         int64_t sum = tt_dot_int16(row, lda->whitened, k->features);
-        lda->solution[i] =
-            tt_limit_int64(tt_round_half_up_int64(sum, k->inverse_shift - 6), SOLUTION_LIMIT);
+        lda->solution[i] = tt_limit_int64(tt_round_half_up_int64(sum, shift), TT_SOLUTION_LIMIT);
         row += k->features;
     }
 }
@@ -170,7 +166,7 @@ static void write_row(const tt_lda *lda, int16_t *weights, int32_t *bias)
     }
     int64_t sum = tt_dot_int16(weights, lda->mean, k->features) +
                   tt_dot_int16(weights, k->origin, k->features);
-    *bias = tt_limit_int64(-tt_round_half_up_int64(sum, 8), BIAS_LIMIT);
+    *bias = tt_limit_int64(-tt_round_half_up_int64(sum, TT_MEAN_BITS + 1), TT_BIAS_LIMIT);
 }
 
 void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
@@ -178,7 +174,7 @@ void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
     size_t depth = lda->constants->features;
     if (!load_mean(lda, y)) {
         memset(weights, 0, depth * sizeof *weights);
-        *bias = -BIAS_LIMIT;
+        *bias = -TT_BIAS_LIMIT;
         return;
     }
     whiten(lda);

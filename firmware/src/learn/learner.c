@@ -23,7 +23,7 @@ enum { STAGE_IDLE, STAGE_JUDGE_AGAIN, STAGE_SOLVE, STAGE_JUDGE, STAGE_DECIDE };
 
 static size_t aligned(size_t bytes)
 {
-    return (bytes + 3u) & ~(size_t)3u;
+    return TT_ALIGNED(bytes);
 }
 
 static size_t rows_bytes(const tt_learner *learner)
@@ -109,6 +109,17 @@ int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void
     carve_memory(learner, &cursor);
     tt_learner_reset(learner);
     return TT_OK;
+}
+
+tt_learner *tt_learner_place(const tt_learner_parts *parts, void *memory, size_t bytes)
+{
+    size_t own = (sizeof(tt_learner) + 7u) / 8u * 8u;
+    tt_learner *learner = memory;
+    if (memory == NULL || (uintptr_t)memory % 8u != 0u || bytes < own) {
+        return NULL;
+    }
+    int32_t status = tt_learner_init(learner, parts, (uint8_t *)memory + own, bytes - own);
+    return status == TT_OK ? learner : NULL;
 }
 
 /* A class whose row answers nothing until its first sample. */
@@ -210,16 +221,16 @@ static uint16_t forward_factory(tt_head *head)
     return best;
 }
 
-/* The class of the loaded input by the rows that answer, and how many they are. */
-static uint16_t forward_answering(tt_learner *learner, uint16_t *classes)
+/* The class of the loaded input by the rows that answer. */
+static uint16_t forward_answering(tt_learner *learner)
 {
     const tt_rows *rows = learner->counters.source == TT_SOURCE_ACTIVE ? &learner->active
                                                                          : &learner->head.rows;
     if (learner->counters.source == TT_SOURCE_FACTORY) {
-        *classes = learner->parts->head->classes;
+        learner->answering = learner->parts->head->classes;
         return forward_factory(&learner->head);
     }
-    *classes = rows->classes;
+    learner->answering = rows->classes;
     return tt_head_forward(&learner->head, rows);
 }
 
@@ -234,9 +245,8 @@ static uint16_t forward_candidate(tt_learner *learner)
 
 uint16_t tt_learner_classify(tt_learner *learner, const int8_t *features)
 {
-    uint16_t classes;
     tt_head_load_input(&learner->head, features);
-    return forward_answering(learner, &classes);
+    return forward_answering(learner);
 }
 
 /* Whether samples are taken now: -1, or why not. */
@@ -646,10 +656,9 @@ uint16_t tt_learner_observe(tt_learner *learner, const int8_t *features)
 {
     tt_head *head = &learner->head;
     const tt_learner_parts *parts = learner->parts;
-    uint16_t classes;
     tt_head_load_input(head, features);
-    uint16_t best = forward_answering(learner, &classes);
-    tt_head_softmax(head, best, classes);
+    uint16_t best = forward_answering(learner);
+    tt_head_softmax(head, best, learner->answering);
     uint16_t probability = head->probabilities[best];
     if (parts->drift != NULL) {
         tt_drift_observe(parts, &learner->counters, head->input, best, probability);
