@@ -39,7 +39,7 @@ class LearnerOptions:
     confidence: float = 1.0
     """Standard errors by which it has to be beaten."""
     versions: int = 1
-    """Heads kept to go back to, besides the factory's."""
+    """Heads kept to go back to, besides the factory's. At most 4 (TT_MAX_VERSIONS)."""
     patience: int = 0
     """Judgements without a better head that stop learning for the day; 0: it goes on."""
     daily_steps: int = 0
@@ -85,7 +85,7 @@ _RANGES: dict[str, tuple[float, float]] = {
     "work_every": (0, 65535),
     "margin": (0, 1000),
     "confidence": (0, 16),
-    "versions": (0, 255),
+    "versions": (0, 4),
     "patience": (0, 65535),
     "daily_steps": (0, 65535),
     "pseudo": (0, 1),

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import inf
 
 import numpy as np
 
 from tinytrain.adapt.people import Class, pupils
 from tinytrain.adapt.simulation import Lesson, moments, teach
 from tinytrain.adapt.streams import StreamOptions
-from tinytrain.emulator import head
+from tinytrain.emulator import head as rows
 from tinytrain.emulator.learner import answering_rows
 from tinytrain.errors import InputError
-from tinytrain.head import HeadConstants
+from tinytrain.head import Head
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.lda_constants import LdaConstants
 from tinytrain.learner import ONE_BIT, LearnerParts
@@ -27,7 +28,7 @@ PRIORS = (1.0, 3.0, 10.0)
 RIDGES = (0.1, 0.2, 0.5)
 BLENDS = (25, 100, 400)
 USUAL_BLEND = 100
-TEMPERATURES = (0.1, 0.2, 0.3, 0.5, 0.7)
+TEMPERATURES = (0.1, 0.2, 0.3, 0.5)
 CLEARLY = 0.005
 """Accuracy by which a setting has to beat the usual one: validation people are few."""
 NEARLY = 1.02
@@ -41,7 +42,7 @@ UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, work_every=0, guard=Fa
 class Known:
     """What is known before a device meets its user."""
 
-    constants: HeadConstants
+    head: Head
     training: Class
     """The samples that the analytic head is made from."""
     lessons: tuple[Lesson, ...]
@@ -49,7 +50,7 @@ class Known:
 
 
 def known_people(
-    constants: HeadConstants, training: Class, validation: Class, shots: int, seed: int
+    head: Head, training: Class, validation: Class, shots: int, seed: int
 ) -> Known:
     """`training` and the lessons of those validation people who have samples enough."""
     data = validation.dataset
@@ -61,12 +62,12 @@ def known_people(
         except InputError:
             continue
         lessons += [pupil.lesson for pupil in found]
-    return Known(constants, training, tuple(lessons))
+    return Known(head, training, tuple(lessons))
 
 
 def analytic(known: Known, options: LdaOptions) -> LdaConstants:
     """The constants of the analytic head, from the training people."""
-    constants, training = known.constants, known.training
+    constants, training = known.head.constants, known.training
     return build_lda(
         training.features,
         training.dataset.y[training.samples],
@@ -74,6 +75,8 @@ def analytic(known: Known, options: LdaOptions) -> LdaConstants:
         constants.classes,
         constants.capacity,
         options,
+        known.head.feature_scale,
+        known.head.options.eta,
     )
 
 
@@ -106,7 +109,8 @@ def _accuracy(known: Known, options: LdaOptions) -> float:
 
 
 def _parts(known: Known, options: LdaOptions) -> LearnerParts:
-    return LearnerParts(learner_constants(UNGUARDED), known.constants, analytic(known, options))
+    rules = learner_constants(UNGUARDED)
+    return LearnerParts(rules, known.head.constants, analytic(known, options))
 
 
 def _temperature(known: Known, options: LdaOptions) -> LdaOptions:
@@ -118,13 +122,17 @@ def _temperature(known: Known, options: LdaOptions) -> LdaOptions:
 
 def _loss(known: Known, options: LdaOptions) -> float:
     """Bits that a test sample loses after the lessons, as the guard counts them; the mean over
-    people."""
-    parts, cap = _parts(known, options), learner_constants(UNGUARDED).loss_cap
+    people. Infinite where the logits would leave their range."""
+    try:
+        parts = _parts(known, options)
+    except InputError:
+        return inf
+    cap = parts.rules.loss_cap
     *_, last = moments(parts, known.lessons)
     losses = []
     for device, lesson in enumerate(known.lessons):
-        rows = answering_rows(parts, last.state, np.array([device]))
-        z = head.logits(parts.units, rows, head.centered(parts.head, lesson.test_features))
-        loss = head.loss(z, head.softmax(z)[1], lesson.test_labels, rows.classes)
+        answering = answering_rows(parts, last.state, np.array([device]))
+        z = rows.logits(parts.units, answering, rows.centered(parts.head, lesson.test_features))
+        loss = rows.loss(z, rows.softmax(z)[1], lesson.test_labels, answering.classes)
         losses.append(float(np.minimum(loss, cap).mean()) / ONE_BIT)
     return float(np.mean(losses))
