@@ -291,10 +291,12 @@ def units(
     bias = (1 << WEIGHT_FRACTION_BITS) * rate / (sx * scale) / one
     steepest = float(gradient.max()) * one
     lowest, highest = GRADIENT_SHIFTS
-    fraction = min(highest, floor(log2(GRADIENT_LIMIT / min(max(steepest, 1e-9), 1e9))))
+    fraction = floor(log2(GRADIENT_LIMIT / min(max(steepest, 1e-9), 1e9)))
+    # Where even the lowest is too high, the steps of large errors are clipped.
+    fraction = min(max(fraction, lowest), highest)
     reach = features * 128 * 255 + (BIAS_LIMIT >> WEIGHT_FRACTION_BITS)
     # Both steps grow with eta, so the largest that fits follows from how far they are off.
-    excess = max(steepest * (1 << lowest) / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
+    excess = max(steepest * 2 / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
     if excess >= 1:
         raise InputError(
             f"eta {eta} leaves the range of its integers: at most "

@@ -18,6 +18,8 @@ from tinytrain.operators.kernel import Parameters
 ONE_BIT = 1 << 10
 """A loss of one bit, Q10."""
 
+MAX_VERSIONS = 4
+
 LONGEST_LOSS = 31 * ONE_BIT
 """The loss of a class that has no row."""
 

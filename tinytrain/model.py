@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
+from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
 
@@ -19,6 +20,8 @@ class Model:
     kernels: tuple[Kernel, ...]
     memory: MemoryPlan
     head: Head | None
+    learner: LearnerParts | None = None
+    """None: a plain head, that only descends."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -20,6 +20,8 @@ from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
+from tinytrain.learner import LearnerParts
+from tinytrain.learner_file import LEARNER_FILE, read_learner
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
@@ -55,14 +57,17 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
+    make_learner: Callable[[Graph, tuple[Kernel, ...], Head], LearnerParts | None] | None = None,
 ) -> Model:
-    """Everything that follows from a model file's bytes and the choice of a head."""
+    """Everything that follows from a model file's bytes, the choice of a head and of a learner."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
+    learner: LearnerParts | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
+        learner = None if make_learner is None else make_learner(graph, kernels, head)
     return Model(
         name,
         source.sha256,
@@ -70,6 +75,7 @@ def prepare_model(
         kernels,
         plan_memory(graph, kernels),
         head,
+        learner,
     )
 
 
@@ -124,7 +130,16 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    model = prepare_model(source, name, choose)
+    def learner(
+        graph: Graph, kernels: tuple[Kernel, ...], head: Head
+    ) -> LearnerParts | None:
+        del graph, kernels
+        if manifest.get("learner", dict, type(None)) is None:
+            return None
+        digest = manifest.get("learner.sha256", str)
+        return read_learner(directory / LEARNER_FILE, digest, head.constants, read_arrays)
+
+    model = prepare_model(source, name, choose, learner)
     return Project(directory, model, manifest.values)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement
-from tinytrain.emulator import head as learning
+from tinytrain.device.emulated_head import EmulatedHead, make_head
 from tinytrain.emulator.inference import (
     infer_bytes,
     initial_state,
@@ -24,9 +24,8 @@ from tinytrain.emulator.inference import (
 )
 from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
-from tinytrain.head import Head
 from tinytrain.model import Model
-from tinytrain.protocol import STATUS_TEXTS, Region, Space, Status
+from tinytrain.protocol import Region, Space
 
 
 class EmulatedDevice:
@@ -35,9 +34,7 @@ class EmulatedDevice:
     def __init__(self, model: Model) -> None:
         self._model = model
         self._arena = np.zeros(model.memory.arena_bytes, np.uint8)
-        self._crc = 0
-        self._step: learning.Step | None = None
-        self._rows = None if model.head is None else learning.factory_rows(model.head.constants)
+        self._head = self._new_head()
         self._variables = initial_state(model.graph)
         self._load_variables()
 
@@ -94,41 +91,37 @@ class EmulatedDevice:
         return data[offset : offset + length]
 
     def classify(self, x: Array) -> tuple[int, NDArray[np.int32]]:
-        z = self._logits(x.reshape(1, -1))[0]
+        (z,) = self._learner().logits(self._features(x.reshape(1, -1)))
         return int(np.argmax(z)), z.astype(np.int32)
 
     def classify_many(self, x: Array) -> NDArray[np.int64]:
-        return np.argmax(self._logits(x), axis=1)
+        return np.argmax(self._learner().logits(self._features(x)), axis=1)
+
+    def observe(self, x: Array) -> tuple[int, bool]:
+        return self._learner().observe(self._features(x.reshape(1, -1)))
 
     def learn(self, x: Array, label: int) -> LearnStep:
         return self.learn_many(x.reshape(1, -1), [label])[0]
 
     def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
-        head, rows = self._learner()
-        features = self._features(x)
-        steps = []
-        for row, label in zip(features, labels, strict=True):
-            step = learning.learn(head.constants, rows, row[None], np.array([int(label)], np.int64))
-            self._crc = learning.trace(rows, step, self._crc)
-            self._step = step
-            written = int(step.rows_written[0])
-            steps.append(LearnStep(self._crc, int(step.predicted[0]), written))
-        return steps
+        head, features = self._learner(), self._features(x)
+        return [
+            head.learn(row[None], int(label)) for row, label in zip(features, labels, strict=True)
+        ]
 
     def add_class(self) -> int:
-        _, rows = self._learner()
-        (added,) = learning.add_class(rows).tolist()
-        if added < 0:
-            raise DeviceError(f"emulator: {STATUS_TEXTS[Status.FULL]}")
-        return added
+        return self._learner().add_class()
+
+    def roll_back(self, version: int) -> None:
+        self._learner().roll_back(version)
+
+    def new_day(self) -> None:
+        self._learner().new_day()
 
     def reset(self) -> None:
         self._variables = initial_state(self._model.graph)
         self._load_variables()
-        self._crc = 0
-        self._step = None
-        if self._model.head is not None:
-            self._rows = learning.factory_rows(self._model.head.constants)
+        self._head = self._new_head()
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         del kind, x, label
@@ -189,19 +182,18 @@ class EmulatedDevice:
             data = np.ascontiguousarray(value[0]).view(np.uint8)
             self._arena[place.offset : place.offset + place.bytes] = data
 
-    def _learner(self) -> tuple[Head, learning.Rows]:
-        if self._model.head is None or self._rows is None:
-            raise DeviceError("emulator: the model has no learning head")
-        return self._model.head, self._rows
+    def _new_head(self) -> EmulatedHead | None:
+        model = self._model
+        return None if model.head is None else make_head(model.head, model.learner)
 
-    def _logits(self, x: Array) -> NDArray[np.int64]:
-        """(B, C) of samples (B, N) by the head as it is."""
-        head, rows = self._learner()
-        centered = learning.centered(head.constants, self._features(x))
-        return learning.logits((head.constants.units,), rows, centered)[:, : rows.classes[0]]
+    def _learner(self) -> EmulatedHead:
+        if self._head is None:
+            raise DeviceError("emulator: the model has no learning head")
+        return self._head
 
     def _features(self, x: Array) -> NDArray[np.int8]:
-        head, _ = self._learner()
+        head = self._model.head
+        assert head is not None
         return self._run(self._bytes(x), head.operator)[head.feature_tensor]
 
     def _memory(self, space: int, index: int) -> bytes:
@@ -209,25 +201,6 @@ class EmulatedDevice:
             return self._arena.tobytes()
         if space == Space.CONSTANT:
             return constant_blocks(self._model)[index].data
-        return self._region(Region(index))
-
-    def _region(self, region: Region) -> bytes:
-        _, rows = self._learner()
-        used = rows.classes[0]
-        if region == Region.MASTER_WEIGHTS:
-            return rows.weights[0, :used].astype("<i2").tobytes()
-        if region == Region.MASTER_BIAS:
-            return rows.bias[0, :used].astype("<i4").tobytes()
-        if region == Region.MASTER_LOW:
-            return b"" if rows.low is None else rows.low[0, :used].astype("<u2").tobytes()
-        return b"" if self._step is None else _region_of_step(self._step, region, used)
-
-
-def _region_of_step(step: learning.Step, region: Region, classes: int) -> bytes:
-    if region == Region.WRITTEN:
-        written = step.written[0]
-        return written[written >= 0].astype("<u2").tobytes()
-    if region == Region.PROBABILITIES:
-        return step.probabilities[0, :classes].astype("<u2").tobytes()
-    values = step.logits if region == Region.LOGITS else step.error
-    return values[0, :classes].astype("<i4").tobytes()
+        if space == Space.LEARNER:
+            return self._learner().learner_region(index)
+        return self._learner().head_region(Region(index))

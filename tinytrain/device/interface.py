@@ -49,6 +49,8 @@ class LearnStep:
     """The class given before learning."""
     rows_written: int
     """0 for a skipped step."""
+    outcome: int
+    """A learner.Outcome; of a plain head LEARNED or CONFIDENT."""
 
 
 @dataclass(frozen=True)
@@ -100,11 +102,17 @@ class Device(Protocol):
     def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
         """B learning steps, in order."""
 
-    def add_class(self) -> int:
-        """A new class of the head, whose row is the mean of those in use; gives its index.
+    def observe(self, x: Array) -> tuple[int, bool]:
+        """The class of one sample that the device meets, and whether a learner sees drift."""
 
-        Raises DeviceError where no row is left.
-        """
+    def add_class(self) -> int:
+        """A new class of the head; gives its index. Raises DeviceError where no row is left."""
+
+    def roll_back(self, version: int) -> None:
+        """Back to the factory head (0), or a version that a learner kept (1 is the newest)."""
+
+    def new_day(self) -> None:
+        """A learner's budget of the day is whole again."""
 
     def reset(self) -> None:
         """Back to the variables' first values and the factory head; the trace starts anew."""

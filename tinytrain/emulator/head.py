@@ -251,11 +251,10 @@ def add_class(rows: Rows, devices: Mask | None = None) -> Int:
     left = rows.classes < capacity
     (grown,) = np.nonzero(left if devices is None else left & devices)
     new, used = rows.classes[grown], rows.used(capacity)[grown]
-    for array in (rows.weights, rows.bias):
-        values = array[grown].astype(np.int64).reshape(len(grown), capacity, -1)
-        total = np.where(used[:, :, None], values, 0).sum(axis=1)
-        mean = fixed.divide_rounded(total, new[:, None])
-        array[grown, new] = mean.reshape(array[grown, new].shape)
+    total = np.where(used[:, :, None], rows.weights[grown], 0).sum(axis=1, dtype=np.int64)
+    rows.weights[grown, new] = fixed.divide_rounded(total, new[:, None])
+    total = np.where(used, rows.bias[grown], 0).sum(axis=1, dtype=np.int64)
+    rows.bias[grown, new] = fixed.divide_rounded(total, new)
     if rows.low is not None:
         rows.low[grown, new] = LOW_HALF
     rows.classes[grown] += 1

@@ -149,14 +149,14 @@ typedef struct tt_memory {
 } tt_memory;
 
 /* Where the work is. */
-typedef struct tt_work {
+typedef struct tt_progress {
     uint16_t stage;  /* 0: none */
     uint16_t label;  /* the place that comes next */
     uint16_t place;
     int32_t gain;    /* S, Q6 bits */
     uint32_t squares;
     uint32_t samples;
-} tt_work;
+} tt_progress;
 
 struct tt_learner {
     const tt_learner_parts *parts;
@@ -168,7 +168,7 @@ struct tt_learner {
     tt_learner_counters counters;
     uint16_t predicted; /* the candidate's class of the last labelled sample, before learning */
     uint16_t answering; /* classes of the rows that answered last */
-    tt_work work;
+    tt_progress work;
     int16_t *row; /* [D] a row that makes way for another while it is judged */
     uint32_t trace;
     uint32_t tracing; /* 1: every step folds into `trace` */

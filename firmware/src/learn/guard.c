@@ -6,7 +6,7 @@
 #define GAIN_SHIFT 4
 #define BEST_UNIT 256
 
-void tt_guard_judge(const tt_learner_constants *rules, tt_work *work, int32_t factory_loss,
+void tt_guard_judge(const tt_learner_constants *rules, tt_progress *work, int32_t factory_loss,
                     int32_t candidate_loss)
 {
     int32_t cap = rules->loss_cap;
@@ -16,7 +16,7 @@ void tt_guard_judge(const tt_learner_constants *rules, tt_work *work, int32_t fa
     work->samples++;
 }
 
-int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_work *work, int32_t best)
+int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_progress *work, int32_t best)
 {
     int64_t beyond = (int64_t)work->gain - rules->margin;
     int64_t chance = (int64_t)((uint32_t)rules->confidence * rules->confidence) * work->squares;
@@ -27,7 +27,7 @@ int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_work *work,
     return behind <= 0 || behind * behind <= (int64_t)work->squares * (BEST_UNIT * BEST_UNIT);
 }
 
-int32_t tt_guard_score(const tt_work *work)
+int32_t tt_guard_score(const tt_progress *work)
 {
     return (int32_t)tt_divide_rounded(work->gain * BEST_UNIT, (int32_t)work->samples);
 }

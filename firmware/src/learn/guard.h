@@ -8,14 +8,14 @@
 #include "tinytrain/learner.h"
 
 /* One more sample that judges, by its loss under the factory head and the candidate, Q10 bits. */
-void tt_guard_judge(const tt_learner_constants *rules, tt_work *work, int32_t factory_loss,
+void tt_guard_judge(const tt_learner_constants *rules, tt_progress *work, int32_t factory_loss,
                     int32_t candidate_loss);
 
 /* Whether the candidate is taken: better than the factory by more than chance, and not clearly
  * worse than the `best` that was taken before. */
-int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_work *work, int32_t best);
+int32_t tt_guard_accepts(const tt_learner_constants *rules, const tt_progress *work, int32_t best);
 
 /* What `best` becomes when a candidate is taken. */
-int32_t tt_guard_score(const tt_work *work);
+int32_t tt_guard_score(const tt_progress *work);
 
 #endif

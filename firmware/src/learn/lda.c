@@ -12,6 +12,7 @@
 #include "solve.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/status.h"
+#include "whiten.h"
 
 static int is_blended(const tt_lda *lda)
 {
@@ -51,11 +52,6 @@ void tt_lda_reset(tt_lda *lda)
     const tt_lda_constants *k = lda->constants;
     memset(lda->sums, 0, TT_LDA_STATE_BYTES((size_t)k->capacity, k->features, k->blend > 0));
     lda->slice = 0;
-}
-
-static int32_t saturate(int32_t x)
-{
-    return tt_clamp(x, INT16_MIN, INT16_MAX);
 }
 
 /* a / b to nearest, ties away from zero, for |a| + b / 2 within int32 and b > 0. */
@@ -137,9 +133,7 @@ static void whiten(tt_lda *lda)
 {
     const tt_lda_constants *k = lda->constants;
     for (size_t i = 0; i < k->features; i++) {
-        int32_t centred = saturate(lda->mean[i] - k->origin[i]);
-        int32_t whitened = tt_round_half_up(centred * k->whitening[i], k->whitening_shift);
-        lda->whitened[i] = (int16_t)saturate(whitened);
+        lda->whitened[i] = tt_whiten(k, i, lda->mean[i] - k->origin[i]);
     }
 }
 
@@ -162,7 +156,7 @@ static void write_row(const tt_lda *lda, int16_t *weights, int32_t *bias)
     for (size_t i = 0; i < k->features; i++) {
         int64_t product = (int64_t)lda->solution[i] * k->whitening[i];
         int64_t weight = tt_round_half_up_int64(product, k->weight_shift);
-        weights[i] = (int16_t)saturate(tt_limit_int64(weight, INT32_MAX));
+        weights[i] = (int16_t)tt_saturate_int16(tt_limit_int64(weight, INT32_MAX));
     }
     int64_t sum = tt_dot_int16(weights, lda->mean, k->features) +
                   tt_dot_int16(weights, k->origin, k->features);

@@ -402,7 +402,7 @@ static void start_work(tt_learner *learner)
     const tt_learner_constants *rules = learner->parts->rules;
     if (rules->work_every > 0 && learner->counters.due >= rules->work_every) {
         learner->counters.due = 0;
-        learner->work = (tt_work){.stage = STAGE_JUDGE_AGAIN};
+        learner->work = (tt_progress){.stage = STAGE_JUDGE_AGAIN};
     }
 }
 
@@ -444,7 +444,7 @@ int32_t tt_learner_learn(tt_learner *learner, const int8_t *features, uint16_t l
  * TT_SLOT_EMPTY; 0 where there is none left. */
 static int32_t find_place(tt_learner *learner, uint8_t wanted)
 {
-    tt_work *work = &learner->work;
+    tt_progress *work = &learner->work;
     const tt_memory *memory = &learner->memory;
     for (; work->label < memory->capacity; work->label++, work->place = 0) {
         for (; work->place < memory->rules->slots; work->place++) {
@@ -466,7 +466,7 @@ static void next_stage(tt_learner *learner, uint16_t stage)
 
 static void judge_again(tt_learner *learner)
 {
-    tt_work *work = &learner->work;
+    tt_progress *work = &learner->work;
     const tt_learner_parts *parts = learner->parts;
     tt_head *head = &learner->head;
     if (!find_place(learner, TT_SLOT_ASIDE)) {
@@ -517,7 +517,7 @@ static int32_t unbiased_loss(tt_learner *learner, uint16_t label, int32_t learne
 
 static void judge(tt_learner *learner)
 {
-    tt_work *work = &learner->work;
+    tt_progress *work = &learner->work;
     tt_head *head = &learner->head;
     const tt_learner_parts *parts = learner->parts;
     int32_t analytic = parts->rules->kind == TT_KIND_LDA;
@@ -554,7 +554,7 @@ static void keep_version(tt_learner *learner)
 
 static void decide(tt_learner *learner)
 {
-    tt_work *work = &learner->work;
+    tt_progress *work = &learner->work;
     tt_learner_counters *counters = &learner->counters;
     const tt_learner_constants *rules = learner->parts->rules;
     int32_t taken = tt_guard_accepts(rules, work, counters->best);
