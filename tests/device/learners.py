@@ -13,11 +13,10 @@ from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Array, Device
 from tinytrain.emulator.learner_bytes import REGIONS
 from tinytrain.errors import DeviceError, InputError
-from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.learner import DriftConstants, Kind, LearnerConstants, LearnerParts
-from tinytrain.operators.kernel import Kernel
+from tinytrain.model import Model
 from tinytrain.pipeline.convert import convert
 from tinytrain.project import Project, load_project
 from tinytrain.protocol import Space
@@ -97,9 +96,9 @@ def make_project(recipe: Recipe, directory: Path) -> Project:
     source = directory / "dense.tflite"
     source.write_bytes(build(tensors, [layer], [0], [3]))
 
-    def learner(graph: Graph, kernels: tuple[Kernel, ...], head: Head) -> LearnerParts:
-        del graph, kernels
-        return recipe.parts(head)
+    def learner(model: Model) -> LearnerParts:
+        assert model.head is not None
+        return recipe.parts(model.head)
 
     options = HeadOptions(energy=4000.0, reserved=recipe.reserved, masters=recipe.masters)
     convert(source, directory / "project", options=options, make_learner=learner)
@@ -145,9 +144,8 @@ def compare(devices: list[Device], when: str) -> None:
         expected = first.memory(Space.LEARNER, index)
         for other in others:
             found = other.read(Space.LEARNER, index, 0, len(expected))
-            assert found == expected, (
-                f"{when}: region {index}: {list(_differences(expected, found))}"
-            )
+            places = list(_differences(expected, found))
+            assert not places, f"{when}: region {index} differs at {places}"
 
 
 def _differences(expected: bytes, found: bytes) -> Iterator[int]:
