@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,15 +10,14 @@ import numpy as np
 from tests.models import Operator, Tensor, build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Array, Device
-from tinytrain.emulator.learner_bytes import REGIONS
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.head import Head, HeadOptions
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.learner import DriftConstants, Kind, LearnerConstants, LearnerParts
 from tinytrain.model import Model
 from tinytrain.pipeline.convert import convert
+from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.project import Project, load_project
-from tinytrain.protocol import Space
 
 CHUNK = 200
 
@@ -138,15 +136,8 @@ def _act(device: Device, action: str, sample: Array, label: int, version: int) -
 
 def compare(devices: list[Device], when: str) -> None:
     """Every region of the state is the same everywhere."""
-    first, *others = devices
-    assert isinstance(first, EmulatedDevice)
-    for index in range(REGIONS):
-        expected = first.memory(Space.LEARNER, index)
-        for other in others:
-            found = other.read(Space.LEARNER, index, 0, len(expected))
-            places = list(_differences(expected, found))
-            assert not places, f"{when}: region {index} differs at {places}"
-
-
-def _differences(expected: bytes, found: bytes) -> Iterator[int]:
-    return iter([place for place in range(len(expected)) if expected[place] != found[place]][:8])
+    reference, *others = devices
+    assert isinstance(reference, EmulatedDevice)
+    for other in others:
+        _, difference = learner_difference(other, reference)
+        assert difference is None, f"{when}: {difference}"
