@@ -1,9 +1,9 @@
 """Cycles that a Cortex-M4 would take for a call, modelled: executed instructions by their timings.
 
-Runs functions of a built firmware in `unicorn`, counts how often each basic block is executed, and
-adds up what its instructions take by the Cortex-M4 technical reference manual (Arm 100166, table of
-instruction timings) at zero wait states. The model knows no branch prediction and no bus; a board
-with flash wait states takes about 1.3 times as long.
+Runs functions of a built firmware in `unicorn`, counts how often each basic block is executed and
+left by a jump, and adds up what its instructions take by the Cortex-M4 technical reference manual
+(Arm 100166, instruction set summary) at zero wait states. A board with flash wait states takes
+about 1.3 times as long.
 
 Needs the extra `bench`: pip install 'tinytrain[bench]'.
 """
@@ -32,9 +32,11 @@ ARGUMENTS = (arm.UC_ARM_REG_R0, arm.UC_ARM_REG_R1, arm.UC_ARM_REG_R2, arm.UC_ARM
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of one call."""
+class Call:
+    """What a call gave and took."""
 
+    result: int
+    """r0"""
     instructions: int
     cycles: int
 
@@ -59,17 +61,18 @@ class Firmware:
             if len(fields) == 3
         }
         self._blocks: Counter[tuple[int, int]] = Counter()
+        self._taken = 0
+        self._next = 0
+        """The end of the last block: to begin elsewhere is to jump."""
         self._machine.hook_add(UC_HOOK_BLOCK, self._count)
 
     def write(self, address: int, data: bytes) -> None:
         self._machine.mem_write(address, data)
 
-    def read_word(self, address: int) -> int:
-        return int.from_bytes(self._machine.mem_read(address, 4), "little")
-
-    def call(self, function: str, *arguments: int) -> Cost:
-        """Calls a function with up to six words."""
+    def call(self, function: str, *arguments: int) -> Call:
+        """Calls a function with words: four in registers, more on the stack."""
         self._blocks.clear()
+        self._taken, self._next = 0, self.symbols[function] & ~1
         stack = STACK_TOP - 64
         for register, value in zip(ARGUMENTS, arguments, strict=False):
             self._machine.reg_write(register, value)
@@ -78,19 +81,22 @@ class Firmware:
         self._machine.reg_write(arm.UC_ARM_REG_SP, stack)
         self._machine.reg_write(arm.UC_ARM_REG_LR, RETURN | 1)
         self._machine.emu_start(self.symbols[function] & ~1 | 1, RETURN)
-        return self._cost()
+        return self._called()
 
     def _count(self, machine: Any, address: int, size: int, data: Any) -> None:
         del machine, data
         self._blocks[address, size] += 1
+        self._taken += address != self._next
+        self._next = address + size
 
-    def _cost(self) -> Cost:
+    def _called(self) -> Call:
         instructions = cycles = 0
         for (address, size), times in self._blocks.items():
             code = list(self._decoder.disasm(bytes(self._machine.mem_read(address, size)), address))
             instructions += times * len(code)
             cycles += times * sum(timings(code))
-        return Cost(instructions, cycles)
+        result = self._machine.reg_read(arm.UC_ARM_REG_R0)
+        return Call(result, instructions, cycles + TAKEN_CYCLES * self._taken)
 
     @cached_property
     def _decoder(self) -> Cs:
@@ -99,30 +105,22 @@ class Firmware:
 
 DIVIDE_CYCLES = 6
 TAKEN_CYCLES = 2
+"""More, where a branch is taken."""
 
 
 def timings(block: list[CsInsn]) -> Iterator[int]:
-    """Cycles of each instruction of a basic block, whose end counts as a branch taken."""
+    """Cycles of each instruction of a basic block, but for the branch at its end."""
     after_memory = False
-    for place, code in enumerate(block):
+    for code in block:
         name = code.mnemonic.split(".")[0]
-        registers = code.op_str.split("{")[-1].count(",") + 1
-        memory = name.startswith(("ldr", "str", "ldm", "stm", "push", "pop"))
-        if name.startswith(("ldm", "stm", "push", "pop")):
-            cycles = 1 + registers
+        several = name.startswith(("ldm", "stm", "push", "pop"))
+        if several:
+            # Of ldm and stm the address comes first.
+            yield 1 + code.op_str.split("{")[-1].count(",") + 1
         elif name.startswith(("ldrd", "strd")):
-            cycles = 2 if after_memory else 3
+            yield 2 if after_memory else 3
         elif name.startswith("ldr"):
-            cycles = 1 if after_memory else 2
-        elif name in ("udiv", "sdiv"):
-            cycles = DIVIDE_CYCLES
+            yield 1 if after_memory else 2
         else:
-            cycles = 1
-        last = place == len(block) - 1
-        yield cycles + (TAKEN_CYCLES if last and _leaves(name, code.op_str) else 0)
-        after_memory = memory
-
-
-def _leaves(name: str, operands: str) -> bool:
-    branch = name.startswith(("b", "cb")) and not name.startswith(("bic", "bf"))
-    return branch or "pc" in operands
+            yield DIVIDE_CYCLES if name in ("udiv", "sdiv") else 1
+        after_memory = several or name.startswith(("ldr", "str"))

@@ -130,9 +130,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    def learner(
-        graph: Graph, kernels: tuple[Kernel, ...], head: Head
-    ) -> LearnerParts | None:
+    def learner(graph: Graph, kernels: tuple[Kernel, ...], head: Head) -> LearnerParts | None:
         del graph, kernels
         if manifest.get("learner", dict, type(None)) is None:
             return None

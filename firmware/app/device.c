@@ -12,7 +12,7 @@
 /* Bytes taken from the link at once. */
 #define CHUNK_BYTES 512
 
-#if TT_MODEL_HEAD_BYTES > 0
+#if TT_MODEL_CLASSES > 0
 static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8];
 #define HEAD_MEMORY head_memory
 #define HEAD_MEMORY_BYTES sizeof head_memory

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytrain.converters.c.writer import constant_blocks
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.device.emulated_head import EmulatedHead, make_head
+from tinytrain.device.interface import Array, Info, LearnStep, Measurement
 from tinytrain.emulator.inference import (
     infer_bytes,
     initial_state,
@@ -85,7 +85,7 @@ class EmulatedDevice:
             self._variables.update({t: v for t, v in written.items() if t in self._variables})
 
     def read(self, space: int, index: int, offset: int, length: int) -> bytes:
-        data = self._memory(space, index)
+        data = self.memory(space, index)
         if offset < 0 or length < 0 or offset + length > len(data):
             raise DeviceError(f"read of {length} bytes at {offset}: only {len(data)} are there")
         return data[offset : offset + length]
@@ -196,7 +196,8 @@ class EmulatedDevice:
         assert head is not None
         return self._run(self._bytes(x), head.operator)[head.feature_tensor]
 
-    def _memory(self, space: int, index: int) -> bytes:
+    def memory(self, space: int, index: int) -> bytes:
+        """All bytes of a protocol.Space."""
         if space == Space.ARENA:
             return self._arena.tobytes()
         if space == Space.CONSTANT:

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.device.interface import LearnStep
+from tinytrain.device.interface import NOT_ASKED, LearnStep
 from tinytrain.emulator import head as plain
 from tinytrain.emulator import learner, learner_bytes, learner_state
 from tinytrain.emulator.head import Rows
@@ -127,7 +127,7 @@ class LearnerHead:
         assert self._state.crc is not None
         return LearnStep(
             self._state.crc[0],
-            int(done.predicted[0]),
+            int(done.predicted[0]) & NOT_ASKED,
             int(done.rows_written[0]),
             int(done.outcome[0]),
         )

@@ -39,6 +39,9 @@ class Info:
     """Whether `measure` works."""
 
 
+NOT_ASKED = 0xFFFF
+
+
 @dataclass(frozen=True)
 class LearnStep:
     """What one learning step reports."""
@@ -46,7 +49,7 @@ class LearnStep:
     crc: int
     """CRC-32 of all steps since the last reset."""
     predicted: int
-    """The class given before learning."""
+    """The class given before learning; NOT_ASKED where learning has stopped for now."""
     rows_written: int
     """0 for a skipped step."""
     outcome: int

@@ -57,7 +57,9 @@ def loss(state: State, devices: Int, seen: Answer, labels: Int) -> Int:
     return head.loss(seen.z, seen.total, labels, state.candidate.classes[devices])
 
 
-def learn(parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int, seen: Answer) -> Int:
+def learn(
+    parts: LearnerParts, state: State, devices: Int, x: Int, labels: Int, seen: Answer
+) -> Int:
     """One sample on each device, which `seen` answered; the rows written (k, most), or -1."""
     written = np.full((len(devices), parts.head.rows), -1, np.int64)
     by_lda = np.zeros(len(devices), bool)

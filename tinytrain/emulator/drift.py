@@ -59,7 +59,9 @@ def observe(
     """One sample x (k, D) on each of `devices`, with its class and the class's probability, Q15."""
     shift = constants.drift_shift
     confidence = drift.confidence[devices]
-    drift.confidence[devices] = confidence + (((probabilities << FRACTION_BITS) - confidence) >> shift)
+    drift.confidence[devices] = confidence + (
+        ((probabilities << FRACTION_BITS) - confidence) >> shift
+    )
     known = np.flatnonzero(classes < len(whitening.means))
     which = devices[known]
     distance = drift.distance[which]

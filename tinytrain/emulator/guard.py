@@ -41,9 +41,7 @@ def accepted(rules: LearnerConstants, evidence: Evidence, best: Int) -> npt.NDAr
     clearly worse than the `best` that was taken before."""
     beyond = evidence.gain - rules.margin
     unit = 1 << (2 * CONFIDENCE_FRACTION_BITS)
-    significant = (beyond > 0) & (
-        unit * beyond**2 > rules.confidence**2 * evidence.squares
-    )
+    significant = (beyond > 0) & (unit * beyond**2 > rules.confidence**2 * evidence.squares)
     behind = best * evidence.samples - (evidence.gain << BEST_FRACTION_BITS)
     near = (behind <= 0) | (behind**2 <= evidence.squares << (2 * BEST_FRACTION_BITS))
     return significant & near

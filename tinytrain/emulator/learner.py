@@ -16,7 +16,6 @@ import numpy.typing as npt
 from tinytrain.emulator import candidate as candidates
 from tinytrain.emulator import drift as drifting
 from tinytrain.emulator import head
-from tinytrain.emulator import lda as analytic
 from tinytrain.emulator import memory as remembering
 from tinytrain.emulator import row_copies as copies
 from tinytrain.emulator.candidate import Answer
@@ -81,7 +80,9 @@ def _count_step(state: State, devices: Int) -> None:
     state.today[devices] += 1
 
 
-def _learn_open(parts: LearnerParts, state: State, devices: Int, features: Int8, labels: Int) -> Learned:
+def _learn_open(
+    parts: LearnerParts, state: State, devices: Int, features: Int8, labels: Int
+) -> Learned:
     _count_step(state, devices)
     x = head.centered(parts.head, features)
     seen = candidates.forward(parts, state, devices, x)
@@ -116,7 +117,9 @@ def _nothing(which: Mask) -> Int:
     return np.full((np.count_nonzero(which), 1), -1, np.int64)
 
 
-def _implausible(parts: LearnerParts, state: State, devices: Int, seen: Answer, labels: Int) -> Mask:
+def _implausible(
+    parts: LearnerParts, state: State, devices: Int, seen: Answer, labels: Int
+) -> Mask:
     """(k,) whose label the candidate cannot believe; moves the running loss on."""
     rules = parts.rules
     if not rules.implausible:

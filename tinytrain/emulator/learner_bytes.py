@@ -27,8 +27,10 @@ def region(parts: LearnerParts, state: State, index: int, device: int = 0) -> by
     copy = (index - FIRST_COPY) // 2
     if copy >= len(copies):
         return b""
-    return _weights(copies[copy], device) if (index - FIRST_COPY) % 2 == 0 else _bias(
-        copies[copy], device
+    return (
+        _weights(copies[copy], device)
+        if (index - FIRST_COPY) % 2 == 0
+        else _bias(copies[copy], device)
     )
 
 

@@ -81,9 +81,7 @@ def offer(memory: Memory, rules: LearnerConstants, devices: Int, labels: Int) ->
     return np.where(held, (before // rules.hold_every) % rules.held, -1)
 
 
-def reserve(
-    memory: Memory, rules: LearnerConstants, devices: Int, labels: Int, steps: Int
-) -> Int:
+def reserve(memory: Memory, rules: LearnerConstants, devices: Int, labels: Int, steps: Int) -> Int:
     """The places (k,) of samples that are not held, by a reservoir; -1 where there is none."""
     room = rules.slots - rules.held
     seen = np.minimum(memory.seen[devices, labels] + 1, SEEN_LIMIT)
@@ -136,6 +134,7 @@ def replayed(
     count = stored[np.arange(len(devices)), label]
     drawn = fixed.choose(fixed.hash(~rules.seed & 0xFFFFFFFF, counter), np.maximum(count, 1))
     place = rules.held + drawn
-    learned = used.any(axis=1) & (memory.state[devices, label, np.minimum(
-        place, memory.state.shape[2] - 1)] == Slot.LEARNED)
+    learned = used.any(axis=1) & (
+        memory.state[devices, label, np.minimum(place, memory.state.shape[2] - 1)] == Slot.LEARNED
+    )
     return label, np.where(learned, place, -1)

@@ -14,7 +14,8 @@ from tinytrain.converters.c.writer import Golden, write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
-from tinytrain.head import HeadOptions, find_head
+from tinytrain.head import Head, HeadOptions, find_head
+from tinytrain.learner import LearnerParts
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
@@ -34,6 +35,9 @@ C_KEYWORDS = frozenset(
 ChooseOptions = Callable[[Graph, int], HeadOptions]
 """Options that depend on the graph and on the head's operator."""
 
+MakeLearner = Callable[[Graph, tuple[Kernel, ...], Head], LearnerParts | None]
+"""What learns around a head; None for a plain head."""
+
 
 def convert(
     source: Path,
@@ -43,10 +47,12 @@ def convert(
     options: HeadOptions | ChooseOptions | None = None,
     samples: Path | None = None,
     representative: Path | None = None,
+    make_learner: MakeLearner | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
     `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
+    `make_learner`: what learns around the head; without it the head is plain.
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
@@ -66,7 +72,7 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    model = prepare_model(found, prefix, choose)
+    model = prepare_model(found, prefix, choose, make_learner)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)

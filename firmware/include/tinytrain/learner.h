@@ -23,6 +23,9 @@ extern "C" {
 
 #define TT_MAX_VERSIONS 4u
 
+/* Where learning has stopped for now: no class was asked for. */
+#define TT_NOT_ASKED 0xffffu
+
 enum { TT_KIND_SGD, TT_KIND_LDA, TT_KIND_LDA_SGD };
 
 /* What became of a labelled sample. */

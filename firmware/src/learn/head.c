@@ -43,7 +43,7 @@ void tt_head_reset(tt_head *head)
 {
     size_t capacity = head->constants->capacity;
     tt_head_load_factory(head->constants, &head->rows);
-    fill_low(head, 0, head->rows.classes);
+    fill_low(head, 0, (uint16_t)capacity);
     memset(head->logits, 0, capacity * sizeof *head->logits);
     memset(head->error, 0, capacity * sizeof *head->error);
     memset(head->probabilities, 0, capacity * sizeof *head->probabilities);
@@ -95,38 +95,41 @@ static int64_t sum_long_row(const int16_t *w, const int16_t *x, size_t count)
     return sum;
 }
 
-/* Sums with their bias, without their fraction bits, in place of the logits. */
-static void sum_rows(const tt_head *head, const tt_rows *rows)
+static inline int32_t logit(const tt_rows *rows, uint32_t row, int64_t sum)
+{
+    int64_t acc = tt_round_half_up_int64(sum + rows->bias[row], TT_WEIGHT_FRACTION_BITS);
+    return tt_multiply_by_quantized_multiplier((int32_t)acc, rows->units->logit_multiplier[row],
+                                               rows->units->logit_shift[row]);
+}
+
+static void long_logits(const tt_head *head, const tt_rows *rows)
 {
     size_t features = head->constants->features;
-    const int16_t *w = rows->weights;
-    const int32_t *bias = rows->bias;
-    int32_t *sums = head->logits;
-    const int32_t *end = sums + rows->classes;
-    if (features <= TT_EXACT_FEATURES) {
-        tt_multiply(w, rows->classes, head->input, features, sums);
-        for (; sums != end; sums++, bias++) {
-            *sums =
-                (int32_t)tt_round_half_up_int64((int64_t)*sums + *bias, TT_WEIGHT_FRACTION_BITS);
-        }
-    } else {
-        for (; sums != end; sums++, bias++, w += features) {
-            int64_t sum = sum_long_row(w, head->input, features);
-            *sums = (int32_t)tt_round_half_up_int64(sum + *bias, TT_WEIGHT_FRACTION_BITS);
-        }
+    for (uint32_t row = 0; row < rows->classes; row++) {
+        int64_t sum = sum_long_row(rows->weights + row * features, head->input, features);
+        head->logits[row] = logit(rows, row, sum);
+    }
+}
+
+static void short_logits(const tt_head *head, const tt_rows *rows)
+{
+    int32_t *logits = head->logits;
+    tt_multiply(rows->weights, rows->classes, head->input, head->constants->features, logits);
+    for (uint32_t row = 0; row < rows->classes; row++) {
+        logits[row] = logit(rows, row, logits[row]);
     }
 }
 
 uint16_t tt_head_forward(tt_head *head, const tt_rows *rows)
 {
-    const int32_t *multiplier = rows->units->logit_multiplier;
-    const int8_t *shift = rows->units->logit_shift;
-    uint32_t classes = rows->classes;
-    int32_t *logits = head->logits;
+    const int32_t *logits = head->logits;
+    if (head->constants->features > TT_EXACT_FEATURES) {
+        long_logits(head, rows);
+    } else {
+        short_logits(head, rows);
+    }
     uint32_t best = 0;
-    sum_rows(head, rows);
-    for (uint32_t row = 0; row < classes; row++) {
-        logits[row] = tt_multiply_by_quantized_multiplier(logits[row], multiplier[row], shift[row]);
+    for (uint32_t row = 1; row < rows->classes; row++) {
         best = logits[row] > logits[best] ? row : best;
     }
     return (uint16_t)best;

@@ -418,6 +418,7 @@ int32_t tt_learner_learn(tt_learner *learner, const int8_t *features, uint16_t l
     int32_t outcome = closed(learner);
     if (outcome >= 0) {
         head->rows_written = 0;
+        learner->predicted = TT_NOT_ASKED;
         return outcome;
     }
     learner->counters.step++;

@@ -15,24 +15,37 @@ void tt_center(const int8_t *features, int32_t zero_point, int32_t shift, int16_
     }
 }
 
+/* The two sums of a pair of rows. Apart from the loop over pairs, for a Cortex-M0 has registers for
+ * just this. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void
+multiply_pair(const int16_t *a, const int16_t *b, const int16_t *x, size_t count, int32_t sums[2])
+{
+    int32_t sum_a = 0;
+    int32_t sum_b = 0;
+    while (count > 0) {
+        count--;
+        int32_t value = x[count];
+        sum_a += a[count] * value;
+        sum_b += b[count] * value;
+    }
+    sums[0] = sum_a;
+    sums[1] = sum_b;
+}
+
 void tt_multiply(const int16_t *w, size_t rows, const int16_t *x, size_t count, int32_t *sums)
 {
-    for (; rows > 0; rows -= 2u) {
-        /* A last row without a neighbour is its own. */
-        const int16_t *next = rows > 1u ? w + count : w;
-        int32_t sum_a = 0;
-        int32_t sum_b = 0;
-        for (size_t i = 0; i < count; i++) {
-            int32_t value = x[i];
-            sum_a += w[i] * value;
-            sum_b += next[i] * value;
-        }
-        *sums++ = sum_a;
-        if (rows == 1u) {
-            return;
-        }
-        *sums++ = sum_b;
-        w = next + count;
+    for (; rows >= 2u; rows -= 2u) {
+        multiply_pair(w, w + count, x, count, sums);
+        w += 2u * count;
+        sums += 2;
+    }
+    if (rows > 0) {
+        int32_t both[2]; /* of a last row without a neighbour */
+        multiply_pair(w, w, x, count, both);
+        sums[0] = both[0];
     }
 }
 
