@@ -12,7 +12,6 @@ import numpy as np
 
 from tinytrain.emulator import head, learner
 from tinytrain.emulator.learner_state import State, initial
-from tinytrain.emulator.work import work
 from tinytrain.learner import LearnerParts, Outcome
 from tinytrain.training.data import IndexArray, Int8Array
 
@@ -54,17 +53,15 @@ def teach(
     parts: LearnerParts,
     lessons: Sequence[Lesson],
     points: int = CURVE_POINTS,
-    finish: bool = True,
 ) -> tuple[Taught, ...]:
     """Gives each lesson to a device of its own that comes from the factory.
 
-    `finish`: the work that would be due next is done at the end of a lesson, as on a device that
-    has time. Lessons may be of different lengths.
+    Lessons may be of different lengths.
     """
     lengths = [len(lesson.labels) for lesson in lessons]
     at = [set(np.linspace(0, length, max(points, 2)).astype(int).tolist()) for length in lengths]
     notes = [_Notes() for _ in lessons]
-    for moment in moments(parts, lessons, finish):
+    for moment in moments(parts, lessons):
         for place, device in enumerate(moment.devices.tolist()):
             note, lesson = notes[device], lessons[device]
             if moment.learned is not None:
@@ -89,9 +86,7 @@ class Moment:
     """What became of the sample on each of them."""
 
 
-def moments(
-    parts: LearnerParts, lessons: Sequence[Lesson], finish: bool = True
-) -> Iterator[Moment]:
+def moments(parts: LearnerParts, lessons: Sequence[Lesson]) -> Iterator[Moment]:
     """`teach`, sample by sample."""
     state = initial(parts, len(lessons))
     lengths = np.array([len(lesson.labels) for lesson in lessons])
@@ -102,8 +97,6 @@ def moments(
         features = np.stack([lesson.features[step] for lesson in given])
         labels = np.array([lesson.labels[step] for lesson in given], np.int64)
         learned = learner.learn(parts, state, devices, features, labels)
-        if finish:
-            work(parts, state, devices[lengths[devices] == step + 1])
         yield Moment(step + 1, devices, state, learned)
 
 
