@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 
 import numpy as np
-from small_models import dense_model
 
 from tinytrain.adapt.comparison import learner_options
+from tinytrain.adapt.floating import quantized_head
 from tinytrain.adapt.simulation import Lesson, moments
+from tinytrain.head import HeadOptions
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.learner import LearnerParts
 from tinytrain.learner_options import learner_constants
@@ -19,11 +20,11 @@ DEVICES, STEPS, FEATURES, CLASSES = 1000, 40, 64, 12
 def steps_a_second(kind: str, guarded: bool) -> float:
     """Labelled samples of all devices together, work included."""
     generator = np.random.default_rng(0)
-    head = dense_model(generator, CLASSES, FEATURES)
     centres = generator.normal(0, 25, (CLASSES, FEATURES))
     labels = generator.integers(0, CLASSES, 2000)
     samples = np.clip(centres[labels] + generator.normal(0, 30, (2000, FEATURES)), -128, 127)
     x = samples.astype(np.int8)
+    head = quantized_head(centres / 900, np.zeros(CLASSES), x, 1.0, 0, HeadOptions())
     lda = build_lda(
         x, labels, head.constants.feature_zero_point, CLASSES, CLASSES, LdaOptions(),
         head.feature_scale,

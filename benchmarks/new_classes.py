@@ -98,9 +98,7 @@ def in_steps(pictures: Pictures, options: LearnerOptions, lda: LdaOptions | None
     found = []
     generator = np.random.default_rng(0)
     for end in range(STEP, CLASSES + 1, STEP):
-        now = np.flatnonzero(
-            (pictures.learn_labels >= end - STEP) & (pictures.learn_labels < end)
-        )
+        now = np.flatnonzero((pictures.learn_labels >= end - STEP) & (pictures.learn_labels < end))
         if end > STEP:
             for _ in range(STEP):
                 learner.add_class(parts, state, ONE)
@@ -145,7 +143,11 @@ def jointly(pictures: Pictures) -> float:
 
 
 WAYS: Sequence[tuple[str, LearnerOptions, LdaOptions | None]] = (
-    ("sgd, no replay", LearnerOptions("sgd", slots=0, implausible=0, work_every=0, guard=False), None),
+    (
+        "sgd, no replay",
+        LearnerOptions("sgd", slots=0, implausible=0, work_every=0, guard=False),
+        None,
+    ),
     (
         "sgd, 20 replays a class",
         LearnerOptions("sgd", slots=SLOTS, implausible=0, work_every=0, guard=False, replays=8),

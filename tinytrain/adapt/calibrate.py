@@ -34,7 +34,7 @@ CLEARLY = 0.005
 NEARLY = 1.02
 """Of losses: temperatures that lose so little more than the best are as good."""
 
-UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, work_every=0, guard=False)
+UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, guard=False)
 """Learns whatever comes."""
 
 

@@ -68,6 +68,15 @@ class HeadResult:
         return min(device.after - device.before for device in self.devices)
 
     @property
+    def worst_person(self) -> float:
+        """What the person gained whose devices lost most, the mean of these."""
+        people = {device.person for device in self.devices}
+        return min(
+            float(np.mean([d.after - d.before for d in self.devices if d.person == person]))
+            for person in people
+        )
+
+    @property
     def gainers(self) -> float:
         """Share of the devices."""
         return float(np.mean([device.after - device.before > HARM for device in self.devices]))
