@@ -55,8 +55,11 @@ ROOMS = {
     "arithmetic": Room("nothing", ("tinytrain/arithmetic", "tinytrain/sigmoid"), set()),
     "operators": Room("graph, arithmetic", ("tinytrain/operators",), {"graph", "arithmetic"}),
     "head": Room(
-        "graph, operators", ("tinytrain/head", "tinytrain/lda_constants"), {"graph", "operators"}
-    ),
+        "graph, operators",
+        ("tinytrain/head", "tinytrain/lda_constants", "tinytrain/learner",
+         "tinytrain/learner_options", "tinytrain/learner_file"),
+        {"graph", "operators"},
+    ),  # fmt: skip
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
@@ -79,7 +82,9 @@ ROOMS = {
     ),
     "training": Room("errors, progress", ("tinytrain/training",), {"errors"}),
     "adapt": Room(
-        "device, emulator, training", ("tinytrain/adapt",), {"device", "emulator", "training"}
+        "device, emulator, lda, training",
+        ("tinytrain/adapt",),
+        {"device", "emulator", "lda", "training"},
     ),
     "report": Room("nothing but results as data", ("tinytrain/report",), {"errors"}),
     "pipeline": Room("all but cli", ("tinytrain/pipeline",), HOST_ROOMS),

@@ -1,5 +1,5 @@
-"""A learner's constants in a file of a project, learner.npz: every number of them, so that a project
-is read back as it was made, without the data that it was made from.
+"""A learner's constants in a file of a project, learner.npz: every number of them, so that a
+project is read back as it was made, without the data that it was made from.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def _unflatten(kind: type[Some], arrays: dict[str, Array], prefix: str) -> Some:
         if isinstance(found, type) and issubclass(found, Parameters):
             values[field.name] = _unflatten(found, arrays, name)
         elif found is int:
-            values[field.name] = int(arrays[name])  # type: ignore[call-overload]
+            values[field.name] = int(arrays[name])
         else:
             values[field.name] = arrays[name]
     return kind(**values)

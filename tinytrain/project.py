@@ -20,7 +20,6 @@ from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
-from tinytrain.learner import LearnerParts
 from tinytrain.learner_file import LEARNER_FILE, read_learner
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
@@ -57,17 +56,14 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
-    make_learner: Callable[[Graph, tuple[Kernel, ...], Head], LearnerParts | None] | None = None,
 ) -> Model:
-    """Everything that follows from a model file's bytes, the choice of a head and of a learner."""
+    """Everything that follows from a model file's bytes and the choice of a plain head."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
-    learner: LearnerParts | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-        learner = None if make_learner is None else make_learner(graph, kernels, head)
     return Model(
         name,
         source.sha256,
@@ -75,7 +71,6 @@ def prepare_model(
         kernels,
         plan_memory(graph, kernels),
         head,
-        learner,
     )
 
 
@@ -130,14 +125,12 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    def learner(graph: Graph, kernels: tuple[Kernel, ...], head: Head) -> LearnerParts | None:
-        del graph, kernels
-        if manifest.get("learner", dict, type(None)) is None:
-            return None
-        digest = manifest.get("learner.sha256", str)
-        return read_learner(directory / LEARNER_FILE, digest, head.constants, read_arrays)
-
-    model = prepare_model(source, name, choose, learner)
+    model = prepare_model(source, name, choose)
+    if model.head is not None and manifest.get("learner", dict, type(None)) is not None:
+        path, digest = directory / LEARNER_FILE, manifest.get("learner.sha256", str)
+        model = replace(
+            model, learner=read_learner(path, digest, model.head.constants, read_arrays)
+        )
     return Project(directory, model, manifest.values)
 
 

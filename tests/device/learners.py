@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,16 +10,14 @@ import numpy as np
 from tests.models import Operator, Tensor, build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Array, Device
-from tinytrain.emulator.learner_bytes import REGIONS
 from tinytrain.errors import DeviceError, InputError
-from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.learner import DriftConstants, Kind, LearnerConstants, LearnerParts
-from tinytrain.operators.kernel import Kernel
+from tinytrain.model import Model
 from tinytrain.pipeline.convert import convert
+from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.project import Project, load_project
-from tinytrain.protocol import Space
 
 CHUNK = 200
 
@@ -97,9 +94,9 @@ def make_project(recipe: Recipe, directory: Path) -> Project:
     source = directory / "dense.tflite"
     source.write_bytes(build(tensors, [layer], [0], [3]))
 
-    def learner(graph: Graph, kernels: tuple[Kernel, ...], head: Head) -> LearnerParts:
-        del graph, kernels
-        return recipe.parts(head)
+    def learner(model: Model) -> LearnerParts:
+        assert model.head is not None
+        return recipe.parts(model.head)
 
     options = HeadOptions(energy=4000.0, reserved=recipe.reserved, masters=recipe.masters)
     convert(source, directory / "project", options=options, make_learner=learner)
@@ -139,16 +136,8 @@ def _act(device: Device, action: str, sample: Array, label: int, version: int) -
 
 def compare(devices: list[Device], when: str) -> None:
     """Every region of the state is the same everywhere."""
-    first, *others = devices
-    assert isinstance(first, EmulatedDevice)
-    for index in range(REGIONS):
-        expected = first.memory(Space.LEARNER, index)
-        for other in others:
-            found = other.read(Space.LEARNER, index, 0, len(expected))
-            assert found == expected, (
-                f"{when}: region {index}: {list(_differences(expected, found))}"
-            )
-
-
-def _differences(expected: bytes, found: bytes) -> Iterator[int]:
-    return iter([place for place in range(len(expected)) if expected[place] != found[place]][:8])
+    reference, *others = devices
+    assert isinstance(reference, EmulatedDevice)
+    for other in others:
+        _, difference = learner_difference(other, reference)
+        assert difference is None, f"{when}: {difference}"

@@ -95,7 +95,8 @@ def _learn_open(
         -1,
     )
     aside = implausible & ~held & (partner < 0)
-    candidates.fold(state, devices[held | aside], seen.of(held | aside), _nothing(held | aside))
+    out = np.flatnonzero(held | aside)
+    candidates.fold(state, devices[out], seen.of(out), np.full((len(out), 1), -1, np.int64))
     _learn_partners(parts, state, devices, labels, partner)
     at = np.flatnonzero(~held & ~aside)
     again = seen.of(at)
@@ -110,11 +111,6 @@ def _learn_open(
     skipped = (count == 0) & (parts.analytic is None)
     kinds = [int(Outcome.HELD), int(Outcome.ASIDE), int(Outcome.CONFIDENT)]
     return Learned(np.select([held, aside, skipped], kinds, 0), seen.best, count)
-
-
-def _nothing(which: Mask) -> Int:
-    """No rows written, by so many devices."""
-    return np.full((np.count_nonzero(which), 1), -1, np.int64)
 
 
 def _implausible(

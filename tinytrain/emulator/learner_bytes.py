@@ -13,14 +13,21 @@ from tinytrain.emulator.head import Rows
 from tinytrain.emulator.learner_state import State
 from tinytrain.learner import MAX_VERSIONS, LearnerParts
 
-REGIONS = 13 + 2 * MAX_VERSIONS
+REGION_NAMES = (
+    "counters", "candidate's weights", "candidate's bias", "candidate's low bits",
+    "sums of the analytic head", "memory's guesses", "memory's seen", "memory's offered",
+    "memory's samples", "memory's states", "memory's stored", "active weights", "active bias",
+    *(f"{part} of version {1 + place}" for place in range(MAX_VERSIONS)
+      for part in ("weights", "bias")),
+)  # fmt: skip
+"""By index."""
 
 FIRST_COPY = 11
 """The regions from here on are pairs, weights and bias: the active rows, then the versions."""
 
 
 def region(parts: LearnerParts, state: State, index: int, device: int = 0) -> bytes:
-    """The bytes of one region, 0 to REGIONS - 1; some are empty."""
+    """The bytes of one region, an index of REGION_NAMES; some are empty."""
     if index < FIRST_COPY:
         return _REGIONS[index](parts, state, device)
     copies = (state.active, *state.versions)[: parts.copies]

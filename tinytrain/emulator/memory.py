@@ -72,7 +72,7 @@ def clear(memory: Memory, devices: Int) -> None:
 
 
 def offer(memory: Memory, rules: LearnerConstants, devices: Int, labels: Int) -> Int:
-    """Counts a sample of each of k devices; the places (k,) where they are to be held aside, or -1."""
+    """Counts a sample of each of k devices; the places (k,) to hold them aside, or -1."""
     before = memory.offered[devices, labels]
     memory.offered[devices, labels] = (before + 1) & 0xFFFF
     if not rules.hold_every:

@@ -1,5 +1,5 @@
-"""The work of learners in numpy: labels judged again, the solve, and the guard's decision, all slices
-of it. firmware/LEARNING.md, section 6 ("Work"), has the rules.
+"""The work of learners in numpy, all slices of it: labels judged again, the solve, and the
+guard's decision. firmware/LEARNING.md, section 6 ("Work"), has the rules.
 
 Letters as in candidate.py.
 """
@@ -54,6 +54,7 @@ def _solve(parts: LearnerParts, state: State, devices: Int) -> Int:
     assert parts.analytic is not None and state.lda is not None
     sums = candidates.take_lda(state.lda, devices)
     factored = analytic.factor(parts.analytic, sums)
+    assert factored is not None, "a blended head has a factor"
     every = np.broadcast_to(np.arange(parts.head.capacity), (len(devices), parts.head.capacity))
     weights, bias = analytic.row(parts.analytic, sums, every, factored)
     rows = copies.take(state.candidate, devices)
@@ -77,7 +78,8 @@ def _judge(
         factors = None if factored is None else factored[which[at]]
         gain = _gains(parts, state, devices[which[at]], labels[at], places[at], factors)
         sums = np.stack([gain, gain**2, np.ones_like(gain)])
-        np.add.at(totals, (slice(None), which[at]), sums)
+        for total, values in zip(totals, sums, strict=True):
+            np.add.at(total, which[at], values)
     return guarding.Evidence(totals[0], totals[1], totals[2])
 
 

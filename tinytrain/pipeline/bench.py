@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytrain.adapt.cost import learner_bytes
 from tinytrain.device.build import build
 from tinytrain.device.interface import Device
 from tinytrain.device.opening import QEMU_TARGETS, open_device
@@ -97,7 +98,9 @@ class Bench:
 
 def head_bytes(model: Model) -> int:
     """RAM of the learning head."""
-    return 0 if model.head is None else model.head.constants.bytes
+    if model.head is None:
+        return 0
+    return model.head.constants.bytes if model.learner is None else learner_bytes(model.learner)
 
 
 def bench(project: Project, target: str) -> Bench:

@@ -14,7 +14,7 @@ from tinytrain.converters.c.writer import Golden, write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
-from tinytrain.head import Head, HeadOptions, find_head
+from tinytrain.head import HeadOptions, find_head
 from tinytrain.learner import LearnerParts
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
@@ -35,8 +35,8 @@ C_KEYWORDS = frozenset(
 ChooseOptions = Callable[[Graph, int], HeadOptions]
 """Options that depend on the graph and on the head's operator."""
 
-MakeLearner = Callable[[Graph, tuple[Kernel, ...], Head], LearnerParts | None]
-"""What learns around a head; None for a plain head."""
+MakeLearner = Callable[[Model], LearnerParts | None]
+"""What learns around the head of a model, which has one; None for a plain head."""
 
 
 def convert(
@@ -72,7 +72,9 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    model = prepare_model(found, prefix, choose, make_learner)
+    model = prepare_model(found, prefix, choose)
+    if make_learner is not None and model.head is not None:
+        model = replace(model, learner=make_learner(model))
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)

@@ -20,6 +20,7 @@ from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device
 from tinytrain.model import Model
 from tinytrain.pipeline.samples import Samples, project_samples
+from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.progress import Progress, silent
 from tinytrain.project import Project
 from tinytrain.protocol import Region, Space
@@ -266,6 +267,9 @@ def _step_difference(
     for body in (reference, device):
         body.reset()
         body.learn_many(inputs[: step + 1], labels[: step + 1])
+    if model.learner is not None:
+        _, where = learner_difference(device, reference)
+        return where or f"learner: emulator {ours}, device {theirs}"
     for region in (Region.LOGITS, Region.PROBABILITIES, Region.ERROR, *MASTERS):
         where = _region_difference(model, device, reference, region)
         if where is not None:
@@ -291,6 +295,9 @@ def _check_head(
     model: Model, device: Device, reference: EmulatedDevice, name: str, classes: int = 0
 ) -> Check:
     """All that was learned; `classes` in use, 0 for the factory's."""
+    if model.learner is not None:
+        compared, difference = learner_difference(device, reference)
+        return Check(name, compared, "bytes", difference)
     total = 0
     for region in MASTERS:
         where = _region_difference(model, device, reference, region, classes)
