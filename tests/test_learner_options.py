@@ -13,7 +13,7 @@ def test_options_become_the_integers_of_the_device() -> None:
     made = learner_constants(LearnerOptions("lda+sgd", held=2, hold_every=4, pseudo=0.5))
     assert (made.kind, made.guard, made.pseudo) == (Kind.LDA_SGD, 1, 1 << 14)
     assert (made.implausible, made.loss_cap) == (4 << 10, 4 << 10)
-    assert (made.margin, made.confidence) == (64, 16)
+    assert (made.margin, made.confidence) == (64, 12)
 
 
 @pytest.mark.parametrize(

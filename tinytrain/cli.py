@@ -413,19 +413,59 @@ def quantize(directory: Path) -> None:
     _print_stage(directory, result)
 
 
-@main.command(epilog="Example: tinytrain adapt demo --target cortex-m4")
-@project_argument
+@main.command(epilog="Example: tinytrain adapt demo --compare --stream bursts")
+@click.argument("source", metavar="DIR|TASK")
 @target_option
-def adapt(directory: Path, target: str) -> None:
+@click.option(
+    "--out", type=PATH, metavar="DIR", help="Run TASK into this folder first, where it is missing."
+)
+@click.option("--compare", is_flag=True, help="All heads beside each other, in the emulator.")
+@click.option(
+    "--stream",
+    type=click.Choice(["shuffled", "classes", "bursts", "drift", "noisy"]),
+    default="shuffled",
+    show_default=True,
+    help="How a person gives the samples.",
+)
+@click.option("--noise", type=click.FloatRange(0, 1), help="Share of wrong labels.")
+@click.option(
+    "--streams",
+    type=click.IntRange(1, 1000),
+    help="Streams of each person; default: 4 with --compare, else 1.",
+)
+@seed_option
+@data_option
+def adapt(
+    source: str,
+    target: str,
+    out: Path | None,
+    compare: bool,
+    stream: str,
+    noise: float | None,
+    streams: int | None,
+    seed: int,
+    data: Path | None,
+) -> None:
     """Let each unseen person of a run teach the device; accuracy before and after."""
+    from tinytrain.adapt.streams import StreamOptions
     from tinytrain.device.opening import check_target
+    from tinytrain.pipeline.compare import compare_heads
     from tinytrain.pipeline.run import adapt as go
+    from tinytrain.pipeline.run import make_project
+    from tinytrain.report.learning import comparison_text
     from tinytrain.report.summary import users_text
 
     check_target(target)
+    options = StreamOptions(stream, noise)
+    directory = out or Path(source)
     with _progress() as progress:
-        experiment = go(directory, target, progress)
-    click.echo(users_text(experiment))
+        if out is not None:
+            make_project(source, out, seed, progress, data)
+        if compare:
+            text = comparison_text(compare_heads(directory, options, streams or 4, progress))
+        else:
+            text = users_text(go(directory, target, progress, options, streams or 1))
+    click.echo(text)
 
 
 @main.command(epilog="Example: tinytrain report demo")

@@ -36,7 +36,7 @@ class LearnerOptions:
     """Only what is judged better than the factory head answers."""
     margin: float = 1.0
     """Bits, over all samples that judge, by which the factory head has to be beaten."""
-    confidence: float = 1.0
+    confidence: float = 0.75
     """Standard errors by which it has to be beaten."""
     versions: int = 1
     """Heads kept to go back to, besides the factory's. At most 4 (TT_MAX_VERSIONS)."""

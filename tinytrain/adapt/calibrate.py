@@ -34,7 +34,7 @@ CLEARLY = 0.005
 NEARLY = 1.02
 """Of losses: temperatures that lose so little more than the best are as good."""
 
-UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, work_every=0, guard=False)
+UNGUARDED = LearnerOptions("lda", slots=0, implausible=0, guard=False)
 """Learns whatever comes."""
 
 
@@ -49,9 +49,7 @@ class Known:
     """Of people that training did not see; there may be none."""
 
 
-def known_people(
-    head: Head, training: Class, validation: Class, shots: int, seed: int
-) -> Known:
+def known_people(head: Head, training: Class, validation: Class, shots: int, seed: int) -> Known:
     """`training` and the lessons of those validation people who have samples enough."""
     data = validation.dataset
     strangers = np.setdiff1d(data.group[validation.samples], data.group[training.samples])
@@ -86,20 +84,18 @@ def calibrated(known: Known, blended: bool = False) -> LdaOptions:
     best = LdaOptions(blend=USUAL_BLEND if blended else 0)
     if not known.lessons:
         return best
-    best = _best(known, best, "ridge", RIDGES)
-    best = _best(known, best, "prior", PRIORS)
+    best = _best(known, best, [replace(best, ridge=ridge) for ridge in RIDGES])
+    best = _best(known, best, [replace(best, prior=prior) for prior in PRIORS])
     if blended:
-        best = _best(known, best, "blend", BLENDS)
+        best = _best(known, best, [replace(best, blend=blend) for blend in BLENDS])
     return _temperature(known, best)
 
 
-def _best(known: Known, start: LdaOptions, name: str, values: Sequence[float]) -> LdaOptions:
-    """The options with the value of `name` that is most accurate; the start's, unless it is
-    clearly beaten."""
-    scores = {value: _accuracy(known, replace(start, **{name: value})) for value in values}
-    best = max(values, key=lambda value: scores[value])
-    clear = scores[best] > scores[getattr(start, name)] + CLEARLY
-    return replace(start, **{name: best}) if clear else start
+def _best(known: Known, usual: LdaOptions, others: Sequence[LdaOptions]) -> LdaOptions:
+    """The most accurate of the others where it clearly beats the usual one, or else that."""
+    scores = [_accuracy(known, options) for options in others]
+    clear = max(scores) > _accuracy(known, usual) + CLEARLY
+    return others[int(np.argmax(scores))] if clear else usual
 
 
 def _accuracy(known: Known, options: LdaOptions) -> float:

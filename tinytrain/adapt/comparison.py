@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 
 from tinytrain.adapt.calibrate import UNGUARDED, Known, analytic, calibrated
+from tinytrain.adapt.confusion import Confusion, confusion
 from tinytrain.adapt.cost import learner_bytes
 from tinytrain.adapt.floating import float_head, real_features
 from tinytrain.adapt.people import Pupil
@@ -26,12 +27,6 @@ ALIKE = 0.002
 
 FLOAT = "float32 sgd"
 SGD, FROZEN, BLENDED, LDA_SGD = "sgd", "lda frozen", "lda blended", "lda+sgd"
-JUDGED_BY_HELD = {"held": 3, "hold_every": 3, "replays": 2}
-"""Gradient descent needs samples that it does not learn from to be judged by; replay makes up for
-them."""
-
-Confusion = tuple[tuple[int, ...], ...]
-"""[true class][class given], test samples of all devices."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +52,7 @@ class HeadResult:
     """Bytes of learning; 0 for the float32 head, which is for comparison only."""
     devices: tuple[DeviceResult, ...]
     confusion_before: Confusion
+    """Of the test samples of all devices."""
     confusion_after: Confusion
 
     def mean(self, field: str) -> float:
@@ -70,6 +66,15 @@ class HeadResult:
     def worst(self) -> float:
         """What the device that lost most gained."""
         return min(device.after - device.before for device in self.devices)
+
+    @property
+    def worst_person(self) -> float:
+        """What the person gained whose devices lost most, the mean of these."""
+        people = {device.person for device in self.devices}
+        return min(
+            float(np.mean([d.after - d.before for d in self.devices if d.person == person]))
+            for person in people
+        )
 
     @property
     def gainers(self) -> float:
@@ -132,8 +137,11 @@ def learner_options(kind: str, guarded: bool) -> LearnerOptions:
     """Of one kind, as it is compared."""
     if not guarded:
         return replace(UNGUARDED, kind=kind)
-    held = {} if kind == "lda" else JUDGED_BY_HELD
-    return replace(LearnerOptions(kind), **held)
+    if kind == "lda":
+        return LearnerOptions(kind)
+    # Gradient descent needs samples that it does not learn from to be judged by; replay makes up
+    # for them.
+    return LearnerOptions(kind, held=3, hold_every=3, replays=2)
 
 
 def compare(
@@ -171,21 +179,11 @@ def _result(
     name: str, guarded: bool, ram: int, pupils: Sequence[Pupil], taught: Sequence[Taught]
 ) -> HeadResult:
     devices = tuple(
-        DeviceResult(
-            pupil.person, one.curve[0][1], one.curve[-1][1], one.rows_written, one.curve
-        )
+        DeviceResult(pupil.person, one.curve[0][1], one.curve[-1][1], one.rows_written, one.curve)
         for pupil, one in zip(pupils, taught, strict=True)
     )
     truth = np.concatenate([pupil.lesson.test_labels for pupil in pupils])
-    before, after = (
-        confusion(truth, np.concatenate([getattr(one, field) for one in taught]))
-        for field in ("before", "after")
-    )
+    given = [np.concatenate([getattr(one, end) for one in taught]) for end in ("before", "after")]
+    classes = 1 + max(int(array.max()) for array in (truth, *given))
+    before, after = (confusion(truth, answers, classes) for answers in given)
     return HeadResult(name, guarded, ram, devices, before, after)
-
-
-def confusion(truth: np.typing.NDArray[np.int64], given: np.typing.NDArray[np.int64]) -> Confusion:
-    """How often each class was given for each."""
-    classes = int(max(truth.max(initial=0), given.max(initial=0))) + 1
-    counts = np.bincount(truth * classes + given, minlength=classes**2)
-    return tuple(map(tuple, counts.reshape(classes, classes).tolist()))

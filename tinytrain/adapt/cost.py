@@ -1,4 +1,4 @@
-"""What learning takes of a device's memory: the twin of the macros in learner.h, lda.h and head.h."""
+"""What learning takes of a device's memory: the macros of learner.h and lda.h in Python."""
 
 from __future__ import annotations
 

@@ -83,16 +83,41 @@ def pupils(
     return tuple(found)
 
 
-def _lesson(
-    known: Class, own: PersonalSplit, options: StreamOptions, key: tuple[int, int, int]
-) -> Lesson:
-    dataset = known.dataset
+@dataclass(frozen=True, eq=False)
+class PersonStream:
+    """What one person gives to a device: T samples to learn and m to test on, (..., *shape)."""
+
+    x: Int8Array
+    labels: IndexArray
+    """(T,) as the person says."""
+    test_x: Int8Array
+    test_labels: IndexArray
+    samples: IndexArray
+    """(T,) indices of the data set, of what x was before it drifted."""
+
+
+def person_stream(
+    dataset: DataSet, own: PersonalSplit, options: StreamOptions, key: tuple[int, int, int]
+) -> PersonStream:
+    """A stream of the samples to learn of `own`. `key`: seed, person, number of the stream."""
     learn = np.sort(own.learn)
     x = dataset.x[learn]
     stream = make_stream(x, dataset.y[learn], len(dataset.label_names), options, key)
+    return PersonStream(
+        stream.inputs(x),
+        stream.labels,
+        stream.at_the_end(dataset.x[own.test]),
+        dataset.y[own.test],
+        learn[stream.samples],
+    )
+
+
+def _lesson(
+    known: Class, own: PersonalSplit, options: StreamOptions, key: tuple[int, int, int]
+) -> Lesson:
+    given = person_stream(known.dataset, own, options, key)
     if options.order == DRIFT:
-        learned = features(known.model, stream.inputs(x))
-        tested = features(known.model, stream.at_the_end(dataset.x[own.test]))
+        learned, tested = features(known.model, given.x), features(known.model, given.test_x)
     else:
-        learned, tested = known.of(learn[stream.samples]), known.of(own.test)
-    return Lesson(learned, stream.labels, tested, dataset.y[own.test])
+        learned, tested = known.of(given.samples), known.of(own.test)
+    return Lesson(learned, given.labels, tested, given.test_labels)

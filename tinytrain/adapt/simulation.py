@@ -53,24 +53,22 @@ def teach(
     parts: LearnerParts,
     lessons: Sequence[Lesson],
     points: int = CURVE_POINTS,
-    finish: bool = True,
 ) -> tuple[Taught, ...]:
     """Gives each lesson to a device of its own that comes from the factory.
 
-    `finish`: the work that would be due next is done at the end of a lesson, as on a device that
-    has time. Lessons may be of different lengths.
+    Lessons may be of different lengths.
     """
     lengths = [len(lesson.labels) for lesson in lessons]
     at = [set(np.linspace(0, length, max(points, 2)).astype(int).tolist()) for length in lengths]
     notes = [_Notes() for _ in lessons]
-    for moment in moments(parts, lessons, finish):
-        for place, device in enumerate(moment.devices):
+    for moment in moments(parts, lessons):
+        for place, device in enumerate(moment.devices.tolist()):
             note, lesson = notes[device], lessons[device]
             if moment.learned is not None:
                 note.rows_written += int(moment.learned.rows_written[place])
                 note.outcomes[moment.learned.outcome[place]] += 1
             if moment.step in at[device]:
-                given = answers(parts, moment.state, int(device), lesson.test_features)
+                given = answers(parts, moment.state, device, lesson.test_features)
                 note.curve.append((moment.step, float((given == lesson.test_labels).mean())))
                 note.answers = [*note.answers[:1], given]
     return tuple(note.taught(parts) for note in notes)
@@ -88,20 +86,17 @@ class Moment:
     """What became of the sample on each of them."""
 
 
-def moments(
-    parts: LearnerParts, lessons: Sequence[Lesson], finish: bool = True
-) -> Iterator[Moment]:
+def moments(parts: LearnerParts, lessons: Sequence[Lesson]) -> Iterator[Moment]:
     """`teach`, sample by sample."""
     state = initial(parts, len(lessons))
     lengths = np.array([len(lesson.labels) for lesson in lessons])
     yield Moment(0, np.arange(len(lessons)), state, None)
     for step in range(int(lengths.max(initial=0))):
         devices = np.flatnonzero(lengths > step)
-        features = np.stack([lessons[device].features[step] for device in devices])
-        labels = np.array([lessons[device].labels[step] for device in devices], np.int64)
+        given = [lessons[device] for device in devices.tolist()]
+        features = np.stack([lesson.features[step] for lesson in given])
+        labels = np.array([lesson.labels[step] for lesson in given], np.int64)
         learned = learner.learn(parts, state, devices, features, labels)
-        if finish:
-            learner.work(parts, state, devices[lengths[devices] == step + 1])
         yield Moment(step + 1, devices, state, learned)
 
 
@@ -126,9 +121,7 @@ class _Notes:
         )
 
 
-def answers(
-    parts: LearnerParts, state: State, device: int, features: Int8Array
-) -> IndexArray:
+def answers(parts: LearnerParts, state: State, device: int, features: Int8Array) -> IndexArray:
     """(m,) the classes that one device gives to m samples."""
     rows = learner.answering_rows(parts, state, np.array([device]))
     x = head.centered(parts.head, features)

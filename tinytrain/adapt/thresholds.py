@@ -16,6 +16,7 @@ from tinytrain.errors import InputError
 from tinytrain.head import PROBABILITY_BITS, HeadConstants
 from tinytrain.lda_constants import LdaConstants
 from tinytrain.learner import DriftConstants
+from tinytrain.training.data import Int8Array
 
 Int = npt.NDArray[np.int64]
 
@@ -87,7 +88,7 @@ def drift_constants(
 
 
 def alarms(
-    constants: HeadConstants, lda: LdaConstants, drift: DriftConstants, features: Int
+    constants: HeadConstants, lda: LdaConstants, drift: DriftConstants, features: Int8Array
 ) -> npt.NDArray[np.bool_]:
     """(n,) whether the alarm is on at each of n samples, features (n, D), one after the other."""
     return _play(constants, lda, drift, features)[2].astype(np.bool_)
@@ -108,7 +109,7 @@ def _running(
 
 
 def _play(
-    constants: HeadConstants, lda: LdaConstants, drift: DriftConstants, features: Int
+    constants: HeadConstants, lda: LdaConstants, drift: DriftConstants, features: Int8Array
 ) -> Int:
     """(3, n) confidence, distance and alarm after each sample."""
     seen = _answers(constants, features)
@@ -135,8 +136,8 @@ def pseudo_label_threshold(constants: HeadConstants, validation: Class) -> float
     return float(seen.probabilities[order[enough[-1]]]) / (1 << PROBABILITY_BITS)
 
 
-def _answers(constants: HeadConstants, features: npt.NDArray[np.integer]) -> _Answers:
-    x = head.centered(constants, features.astype(np.int8))
+def _answers(constants: HeadConstants, features: Int8Array) -> _Answers:
+    x = head.centered(constants, features)
     z = head.logits((constants.units,), head.factory_rows(constants), x)
     classes = np.argmax(z, axis=1)
     return _Answers(x, classes, head.softmax(z)[0][np.arange(len(z)), classes])
