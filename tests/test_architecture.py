@@ -64,7 +64,7 @@ ROOMS = {
             "tinytrain/learner_file",
         ),
         {"graph", "operators"},
-    ),  # fmt: skip
+    ),
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
