@@ -14,7 +14,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from bars import mean
 from cycles import Firmware
 
+from tests.device.learners import Recipe, make_project
 from tests.models import Operator, Tensor, build
 from tinytrain.device.build import build as build_firmware
 from tinytrain.device.opening import open_device
 from tinytrain.head import HeadOptions
+from tinytrain.learner import Kind
 from tinytrain.pipeline.convert import convert
 from tinytrain.pipeline.samples import random_inputs
 from tinytrain.project import Project, load_project
@@ -108,13 +110,40 @@ def sgd_cycles(project: Project, inputs: npt.NDArray[np.uint8]) -> list[float]:
     return cycles
 
 
+def learner(recipe: Recipe) -> Callable[[Path, str], Cost]:
+    """Samples that a learner learns, the work after them left out."""
+
+    def measure(folder: Path, target: str) -> Cost:
+        project = make_project(recipe, folder)
+        x, labels = recipe.clusters(STEPS, SEED)
+        with open_device(project, target) as device:
+            steps = [
+                device.measure(Measure.LEARN_STEP, sample, int(label))
+                for sample, label in zip(x, labels, strict=True)
+            ]
+        count = mean([step.instructions for step in steps])
+        return Cost(count, None, max(step.stack_bytes for step in steps))
+
+    return measure
+
+
+FULL = Recipe(Kind.LDA, CLASSES, FEATURES, reserved=0, slots=10, work_every=8)
+"""Memory, doubt, guard."""
+BARE = replace(FULL, slots=0, implausible=0, guard=False)
+
 CASES = (
     Case("gradient descent, 2 rows", "cortex-m4", sgd(2), 3_000),
     Case("gradient descent, 12 rows", "cortex-m4", sgd(12), 6_000),
     Case("the same, int32 masters", "cortex-m4", sgd(12, masters=32)),
+    Case("analytic, frozen", "cortex-m4", learner(BARE), 40_000),
+    Case("the same, memory, doubt, guard", "cortex-m4", learner(FULL), 40_000),
+    Case("analytic, blended", "cortex-m4", learner(replace(BARE, blend=50)), 10_000),
+    Case("the same, memory, doubt, guard", "cortex-m4", learner(replace(FULL, blend=50))),
     Case("gradient descent, 2 rows", "cortex-m0", sgd(2), 14_000),
     Case("gradient descent, 12 rows", "cortex-m0", sgd(12)),
     Case("the same, int32 masters", "cortex-m0", sgd(12, masters=32)),
+    Case("analytic, frozen", "cortex-m0", learner(BARE)),
+    Case("analytic, blended", "cortex-m0", learner(replace(BARE, blend=50))),
 )
 
 

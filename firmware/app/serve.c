@@ -32,7 +32,7 @@ static int32_t answer_observe(tt_serve *serve, const uint8_t *input);
 static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
-static void trace_steps(tt_device *device);
+static void set_tracing(tt_device *device, uint32_t tracing);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -59,7 +59,7 @@ int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_
                                                model->operators, capacity)) {
         return TT_ERROR_MEMORY;
     }
-    trace_steps(device);
+    set_tracing(device, 1);
     /* Without the last byte, which only the closing 0x00 of a reply needs. */
     tt_receiver_init(&serve->receiver, buffer, TT_FRAME_BUFFER_BYTES(payload_bytes) - 1u);
     return TT_OK;
@@ -396,17 +396,17 @@ static int32_t answer_new_day(tt_serve *serve)
 }
 
 /* A learner folds its steps itself: there can be several in one call. */
-static void trace_steps(tt_device *device)
+static void set_tracing(tt_device *device, uint32_t tracing)
 {
     if (device->learner != NULL) {
-        device->learner->tracing = 1;
+        device->learner->tracing = tracing;
     }
 }
 
 static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
-    trace_steps(serve->device);
+    set_tracing(serve->device, 1);
     serve->trace = 0;
     return TT_OK;
 }
@@ -476,7 +476,12 @@ static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, co
     }
     tt_load_input(device, input);
     device->model->run(device->arena, 0, call.first);
-    if (!tt_port_measure(work, &call, &instructions, &stack_bytes)) {
+    set_tracing(device, 0);
+    int32_t counted = tt_port_measure(work, &call, &instructions, &stack_bytes);
+    set_tracing(device, 1);
+    while (tt_work(device)) {
+    }
+    if (!counted) {
         return TT_ERROR_UNSUPPORTED;
     }
     reply_u32(serve, (uint32_t)instructions);
