@@ -24,11 +24,7 @@ from tests.firmware.lda_device import Command, build_program, run
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.report.tables import table
 
-FORWARD = 1_500
-"""The head's forward pass, which a sample takes too; not measured here."""
 BARS = {
-    "frozen: a sample": 40_000,
-    "blended: a sample": 10_000,
     "blended: the whole solve": 1_500_000,
     "blended: its longest slice": 50_000,
 }
@@ -72,10 +68,8 @@ def costs_on(target: str, features: int, classes: int) -> Iterator[Cost]:
         add, row, _, _ = counted(program, features, classes, LdaOptions())
         yield Cost(target, "frozen: adding", add)
         yield Cost(target, "frozen: a row", row)
-        yield Cost(target, "frozen: a sample", add + row + FORWARD)
         add, _, solve, slice_ = counted(program, features, classes, LdaOptions(blend=50))
         yield Cost(target, "blended: adding", add)
-        yield Cost(target, "blended: a sample", add + FORWARD)
         yield Cost(target, "blended: the whole solve", solve)
         yield Cost(target, "blended: its longest slice", slice_)
 

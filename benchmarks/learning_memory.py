@@ -3,7 +3,8 @@
     python benchmarks/learning_memory.py
 
 Bytes of the learner's buffer, of which the header that `convert` writes has the macro; the
-learner's own struct, some 400 bytes on a Cortex-M, comes on top. Exits with 1 where a bar is missed.
+learner's own struct, some 400 bytes on a Cortex-M, comes on top. Exits with 1 where a bar is
+missed.
 """
 
 from __future__ import annotations
