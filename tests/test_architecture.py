@@ -56,8 +56,13 @@ ROOMS = {
     "operators": Room("graph, arithmetic", ("tinytrain/operators",), {"graph", "arithmetic"}),
     "head": Room(
         "graph, operators",
-        ("tinytrain/head", "tinytrain/lda_constants", "tinytrain/learner",
-         "tinytrain/learner_options", "tinytrain/learner_file"),
+        (
+            "tinytrain/head",
+            "tinytrain/lda_constants",
+            "tinytrain/learner",
+            "tinytrain/learner_options",
+            "tinytrain/learner_file",
+        ),
         {"graph", "operators"},
     ),  # fmt: skip
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),

@@ -263,8 +263,7 @@ static int32_t head_region(const tt_head *head, uint16_t region, const void **da
     }
 }
 
-static int32_t learner_region(tt_device *device, uint16_t index, const void **data,
-                              uint32_t *bytes)
+static int32_t learner_region(tt_device *device, uint16_t index, const void **data, uint32_t *bytes)
 {
     void *found;
     if (device->learner == NULL) {

@@ -26,7 +26,11 @@ extern "C" {
 /* Where learning has stopped for now: no class was asked for. */
 #define TT_NOT_ASKED 0xffffu
 
-enum { TT_KIND_SGD, TT_KIND_LDA, TT_KIND_LDA_SGD };
+enum {
+    TT_KIND_SGD,
+    TT_KIND_LDA,
+    TT_KIND_LDA_SGD
+};
 
 /* What became of a labelled sample. */
 enum {
@@ -39,29 +43,38 @@ enum {
 };
 
 /* Which rows answer. */
-enum { TT_SOURCE_FACTORY, TT_SOURCE_ACTIVE, TT_SOURCE_CANDIDATE };
+enum {
+    TT_SOURCE_FACTORY,
+    TT_SOURCE_ACTIVE,
+    TT_SOURCE_CANDIDATE
+};
 
 /* What a place of the memory holds. */
-enum { TT_SLOT_EMPTY, TT_SLOT_LEARNED, TT_SLOT_ASIDE, TT_SLOT_HELD };
+enum {
+    TT_SLOT_EMPTY,
+    TT_SLOT_LEARNED,
+    TT_SLOT_ASIDE,
+    TT_SLOT_HELD
+};
 
 /* Fixed at export, in flash. */
 typedef struct tt_learner_constants {
-    uint16_t kind;         /* TT_KIND_... */
-    uint16_t start;        /* lda+sgd: samples of a class that LDA makes its row of */
-    uint16_t slots;        /* of the memory for each class; at most 255, 0: no memory */
-    uint16_t held;         /* the first of them, for held samples only; less than slots */
-    uint16_t hold_every;   /* one in so many samples of a class is held aside; 0: none */
-    uint16_t replays;      /* old samples learned again with each new one */
-    uint16_t implausible;  /* loss, Q10 bits; 0: every label is believed */
-    uint16_t loss_cap;     /* Q10 bits: what one sample can weigh, at most */
-    uint16_t work_every;   /* learned samples from work to work; 0: no work */
-    uint16_t guard;        /* 1: only a better candidate becomes active */
-    uint16_t margin;       /* Q6 bits that it has to be better by */
-    uint16_t confidence;   /* and by so many standard errors, in 1/16 */
-    uint16_t versions;     /* kept, at most TT_MAX_VERSIONS */
-    uint16_t patience;     /* works in a row without a better candidate; 0: no end */
-    uint16_t daily_steps;  /* 0: no limit */
-    uint16_t pseudo;       /* probability, Q15, to learn without a label; 0: never */
+    uint16_t kind;        /* TT_KIND_... */
+    uint16_t start;       /* lda+sgd: samples of a class that LDA makes its row of */
+    uint16_t slots;       /* of the memory for each class; at most 255, 0: no memory */
+    uint16_t held;        /* the first of them, for held samples only; less than slots */
+    uint16_t hold_every;  /* one in so many samples of a class is held aside; 0: none */
+    uint16_t replays;     /* old samples learned again with each new one */
+    uint16_t implausible; /* loss, Q10 bits; 0: every label is believed */
+    uint16_t loss_cap;    /* Q10 bits: what one sample can weigh, at most */
+    uint16_t work_every;  /* learned samples from work to work; 0: no work */
+    uint16_t guard;       /* 1: only a better candidate becomes active */
+    uint16_t margin;      /* Q6 bits that it has to be better by */
+    uint16_t confidence;  /* and by so many standard errors, in 1/16 */
+    uint16_t versions;    /* kept, at most TT_MAX_VERSIONS */
+    uint16_t patience;    /* works in a row without a better candidate; 0: no end */
+    uint16_t daily_steps; /* 0: no limit */
+    uint16_t pseudo;      /* probability, Q15, to learn without a label; 0: never */
     int32_t seed;
 } tt_learner_constants;
 
@@ -114,9 +127,9 @@ typedef struct tt_learner_parts {
     const tt_learner_functions *functions; /* &tt_learner_head */
     const tt_learner_constants *rules;
     const tt_head_constants *head;
-    const tt_lda_constants *lda;        /* for every kind but sgd, and for drift; else NULL */
-    const tt_lda_functions *analytic;   /* for every kind but sgd; else NULL */
-    const tt_drift_constants *drift;    /* NULL: drift is not followed */
+    const tt_lda_constants *lda;      /* for every kind but sgd, and for drift; else NULL */
+    const tt_lda_functions *analytic; /* for every kind but sgd; else NULL */
+    const tt_drift_constants *drift;  /* NULL: drift is not followed */
 } tt_learner_parts;
 
 /* What a learner counts: a region of its state. */
@@ -141,22 +154,22 @@ typedef struct tt_learner_counters {
 /* The memory of labelled samples. */
 typedef struct tt_memory {
     const tt_learner_constants *rules;
-    uint16_t features;  /* D */
-    uint16_t capacity;  /* R */
-    uint16_t *guess;    /* [R][slots] */
-    uint16_t *seen;     /* [R] */
-    uint16_t *offered;  /* [R] */
-    int8_t *samples;    /* [R][slots][D] */
-    uint8_t *state;     /* [R][slots] */
-    uint8_t *stored;    /* [R] */
+    uint16_t features; /* D */
+    uint16_t capacity; /* R */
+    uint16_t *guess;   /* [R][slots] */
+    uint16_t *seen;    /* [R] */
+    uint16_t *offered; /* [R] */
+    int8_t *samples;   /* [R][slots][D] */
+    uint8_t *state;    /* [R][slots] */
+    uint8_t *stored;   /* [R] */
 } tt_memory;
 
 /* Where the work is. */
 typedef struct tt_progress {
-    uint16_t stage;  /* 0: none */
-    uint16_t label;  /* the place that comes next */
+    uint16_t stage; /* 0: none */
+    uint16_t label; /* the place that comes next */
     uint16_t place;
-    int32_t gain;    /* S, Q6 bits */
+    int32_t gain; /* S, Q6 bits */
     uint32_t squares;
     uint32_t samples;
 } tt_progress;
@@ -180,14 +193,14 @@ struct tt_learner {
 /* Bytes of the buffer: constant expressions of what the emitted header gives. */
 #define TT_ALIGNED(bytes) (((bytes) + 3u) / 4u * 4u)
 #define TT_MEMORY_BYTES(capacity, features, slots)                                                 \
-    TT_ALIGNED((capacity) * (slots) * ((features) + 3u) + (capacity)*5u)
+    TT_ALIGNED((capacity) * (slots) * ((features) + 3u) + (capacity) * 5u)
 #define TT_LEARNER_BYTES(capacity, features, wide, slots, copies, analytic, blended)               \
     (TT_ALIGNED(TT_HEAD_BYTES(capacity, features, wide)) +                                         \
-     (copies)*TT_ALIGNED(TT_ROWS_BYTES(capacity, features)) +                                      \
+     (copies) * TT_ALIGNED(TT_ROWS_BYTES(capacity, features)) +                                    \
      TT_MEMORY_BYTES(capacity, features, slots) +                                                  \
-     ((analytic) ? TT_ALIGNED(TT_LDA_BYTES(capacity, features, blended)) +                         \
-                       TT_ALIGNED((features)*2u)                                                   \
-                 : 0u))
+     ((analytic)                                                                                   \
+          ? TT_ALIGNED(TT_LDA_BYTES(capacity, features, blended)) + TT_ALIGNED((features) * 2u)    \
+          : 0u))
 
 /* `memory` is aligned to 4. Returns TT_OK or TT_ERROR_MEMORY. */
 int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void *memory,

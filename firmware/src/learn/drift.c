@@ -35,8 +35,8 @@ void tt_drift_observe(const tt_learner_parts *parts, tt_learner_counters *counte
     counters->confidence +=
         ((int32_t)probability * FRACTION_UNIT - counters->confidence) >> k->drift_shift;
     if (label < parts->head->classes) {
-        counters->distance += (distance_of(parts, x, label) * FRACTION_UNIT - counters->distance) >>
-                              k->drift_shift;
+        counters->distance +=
+            (distance_of(parts, x, label) * FRACTION_UNIT - counters->distance) >> k->drift_shift;
     }
     if (counters->distance > k->distance_on || counters->confidence < k->confidence_on) {
         counters->alarm = 1;

@@ -1,4 +1,5 @@
-/* The analytic head as a learner takes it: apart, so that a learner without one links none of it. */
+/* The analytic head as a learner takes it: apart, so that a learner without one links none of it.
+ */
 #include "tinytrain/learner.h"
 
 const tt_lda_functions tt_lda_head = {

@@ -16,7 +16,13 @@
 #define LEVEL_SHIFT 4
 
 /* The stages of work. */
-enum { STAGE_IDLE, STAGE_JUDGE_AGAIN, STAGE_SOLVE, STAGE_JUDGE, STAGE_DECIDE };
+enum {
+    STAGE_IDLE,
+    STAGE_JUDGE_AGAIN,
+    STAGE_SOLVE,
+    STAGE_JUDGE,
+    STAGE_DECIDE
+};
 
 /* Kept out of int32's overflow, far above any sum that a row of weights reaches. */
 #define INERT_BIAS (-(1 << 30))
@@ -57,9 +63,8 @@ static void carve_memory(tt_learner *learner, uint8_t **cursor)
     memory->features = k->features;
     memory->capacity = k->capacity;
     /* Widest items first, so that everything is aligned. */
-    memory->guess =
-        take(cursor, TT_MEMORY_BYTES((size_t)k->capacity, (size_t)k->features,
-                                     (size_t)learner->parts->rules->slots));
+    memory->guess = take(cursor, TT_MEMORY_BYTES((size_t)k->capacity, (size_t)k->features,
+                                                 (size_t)learner->parts->rules->slots));
     memory->seen = memory->guess + places;
     memory->offered = memory->seen + k->capacity;
     memory->samples = (int8_t *)(memory->offered + k->capacity);
@@ -77,8 +82,8 @@ static size_t bytes_of(const tt_learner_parts *parts)
     const tt_head_constants *k = parts->head;
     const tt_learner_constants *rules = parts->rules;
     size_t blended = parts->analytic != NULL && parts->lda->blend > 0;
-    return TT_LEARNER_BYTES((size_t)k->capacity, (size_t)k->features, k->wide,
-                            (size_t)rules->slots, copies(rules), parts->analytic != NULL, blended);
+    return TT_LEARNER_BYTES((size_t)k->capacity, (size_t)k->features, k->wide, (size_t)rules->slots,
+                            copies(rules), parts->analytic != NULL, blended);
 }
 
 int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void *memory,
@@ -97,8 +102,7 @@ int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void
         size_t lda_bytes = aligned(TT_LDA_BYTES((size_t)k->capacity, (size_t)k->features,
                                                 (size_t)(parts->lda->blend > 0)));
         learner->row = take(&cursor, k->features * sizeof *learner->row);
-        (void)parts->analytic->init(&learner->lda, parts->lda, take(&cursor, lda_bytes),
-                                    lda_bytes);
+        (void)parts->analytic->init(&learner->lda, parts->lda, take(&cursor, lda_bytes), lda_bytes);
     }
     if (parts->rules->guard) {
         carve_rows(learner, &learner->active, &cursor);
@@ -125,8 +129,7 @@ tt_learner *tt_learner_place(const tt_learner_parts *parts, void *memory, size_t
 /* A class whose row answers nothing until its first sample. */
 static void add_inert_class(tt_rows *rows, uint16_t features)
 {
-    memset(rows->weights + (size_t)rows->classes * features, 0,
-           features * sizeof *rows->weights);
+    memset(rows->weights + (size_t)rows->classes * features, 0, features * sizeof *rows->weights);
     rows->bias[rows->classes] = INERT_BIAS;
     rows->classes++;
 }
@@ -134,8 +137,7 @@ static void add_inert_class(tt_rows *rows, uint16_t features)
 static void copy_rows(const tt_learner *learner, tt_rows *to, const tt_rows *from)
 {
     const tt_head_constants *k = learner->parts->head;
-    memcpy(to->weights, from->weights,
-           (size_t)k->capacity * k->features * sizeof *to->weights);
+    memcpy(to->weights, from->weights, (size_t)k->capacity * k->features * sizeof *to->weights);
     memcpy(to->bias, from->bias, k->capacity * sizeof *to->bias);
     to->units = from->units;
     to->classes = from->classes;
@@ -212,8 +214,8 @@ static uint16_t forward_factory(tt_head *head)
         for (uint16_t i = 0; i < k->features; i++) {
             sum += weights[i] * head->input[i];
         }
-        head->logits[row] = tt_multiply_by_quantized_multiplier(
-            sum, k->units.logit_multiplier[row], k->units.logit_shift[row]);
+        head->logits[row] = tt_multiply_by_quantized_multiplier(sum, k->units.logit_multiplier[row],
+                                                                k->units.logit_shift[row]);
         if (head->logits[row] > head->logits[best]) {
             best = row;
         }
@@ -224,8 +226,8 @@ static uint16_t forward_factory(tt_head *head)
 /* The class of the loaded input by the rows that answer. */
 static uint16_t forward_answering(tt_learner *learner)
 {
-    const tt_rows *rows = learner->counters.source == TT_SOURCE_ACTIVE ? &learner->active
-                                                                         : &learner->head.rows;
+    const tt_rows *rows =
+        learner->counters.source == TT_SOURCE_ACTIVE ? &learner->active : &learner->head.rows;
     if (learner->counters.source == TT_SOURCE_FACTORY) {
         learner->answering = learner->parts->head->classes;
         return forward_factory(&learner->head);
@@ -333,8 +335,8 @@ static void replay(tt_learner *learner)
     for (uint16_t turn = 0; turn < rules->replays; turn++) {
         uint16_t label;
         uint16_t place;
-        if (tt_memory_replayed(&learner->memory, learner->head.rows.classes,
-                               learner->counters.step, turn, &label, &place)) {
+        if (tt_memory_replayed(&learner->memory, learner->head.rows.classes, learner->counters.step,
+                               turn, &label, &place)) {
             (void)recall(learner, label, place);
             tt_head_step(&learner->head, label);
             fold(learner);
@@ -350,8 +352,7 @@ static int32_t is_implausible(tt_learner *learner, uint16_t best, uint16_t label
         return 0;
     }
     int32_t level = learner->counters.level;
-    int32_t loss =
-        tt_head_loss(&learner->head, best, label, learner->head.rows.classes);
+    int32_t loss = tt_head_loss(&learner->head, best, label, learner->head.rows.classes);
     learner->counters.level = level + ((tt_min(loss, rules->loss_cap) - level) >> LEVEL_SHIFT);
     return label < learner->parts->head->classes && best != label &&
            loss > tt_max(rules->implausible, 3 * level);
@@ -475,8 +476,8 @@ static void judge_again(tt_learner *learner)
         if (blended) {
             parts->analytic->solve_start(&learner->lda);
         }
-        next_stage(learner, blended ? STAGE_SOLVE
-                                    : (parts->rules->guard ? STAGE_JUDGE : STAGE_IDLE));
+        next_stage(learner,
+                   blended ? STAGE_SOLVE : (parts->rules->guard ? STAGE_JUDGE : STAGE_IDLE));
         return;
     }
     uint16_t best = recall(learner, work->label, work->place);
@@ -532,8 +533,7 @@ static void judge(tt_learner *learner)
     uint16_t best = forward_factory(head);
     tt_head_softmax(head, best, parts->head->classes);
     int32_t factory_loss = tt_head_loss(head, best, work->label, parts->head->classes);
-    tt_guard_judge(parts->rules, work, factory_loss,
-                   unbiased_loss(learner, work->label, learned));
+    tt_guard_judge(parts->rules, work, factory_loss, unbiased_loss(learner, work->label, learned));
     work->place++;
 }
 
