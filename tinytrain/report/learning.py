@@ -93,7 +93,9 @@ def _draw_head(axes: Axes, head: HeadResult, colour: str) -> None:
     )
     low, high = np.percentile(100 * curves, SPREAD, axis=0)
     axes.fill_between(shares, low, high, color=colour, alpha=0.12, linewidth=0)
-    axes.plot(shares, 100 * curves.mean(axis=0), color=colour, linewidth=2, label=head.head)
+    # Where only the ends are known, the line between them is no measurement.
+    style = "--" if len(head.devices[0].curve) == 2 else "-"
+    axes.plot(shares, 100 * curves.mean(axis=0), style, color=colour, linewidth=2, label=head.head)
 
 
 def draw_confusion(before: Confusion, after: Confusion, names: Sequence[str], path: Path) -> None:

@@ -322,9 +322,7 @@ class Head:
 
 @dataclass(frozen=True)
 class Learner:
-    """What the device learns by, remembers, and how it guards itself; its keys but the first count
-    where that is not none.
-    """
+    """How the device learns, remembers and guards itself; of kind none, no other key counts."""
 
     kind: str = field(
         default="none",
