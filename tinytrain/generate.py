@@ -7,11 +7,11 @@ To add one: a function that returns the file's text, and a line in FILES.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import graph, head, protocol, sigmoid
+from tinytrain import arithmetic, graph, head, protocol, sigmoid
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -97,7 +97,6 @@ def render_head_constants() -> str:
         ("BIAS_LIMIT", head.BIAS_LIMIT),
         ("GRADIENT_LIMIT", head.GRADIENT_LIMIT),
     )
-    values = [f"{value}," for value in head.EXP2_TABLE]
     return "\n".join(
         [
             "/* What the learning head and its emulator share.",
@@ -110,11 +109,7 @@ def render_head_constants() -> str:
             *(f"#define TT_{name} {value}" for name, value in constants),
             "",
             "/* 2^-f in Q15 for f = 0, 1/256, ..., 255/256. */",
-            "/* clang-format off */",
-            "static const uint16_t tt_exp2_table[256] = {",
-            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
-            "};",
-            "/* clang-format on */",
+            *_table("tt_exp2_table[256]", head.EXP2_TABLE),
             "",
             "#endif",
             "",
@@ -124,7 +119,6 @@ def render_head_constants() -> str:
 
 def render_sigmoid_table() -> str:
     """firmware/src/kernels/sigmoid_table.h: the table of int16 sigmoid and tanh."""
-    values = [f"{value}," for value in sigmoid.SIGMOID_TABLE]
     return "\n".join(
         [
             "/* The table of int16 sigmoid and tanh.",
@@ -137,11 +131,29 @@ def render_sigmoid_table() -> str:
             f"#define TT_SIGMOID_ENTRIES {len(sigmoid.SIGMOID_TABLE)}",
             "",
             "/* sigmoid(i / 24) in Q0.16. */",
-            "/* clang-format off */",
-            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
-            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
-            "};",
-            "/* clang-format on */",
+            *_table("tt_sigmoid_table[TT_SIGMOID_ENTRIES]", sigmoid.SIGMOID_TABLE),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def render_log2_table() -> str:
+    """firmware/src/log2_table.h: the table of the logarithm."""
+    return "\n".join(
+        [
+            "/* The table of the logarithm.",
+            f" * {NOTICE.format(source='arithmetic.py')} */",
+            "#ifndef TINYTRAIN_LOG2_TABLE_H",
+            "#define TINYTRAIN_LOG2_TABLE_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            f"#define TT_LOG2_INDEX_BITS {arithmetic.LOG2_INDEX_BITS}",
+            "",
+            "/* log2(1 + (i + 0.5) / 64) in Q10. */",
+            *_table("tt_log2_table[1 << TT_LOG2_INDEX_BITS]", arithmetic.LOG2_TABLE),
             "",
             "#endif",
             "",
@@ -172,6 +184,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
+    ("firmware/src/log2_table.h", render_log2_table),
     ("firmware/include/tinytrain/limits.h", render_limits),
 )
 
@@ -207,6 +220,18 @@ def _status_name(status: Status) -> str:
 
 def _enumeration(prefix: str, ids: type[IntEnum]) -> list[str]:
     return ["enum {", *(f"    {prefix}{i.name} = {i.value}," for i in ids), "};", ""]
+
+
+def _table(name: str, values: Sequence[int]) -> list[str]:
+    """The lines of a constant array of uint16."""
+    items = [f"{value}," for value in values]
+    return [
+        "/* clang-format off */",
+        f"static const uint16_t {name} = {{",
+        *("    " + " ".join(items[i : i + 12]) for i in range(0, len(items), 12)),
+        "};",
+        "/* clang-format on */",
+    ]
 
 
 def _continued(lines: list[str], column: int = 99) -> list[str]:

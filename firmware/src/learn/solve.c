@@ -1,0 +1,100 @@
+/* The solve of the blended covariance; tinytrain/emulator/solve.py computes the same bits.
+ *
+ * Elements of the factor and of the solutions stay within 2^27, so that the sum of 256 products
+ * and what it is taken from stay within 2^63.
+ */
+#include "solve.h"
+
+#include "tinytrain/arithmetic.h"
+
+#define MATRIX_LIMIT ((int32_t)1 << 30)
+#define FACTOR_LIMIT ((int32_t)1 << 27)
+#define SOLUTION_LIMIT ((int32_t)1 << 27)
+#define PIVOT_FLOOR ((int64_t)1 << 42)
+#define FACTOR_BITS 24
+#define RECIPROCAL_BITS 26
+
+/* Where a row of a triangle begins. */
+static size_t row_start(size_t row)
+{
+    return row * (row + 1u) / 2u;
+}
+
+void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatter,
+                        int32_t scatter_count, size_t row, int32_t *matrix)
+{
+    const int16_t *r = constants->whitening;
+    const size_t start = row_start(row);
+    const int32_t shift = 2 * constants->whitening_shift - 8;
+    for (size_t j = 0; j <= row; j++) {
+        int64_t device = tt_round_half_up_int64((int64_t)scatter[start + j] * (r[row] * r[j]), shift);
+        int64_t total = (int64_t)constants->blend * constants->correlation[start + j] + device;
+        int64_t mean = tt_divide_rounded(total * 1024, constants->blend + scatter_count);
+        matrix[start + j] = tt_limit_int64(mean, MATRIX_LIMIT);
+    }
+    int32_t *diagonal = matrix + start + row;
+    *diagonal = tt_limit_int64((int64_t)*diagonal + constants->ridge, MATRIX_LIMIT);
+}
+
+/* a / 2^24 times the reciprocal, limited before and after the product. */
+static int32_t quotient(int64_t a, int32_t reciprocal, int32_t before, int32_t after)
+{
+    int64_t limited = tt_limit_int64(tt_round_half_up_int64(a, FACTOR_BITS), before);
+    return tt_limit_int64(tt_round_half_up_int64(limited * reciprocal, RECIPROCAL_BITS), after);
+}
+
+/* The sum of the products of a [n] and b [n]. */
+static int64_t dot(const int32_t *a, const int32_t *b, size_t n)
+{
+    int64_t sum = 0;
+    const int32_t *end = a + n;
+    for (; end - a >= 4; a += 4, b += 4) {
+        sum += (int64_t)a[0] * b[0];
+        sum += (int64_t)a[1] * b[1];
+        sum += (int64_t)a[2] * b[2];
+        sum += (int64_t)a[3] * b[3];
+    }
+    while (a < end) {
+        sum += (int64_t)*a++ * *b++;
+    }
+    return sum;
+}
+
+void tt_solve_factor_row(size_t row, int32_t *matrix)
+{
+    int32_t *l = matrix + row_start(row);
+    const int32_t *other = matrix;
+    for (size_t j = 0; j < row; j++) {
+        int64_t a = (int64_t)l[j] * ((int64_t)1 << FACTOR_BITS) - dot(l, other, j);
+        l[j] = quotient(a, other[j], MATRIX_LIMIT, FACTOR_LIMIT);
+        other += j + 1u;
+    }
+    int64_t pivot = (int64_t)l[row] * ((int64_t)1 << FACTOR_BITS) - dot(l, l, row);
+    uint32_t root = tt_isqrt64((uint64_t)(pivot > PIVOT_FLOOR ? pivot : PIVOT_FLOOR));
+    l[row] = (int32_t)(((uint64_t)1 << (FACTOR_BITS + RECIPROCAL_BITS)) / root);
+}
+
+/* The sum over k > i of l[k][i] t[k]. */
+static int64_t dot_column(const int32_t *factor, size_t features, size_t i, const int32_t *t)
+{
+    int64_t sum = 0;
+    const int32_t *l = factor + row_start(i) + i;
+    for (size_t k = i + 1; k < features; k++) {
+        l += k;
+        sum += (int64_t)*l * t[k];
+    }
+    return sum;
+}
+
+void tt_solve_substitute(const int32_t *factor, size_t features, const int16_t *u, int32_t *t)
+{
+    for (size_t i = 0; i < features; i++) {
+        const int32_t *l = factor + row_start(i);
+        int64_t a = (int64_t)u[i] * ((int64_t)1 << 30) - dot(l, t, i);
+        t[i] = quotient(a, l[i], SOLUTION_LIMIT, SOLUTION_LIMIT);
+    }
+    for (size_t i = features; i-- > 0;) {
+        int64_t a = (int64_t)t[i] * ((int64_t)1 << FACTOR_BITS) - dot_column(factor, features, i, t);
+        t[i] = quotient(a, factor[row_start(i) + i], SOLUTION_LIMIT, SOLUTION_LIMIT);
+    }
+}

@@ -1,0 +1,69 @@
+"""The solve of the blended covariance in numpy, for any number of devices at once: the reference
+of firmware/src/learn/solve.c, and firmware/LEARNING.md (section 5) in its words.
+
+Letters: n devices, D features, k right-hand sides. Integers are exact, so that neither the order
+of a sum nor the slices of the work show in the result.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tinytrain import arithmetic as fixed
+from tinytrain.lda_constants import FACTOR_BITS, LdaConstants
+
+Int = npt.NDArray[np.int64]
+
+MATRIX_LIMIT = 1 << 30
+FACTOR_LIMIT = 1 << 27
+"""sqrt(MATRIX_LIMIT) in Q24: no factor of a matrix within its limit has a larger element."""
+SOLUTION_LIMIT = 1 << 27
+PIVOT_FLOOR = 1 << 42
+"""Q48."""
+RECIPROCAL_BITS = 26
+
+
+def build(constants: LdaConstants, scatter: Int, scatter_count: Int) -> Int:
+    """(n, D, D) Q24, lower triangle: the regularized correlation of training and device, of
+    scatter (n, D (D + 1) / 2) and its count (n,)."""
+    row, column = np.tril_indices(constants.features)
+    r = constants.whitening.astype(np.int64)
+    white = fixed.round_half_up(scatter * r[row] * r[column], 2 * constants.whitening_shift - 8)
+    total = (constants.blend * constants.correlation.astype(np.int64) + white) * 1024
+    value = fixed.divide_rounded(total, constants.blend + scatter_count[:, None])
+    value = np.clip(value, -MATRIX_LIMIT, MATRIX_LIMIT) + constants.ridge * (row == column)
+    matrix = np.zeros((len(scatter), constants.features, constants.features), np.int64)
+    matrix[:, row, column] = np.minimum(value, MATRIX_LIMIT)
+    return matrix
+
+
+def factor(matrix: Int) -> Int:
+    """(n, D, D): the Cholesky factor l in Q24 below the diagonal, and on it 1 / l in Q26."""
+    l = np.zeros_like(matrix)  # noqa: E741
+    for j in range(matrix.shape[-1]):
+        done = np.einsum("nik,nk->ni", l[:, j:, :j], l[:, j, :j])
+        a = (matrix[:, j:, j] << FACTOR_BITS) - done
+        root = fixed.isqrt64(np.maximum(a[:, 0], PIVOT_FLOOR))
+        l[:, j, j] = (1 << FACTOR_BITS + RECIPROCAL_BITS) // root
+        l[:, j + 1 :, j] = _quotient(a[:, 1:], l[:, j, j, None], MATRIX_LIMIT, FACTOR_LIMIT)
+    return l
+
+
+def substitute(l: Int, u: Int) -> Int:  # noqa: E741
+    """(n, k, D) Q16: the solutions t of l l' t = u, for u (n, k, D) in Q10."""
+    features = l.shape[-1]
+    t = np.zeros_like(u)
+    for i in range(features):
+        a = (u[..., i] << 30) - np.einsum("nk,nck->nc", l[:, i, :i], t[..., :i])
+        t[..., i] = _quotient(a, l[:, i, i, None], SOLUTION_LIMIT, SOLUTION_LIMIT)
+    for i in reversed(range(features)):
+        a = (t[..., i] << FACTOR_BITS) - np.einsum("nk,nck->nc", l[:, i + 1 :, i], t[..., i + 1 :])
+        t[..., i] = _quotient(a, l[:, i, i, None], SOLUTION_LIMIT, SOLUTION_LIMIT)
+    return t
+
+
+def _quotient(a: Int, reciprocal: Int, before: int, after: int) -> Int:
+    """a / 2^24 times the reciprocal, limited before and after the product."""
+    limited = np.clip(fixed.round_half_up(a, FACTOR_BITS), -before, before)
+    return np.clip(fixed.round_half_up(limited * reciprocal, RECIPROCAL_BITS), -after, after)
