@@ -42,6 +42,7 @@ class Status(IntEnum):
     MEMORY = -7
     RANGE = -8
     UNSUPPORTED = -9
+    NO_STATISTICS = -20
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -56,6 +57,7 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.MEMORY: "a buffer is too small or misaligned",
         Status.RANGE: "an index, offset or length is out of bounds",
         Status.UNSUPPORTED: "this device cannot do that (it has no instruction counter)",
+        Status.NO_STATISTICS: "the model names no layers whose statistics are re-estimated",
     }
 )
 
@@ -72,6 +74,7 @@ class Message(IntEnum):
     LEARN = 7
     RESET = 8
     MEASURE = 9
+    OBSERVE_STATISTICS = 32
 
 
 class Space(IntEnum):
@@ -100,11 +103,12 @@ class Region(IntEnum):
 
 
 class Measure(IntEnum):
-    """What MEASURE counts; OPERATOR + i is operator i alone."""
+    """What MEASURE counts; OPERATOR + i is operator i alone, and ends before the last."""
 
     INFERENCE = 0
     LEARN_STEP = 1
     OPERATOR = 2
+    OBSERVE_STATISTICS = 0xFFFF
 
 
 class FrameError(ValueError):

@@ -55,6 +55,8 @@ typedef struct tt_model {
     const tt_head_constants *head;  /* NULL without a head */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
+    /* The layers whose statistics are re-estimated (statistics.h), or NULL. */
+    const struct tt_statistics_constants *statistics;
 } tt_model;
 
 #ifdef __cplusplus

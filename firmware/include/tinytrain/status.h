@@ -16,7 +16,8 @@
     X(TT_ERROR_NO_HEAD, -6, "the model has no learning head")                                      \
     X(TT_ERROR_MEMORY, -7, "a buffer is too small or misaligned")                                  \
     X(TT_ERROR_RANGE, -8, "an index, offset or length is out of bounds")                           \
-    X(TT_ERROR_UNSUPPORTED, -9, "this device cannot do that (it has no instruction counter)")
+    X(TT_ERROR_UNSUPPORTED, -9, "this device cannot do that (it has no instruction counter)")      \
+    X(TT_ERROR_NO_STATISTICS, -20, "the model names no layers whose statistics are re-estimated")
 
 #define TT_STATUS_VALUE(name, value, text) name = (value),
 enum {
