@@ -37,7 +37,7 @@ BIAS_LIMIT = 1 << 28
 DEVIATION_FLOOR = 0.1
 """Of a feature, relative to the root mean square of all: one that is hardly alive in training
 would count for ten times as much on a device where it wakes up."""
-LEAST_DEVIATION = 1 / 8
+LEAST_DEVIATION = 1 / 4
 """In steps of a feature: keeps the whitening within its range where all are constant."""
 
 
@@ -187,7 +187,7 @@ def _with_rows(constants: LdaConstants) -> LdaConstants:
     """The weights' shift, and the prior's rows: those of a device that has seen nothing."""
     state = emulator.empty_state(constants)
     every = np.arange(constants.classes)[None]
-    factored = emulator.factor(constants, state) if constants.blended else None
+    factored = emulator.factor(constants, state)
     solution = emulator.solutions(constants, state, every, factored)
     widest = float(np.abs(solution * constants.whitening.astype(np.int64)).max())
     first = max(1, ceil(log2(max(widest, 1.0) / WEIGHT_LIMIT)))

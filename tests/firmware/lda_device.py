@@ -7,6 +7,7 @@ import struct
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytrain.device.build import build
+from tinytrain.emulator.lda import LdaState, empty_state
 from tinytrain.lda_constants import LdaConstants
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
@@ -26,19 +28,20 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Command:
-    """One command: 'a' add, 'r' row, 'w' row without, 's' solve, 'd' state."""
+    """One command: 'a' add, 'r' row, 'w' row without, 's' solve, 'd' state, 'l' load state."""
 
     kind: str
     label: int = 0
     """The class; of a solve the number of classes."""
     x: Array | None = None
     """(D,)"""
+    state: bytes = b""
 
     @property
     def message(self) -> bytes:
-        label = b"" if self.kind == "d" else struct.pack("<H", self.label)
+        label = b"" if self.kind in "dl" else struct.pack("<H", self.label)
         x = b"" if self.x is None else self.x.astype("<i2").tobytes()
-        return self.kind.encode() + label + x
+        return self.kind.encode() + label + x + self.state
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,10 @@ def build_program(folder: Path, target: str) -> list[str]:
 
 
 def run(
-    program: Sequence[str], constants: LdaConstants, commands: Sequence[Command], count: bool = False
+    program: Sequence[str],
+    constants: LdaConstants,
+    commands: Sequence[Command],
+    count: bool = False,
 ) -> list[Answer]:
     """What a device that has seen nothing answers to each command."""
     sent = _constants(constants, count) + b"".join(c.message for c in commands) + b"e"
@@ -100,11 +106,11 @@ def _answer(
     k: LdaConstants, command: Command, data: bytes, place: int, count: bool
 ) -> tuple[Answer, int]:
     """The answer at `place` of the data, and where the next one begins."""
-    rows = {"a": 0, "r": 1, "w": 1, "s": command.label, "d": 0}[command.kind]
-    figures = {"s": 3, "d": 0}.get(command.kind, 1) if count else 0
+    rows = {"a": 0, "r": 1, "w": 1, "s": command.label, "d": 0, "l": 0}[command.kind]
+    figures = {"s": 3, "d": 0, "l": 0}.get(command.kind, 1) if count else 0
     state = state_bytes(k) if command.kind == "d" else 0
     ends = np.cumsum([place, 2 * rows * k.features, 4 * rows, 4 * figures, state])
-    weights, bias, numbers, kept = (data[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True))
+    weights, bias, numbers, kept = (data[a:b] for a, b in pairwise(ends))
     return (
         Answer(
             np.frombuffer(weights, "<i2").reshape(rows, k.features),
@@ -118,5 +124,16 @@ def _answer(
 
 def state_bytes(k: LdaConstants) -> int:
     """TT_LDA_STATE_BYTES."""
-    triangle = k.features * (k.features + 1) // 2 if k.blended else 0
-    return 4 * (k.capacity * k.features + triangle + (k.capacity + 2) // 2)
+    return len(state_of(empty_state(k), 0))
+
+
+def state_of(state: LdaState, device: int) -> bytes:
+    """A device's memory that lasts: sums, scatter, counts, padding."""
+    parts = (
+        state.sums[device].astype("<i4").tobytes(),
+        state.scatter[device].astype("<i4").tobytes(),
+        state.counts[device].astype("<u2").tobytes(),
+        state.scatter_count[device].astype("<u2").tobytes(),
+    )
+    data = b"".join(parts)
+    return data + bytes(-len(data) % 4)

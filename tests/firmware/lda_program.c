@@ -3,8 +3,9 @@
  * end.
  *
  * Commands: 'a' label x, add; 'r' label, row; 'w' label x, row without x; 's' classes, the whole
- * solve; 'd', the state; 'e', the end. Where it counts, a command's answer ends with the
- * instructions it took, of the solve also with those of the longest slice and the slices' number.
+ * solve; 'd', the state; 'l' state, takes it; 'e', the end. Where it counts, a
+ * command's answer ends with the instructions it took, of the solve also with those of the longest
+ * slice and the slices' number.
  */
 #include <stdbool.h>
 #include <string.h>
@@ -149,6 +150,7 @@ int main(void)
     size_t depth = constants.features;
     size_t blended = constants.blend > 0;
     size_t bytes = TT_LDA_BYTES((size_t)constants.capacity, depth, blended);
+    size_t state_bytes = TT_LDA_STATE_BYTES((size_t)constants.capacity, depth, blended);
     memset(memory, 0xa5, sizeof memory);
     if (tt_lda_init(&lda, &constants, memory, bytes - 1u) != TT_ERROR_MEMORY ||
         tt_lda_init(&lda, &constants, (uint8_t *)memory + 2, bytes) != TT_ERROR_MEMORY ||
@@ -162,7 +164,7 @@ int main(void)
             /* Nothing writes behind its memory. */
             return bytes < sizeof memory && ((uint8_t *)memory)[bytes] != 0xa5 ? 4 : 0;
         }
-        if (command != 'd') {
+        if (command != 'd' && command != 'l') {
             receive(&label, sizeof label);
         }
         if (command == 'a' || command == 'w') {
@@ -182,7 +184,10 @@ int main(void)
             solve();
             break;
         case 'd':
-            send(memory, TT_LDA_STATE_BYTES((size_t)constants.capacity, depth, blended));
+            send(memory, state_bytes);
+            break;
+        case 'l':
+            receive(memory, state_bytes);
             break;
         default:
             return 5;

@@ -85,8 +85,10 @@ def _add_scatter(state: LdaState, deviation: Int, at: Int) -> None:
     state.scatter_count[at] = np.where(full, SCATTER_LIMIT // 2, count) + 1
 
 
-def factor(constants: LdaConstants, state: LdaState) -> Int:
-    """(n, D, D) of the blended covariance, as `solve.factor` gives it."""
+def factor(constants: LdaConstants, state: LdaState) -> Int | None:
+    """(n, D, D) of the blended covariance, as `solve.factor` gives it; None where frozen."""
+    if not constants.blended:
+        return None
     scatter, count = state.scatter.astype(np.int64), state.scatter_count.astype(np.int64)
     return solve.factor(solve.build(constants, scatter, count))
 
@@ -116,7 +118,8 @@ def solutions(
 def row_without(
     constants: LdaConstants, state: LdaState, y: Int, x: Int, factored: Int | None = None
 ) -> Rows:
-    """Weights (n, D) and bias (n,) of class y (n,), as if its sample x (n, D) were not in the sums."""
+    """Weights (n, D) and bias (n,) of class y (n,), as if its sample x (n, D) were not in the
+    sums."""
     at = np.arange(len(y))
     sums = state.sums[at, y].astype(np.int64) - x
     counts = state.counts[at, y].astype(np.int64) - 1

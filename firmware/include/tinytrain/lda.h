@@ -57,11 +57,11 @@ typedef struct tt_lda {
 /* Bytes: constant expressions. `blended` is 0 or 1. */
 #define TT_LDA_TRIANGLE_BYTES(features) ((features) * ((features) + 1u) / 2u * 4u)
 #define TT_LDA_STATE_BYTES(capacity, features, blended)                                            \
-    ((capacity) * (features)*4u + (blended)*TT_LDA_TRIANGLE_BYTES(features) +                      \
+    ((capacity) * (features) * 4u + (blended) * TT_LDA_TRIANGLE_BYTES(features) +                  \
      ((capacity) + 2u) / 2u * 4u)
 #define TT_LDA_BYTES(capacity, features, blended)                                                  \
     (TT_LDA_STATE_BYTES(capacity, features, blended) +                                             \
-     (blended)*TT_LDA_TRIANGLE_BYTES(features) + (features)*8u)
+     (blended) * TT_LDA_TRIANGLE_BYTES(features) + (features) * 8u)
 
 /* Binds `lda` to its constants and memory (aligned to 4), and resets it. Returns TT_OK, or
  * TT_ERROR_MEMORY where the buffer is too small or misaligned. */
@@ -77,7 +77,7 @@ void tt_lda_add(tt_lda *lda, const int16_t *x, uint16_t y);
  * solve, which has to be behind its factors. */
 void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias);
 
-/* The same as if the sample x of class y were not in the sums; the class has samples. */
+/* The same as if x were not in the sums of class y, where it has to be. */
 void tt_lda_row_without(tt_lda *lda, uint16_t y, const int16_t *x, int16_t *weights, int32_t *bias);
 
 /* Begins to make all rows anew, with the covariance that there is now where blended. */

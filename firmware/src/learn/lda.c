@@ -75,22 +75,34 @@ static void halve(int32_t *values, size_t count)
     }
 }
 
-/* The mean of class y, Q7, into lda->mean; without the sample `left_out` where that is not NULL.
- * Returns 0 where neither a prior nor a sample says anything, with the mean left alone. */
-static int load_mean(tt_lda *lda, uint16_t y, const int16_t *left_out)
+/* Adds `times` x to the sums of class y. */
+static void add_to_sums(tt_lda *lda, const int16_t *x, uint16_t y, int32_t times)
+{
+    const size_t depth = lda->constants->features;
+    int32_t *sums = lda->sums + y * depth;
+    for (size_t i = 0; i < depth; i++) {
+        sums[i] += times * x[i];
+    }
+    lda->counts[y] = (uint16_t)(lda->counts[y] + times);
+}
+
+/* The mean of class y, Q7, into lda->mean. Returns 0 where neither a prior nor a sample says
+ * anything; the mean is left alone then. */
+static int load_mean(tt_lda *lda, uint16_t y)
 {
     const tt_lda_constants *k = lda->constants;
-    const int32_t *sums = lda->sums + (size_t)y * k->features;
+    const size_t depth = k->features;
     const int32_t prior = y < k->classes ? k->prior : 0;
-    const int16_t *means = k->means + (prior > 0 ? (size_t)y * k->features : 0);
-    const int32_t divisor = prior + 16 * (lda->counts[y] - (left_out != NULL ? 1 : 0));
+    const int16_t *means = k->means + (prior > 0 ? y * depth : 0);
+    const int32_t *sums = lda->sums + y * depth;
+    const int32_t divisor = prior + 16 * lda->counts[y];
+    int16_t *mean = lda->mean;
     if (divisor == 0) {
         return 0;
     }
-    for (size_t i = 0; i < k->features; i++) {
-        int32_t sum = sums[i] - (left_out != NULL ? left_out[i] : 0);
+    for (size_t i = 0; i < depth; i++) {
         /* |sum| < 2^19 and prior <= 2^14: within 2^31. */
-        lda->mean[i] = (int16_t)divide(prior * means[i] + 2048 * sum, divisor);
+        mean[i] = (int16_t)divide(prior * means[i] + 2048 * sums[i], divisor);
     }
     return 1;
 }
@@ -100,7 +112,7 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
 {
     const size_t depth = lda->constants->features;
     int16_t *deviation = lda->whitened;
-    (void)load_mean(lda, y, NULL);
+    (void)load_mean(lda, y);
     for (size_t i = 0; i < depth; i++) {
         deviation[i] = (int16_t)(x[i] - tt_round_half_up(lda->mean[i], MEAN_BITS));
     }
@@ -109,25 +121,16 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
         *lda->scatter_count = SCATTER_LIMIT / 2u;
     }
     *lda->scatter_count = (uint16_t)(*lda->scatter_count + 1u);
-    int32_t *row = lda->scatter;
-    for (size_t i = 0; i < depth; i++) {
-        tt_add_multiple(row, deviation[i], deviation, i + 1u);
-        row += i + 1u;
-    }
+    tt_add_outer(lda->scatter, deviation, depth);
 }
 
 void tt_lda_add(tt_lda *lda, const int16_t *x, uint16_t y)
 {
-    const size_t depth = lda->constants->features;
-    int32_t *sums = lda->sums + (size_t)y * depth;
     if (lda->counts[y] == COUNT_LIMIT) {
-        halve(sums, depth);
+        halve(lda->sums + (size_t)y * lda->constants->features, lda->constants->features);
         lda->counts[y] = COUNT_LIMIT / 2u;
     }
-    for (size_t i = 0; i < depth; i++) {
-        sums[i] += x[i];
-    }
-    lda->counts[y] = (uint16_t)(lda->counts[y] + 1u);
+    add_to_sums(lda, x, y, 1);
     if (is_blended(lda)) {
         add_scatter(lda, x, y);
     }
@@ -165,15 +168,15 @@ static void write_row(const tt_lda *lda, int16_t *weights, int32_t *bias)
         int64_t weight = tt_round_half_up_int64(product, k->weight_shift);
         weights[i] = (int16_t)saturate(tt_limit_int64(weight, INT32_MAX));
     }
-    int64_t sum = tt_dot_int16(weights, lda->mean, k->features) + tt_dot_int16(weights, k->origin, k->features);
+    int64_t sum = tt_dot_int16(weights, lda->mean, k->features) +
+                  tt_dot_int16(weights, k->origin, k->features);
     *bias = tt_limit_int64(-tt_round_half_up_int64(sum, 8), BIAS_LIMIT);
 }
 
-static void make_row(tt_lda *lda, uint16_t y, const int16_t *left_out, int16_t *weights,
-                     int32_t *bias)
+void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
 {
     size_t depth = lda->constants->features;
-    if (!load_mean(lda, y, left_out)) {
+    if (!load_mean(lda, y)) {
         memset(weights, 0, depth * sizeof *weights);
         *bias = -BIAS_LIMIT;
         return;
@@ -187,14 +190,12 @@ static void make_row(tt_lda *lda, uint16_t y, const int16_t *left_out, int16_t *
     write_row(lda, weights, bias);
 }
 
-void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
-{
-    make_row(lda, y, NULL, weights, bias);
-}
-
+/* Takes the sample out, and puts it back. */
 void tt_lda_row_without(tt_lda *lda, uint16_t y, const int16_t *x, int16_t *weights, int32_t *bias)
 {
-    make_row(lda, y, x, weights, bias);
+    add_to_sums(lda, x, y, -1);
+    tt_lda_row(lda, y, weights, bias);
+    add_to_sums(lda, x, y, 1);
 }
 
 /* Slices: D to build, D to factor, then the classes. */

@@ -1,5 +1,9 @@
 /* The analytic head's loops over D features: in portable C, and for processors with the DSP
- * extension two at a time. */
+ * extension two at a time.
+ *
+ * tt_dot_int16: a . b, exactly. tt_add_outer: adds the products of all pairs of values to the rows
+ * of a lower triangle, within 32 bits.
+ */
 #ifndef TINYTRAIN_LDA_LOOPS_H
 #define TINYTRAIN_LDA_LOOPS_H
 
@@ -19,7 +23,6 @@ static inline int16x2_t tt_neighbours(const int16_t *place)
     return pair;
 }
 
-/* a . b, exactly. */
 static inline int64_t tt_dot_int16(const int16_t *a, const int16_t *b, size_t count)
 {
     int64_t sum = 0;
@@ -38,28 +41,49 @@ static inline int64_t tt_dot_int16(const int16_t *a, const int16_t *b, size_t co
     return sum;
 }
 
-/* sums[i] += factor values[i], within 32 bits; factor an int16. */
-static inline void tt_add_multiple(int32_t *sums, int32_t factor, const int16_t *values,
-                                   size_t count)
+/* Adds the products of the values of two rows, a and b, with those of the columns before both, and
+ * the three of the corner. `row` is even.
+ *
+ * Half of the work is loads and stores. Two words go at once, which compilers do here now and then
+ * only, and a column's value is loaded once for both rows. */
+static inline void tt_add_outer_rows(int32_t *a, int32_t *b, const int16_t *values, size_t row)
 {
-    const int32_t *end = sums + (count & ~(size_t)7);
-    while (sums != end) {
-        for (size_t i = 0; i < 8; i += 2) {
-            int16x2_t pair = tt_neighbours(values + i);
-            sums[i] = __smlabb(pair, factor, sums[i]);
-            sums[i + 1] = __smlatb(pair, factor, sums[i + 1]);
-        }
-        sums += 8;
-        values += 8;
+    const int16x2_t factors = tt_neighbours(values + row);
+    for (const int16_t *end = values + row; values != end; values += 2) {
+        int32_t first, second, third, fourth;
+        __asm("ldrd %[first], %[second], [%[a]]\n\t"
+              "ldrd %[third], %[fourth], [%[b]]\n\t"
+              "smlabb %[first], %[columns], %[factors], %[first]\n\t"
+              "smlatb %[second], %[columns], %[factors], %[second]\n\t"
+              "smlabt %[third], %[columns], %[factors], %[third]\n\t"
+              "smlatt %[fourth], %[columns], %[factors], %[fourth]\n\t"
+              "strd %[first], %[second], [%[a]], #8\n\t"
+              "strd %[third], %[fourth], [%[b]], #8"
+              : [a] "+r"(a), [b] "+r"(b), [first] "=&r"(first), [second] "=&r"(second),
+                [third] "=&r"(third), [fourth] "=&r"(fourth)
+              : [columns] "r"(tt_neighbours(values)), [factors] "r"(factors)
+              : "memory");
     }
-    for (size_t i = 0; i < (count & 7u); i++) {
-        sums[i] += factor * values[i];
+    a[0] = __smlabb(factors, factors, a[0]);
+    b[0] = __smlabt(factors, factors, b[0]);
+    b[1] = __smlatt(factors, factors, b[1]);
+}
+
+static inline void tt_add_outer(int32_t *triangle, const int16_t *values, size_t count)
+{
+    for (size_t row = 0; row + 2 <= count; row += 2) {
+        tt_add_outer_rows(triangle, triangle + row + 1, values, row);
+        triangle += 2 * row + 3;
+    }
+    if ((count & 1u) != 0u) {
+        for (size_t i = 0; i < count; i++) {
+            triangle[i] += values[count - 1] * values[i];
+        }
     }
 }
 
 #else
 
-/* a . b, exactly. */
 static inline int64_t tt_dot_int16(const int16_t *a, const int16_t *b, size_t count)
 {
     int64_t sum = 0;
@@ -69,12 +93,12 @@ static inline int64_t tt_dot_int16(const int16_t *a, const int16_t *b, size_t co
     return sum;
 }
 
-/* sums[i] += factor values[i], within 32 bits; factor an int16. */
-static inline void tt_add_multiple(int32_t *sums, int32_t factor, const int16_t *values,
-                                   size_t count)
+static inline void tt_add_outer(int32_t *triangle, const int16_t *values, size_t count)
 {
-    for (size_t i = 0; i < count; i++) {
-        sums[i] += factor * values[i];
+    for (size_t row = 0; row < count; row++) {
+        for (size_t i = 0; i <= row; i++) {
+            *triangle++ += values[row] * values[i];
+        }
     }
 }
 

@@ -27,7 +27,8 @@ void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatte
     const size_t start = row_start(row);
     const int32_t shift = 2 * constants->whitening_shift - 8;
     for (size_t j = 0; j <= row; j++) {
-        int64_t device = tt_round_half_up_int64((int64_t)scatter[start + j] * (r[row] * r[j]), shift);
+        int64_t device =
+            tt_round_half_up_int64((int64_t)scatter[start + j] * (r[row] * r[j]), shift);
         int64_t total = (int64_t)constants->blend * constants->correlation[start + j] + device;
         int64_t mean = tt_divide_rounded(total * 1024, constants->blend + scatter_count);
         matrix[start + j] = tt_limit_int64(mean, MATRIX_LIMIT);
@@ -94,7 +95,8 @@ void tt_solve_substitute(const int32_t *factor, size_t features, const int16_t *
         t[i] = quotient(a, l[i], SOLUTION_LIMIT, SOLUTION_LIMIT);
     }
     for (size_t i = features; i-- > 0;) {
-        int64_t a = (int64_t)t[i] * ((int64_t)1 << FACTOR_BITS) - dot_column(factor, features, i, t);
+        int64_t a =
+            (int64_t)t[i] * ((int64_t)1 << FACTOR_BITS) - dot_column(factor, features, i, t);
         t[i] = quotient(a, factor[row_start(i) + i], SOLUTION_LIMIT, SOLUTION_LIMIT);
     }
 }
