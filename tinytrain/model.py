@@ -8,6 +8,7 @@ from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
+from tinytrain.statistics import Statistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +20,8 @@ class Model:
     kernels: tuple[Kernel, ...]
     memory: MemoryPlan
     head: Head | None
+    statistics: Statistics | None = None
+    """The layers whose statistics the device re-estimates."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

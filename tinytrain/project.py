@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
@@ -24,6 +25,14 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
 from tinytrain.plan.memory import plan_memory
+from tinytrain.statistics import (
+    STATISTICS_FILE,
+    Statistics,
+    StatisticsOptions,
+    build_statistics,
+    find_layers,
+    stored_moments,
+)
 
 SUPPORTED_FORMAT = 1
 
@@ -55,8 +64,9 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
+    choose_statistics: Callable[[Graph, tuple[Kernel, ...]], Statistics | None] = lambda *_: None,
 ) -> Model:
-    """Everything that follows from a model file's bytes and the choice of a head."""
+    """Everything that follows from a model file's bytes and the choice of a head and of layers."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
@@ -70,6 +80,7 @@ def prepare_model(
         kernels,
         plan_memory(graph, kernels),
         head,
+        choose_statistics(graph, kernels),
     )
 
 
@@ -124,7 +135,10 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    model = prepare_model(source, name, choose)
+    def statistics(graph: Graph, kernels: tuple[Kernel, ...]) -> Statistics | None:
+        return _statistics(directory, manifest, graph, kernels)
+
+    model = prepare_model(source, name, choose, statistics)
     return Project(directory, model, manifest.values)
 
 
@@ -161,6 +175,31 @@ def _head_choice(
         manifest.get("head.rows", int),
         energy,
     )
+
+
+def _statistics(
+    directory: Path, manifest: _Manifest, graph: Graph, kernels: tuple[Kernel, ...]
+) -> Statistics | None:
+    """The layers whose statistics are re-estimated, from the manifest and the file beside it."""
+    if "statistics" not in manifest.values:
+        return None
+    named = manifest.get("statistics.operators", list)
+    if not named or any(type(i) is not int or not 0 <= i < len(kernels) for i in named):
+        raise manifest.fail(f"key statistics.operators is {repr(named)[:40]}; operators expected")
+    options = StatisticsOptions(
+        tuple(str(kernels[i].outputs[0]) for i in named),
+        manifest.get("statistics.samples", int),
+        manifest.get("statistics.share", int, float),
+    )
+    operators = find_layers(graph, kernels, options)
+    path = directory / STATISTICS_FILE
+    data = read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != manifest.get("statistics.sha256", str):
+        raise InputError(f"{path}: not what the manifest says; convert the model again")
+    try:
+        return build_statistics(kernels, options, stored_moments(kernels, operators, data))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; convert the model again") from error
 
 
 def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:

@@ -37,6 +37,7 @@ MAX_POSITIONS = (1 << 31) - 1
 """Of a channel, N P."""
 MAX_SAMPLES = (1 << 16) - 1
 ALL = "all"
+STATISTICS_FILE = "statistics.bin"
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,13 @@ class Statistics:
     def bytes(self) -> int:
         """Of the device's memory for them (TT_STATISTICS_BYTES)."""
         return self.plan.widest * 16 + self.plan.channels * 9
+
+    @property
+    def stored(self) -> bytes:
+        """What a project keeps of the training people in STATISTICS_FILE: means, then deviations,
+        of one layer after the other, int32."""
+        arrays = (array for layer in self.layers for array in (layer.mean, layer.deviation))
+        return b"".join(array.astype("<i4").tobytes() for array in arrays)
 
 
 Moments = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
@@ -192,6 +200,21 @@ def build_statistics(
         widest=max(widths),
     )
     return Statistics(options, plan, layers)
+
+
+def stored_moments(
+    kernels: Sequence[Kernel], operators: Sequence[int], data: bytes
+) -> list[tuple[int, Moments]]:
+    """What `Statistics.stored` gave. Raises ValueError where `data` cannot be that."""
+    widths = [convolution(kernels[operator]).output_channels for operator in operators]
+    values = np.frombuffer(data, "<i4").astype(np.float64)
+    if len(values) != 2 * sum(widths) or np.abs(values).max(initial=0) > MAX_MAGNITUDE:
+        raise ValueError("wrong length, or a number that is too large")
+    layers = np.split(values, 2 * np.cumsum(widths)[:-1])
+    found = [np.split(layer, 2) for layer in layers]
+    if any(bool(np.any(deviation < 0)) for _, deviation in found):
+        raise ValueError("a negative deviation")
+    return [(op, (mean, dev)) for op, (mean, dev) in zip(operators, found, strict=True)]
 
 
 def _layer(kernel: Kernel, samples: int, moments: Moments) -> LayerStatistics:

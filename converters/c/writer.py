@@ -5,6 +5,7 @@ The project's layout, every file of it, is described in DESIGN.md ("The C projec
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Mapping
@@ -35,6 +36,7 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
+from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
 
 MANIFEST_FORMAT = 1
 
@@ -54,6 +56,8 @@ def write_project(model: Model, source: Source, golden: Golden, directory: Path)
     (directory / source.kept_as).write_bytes(source.data)
     manifest = json.dumps(manifest_of(model, source), indent=2)
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
+    if model.statistics is not None:
+        (directory / STATISTICS_FILE).write_bytes(model.statistics.stored)
     np.savez_compressed(directory / "golden.npz", x=golden.inputs, y=golden.outputs)
     _write_model(model, golden, directory / "model")
     _copy_runtime(directory)
@@ -147,10 +151,10 @@ def _template_values(model: Model) -> dict[str, Any]:
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,
         "head_operator": model.head_operator,
-        "head_name": structs[-1].name if head else "",
-        "features_offset": placements[head.feature_tensor].offset if head else 0,
+        "head_name": structs[-1].name if head else "",        "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
         "feature_count": head.constants.features if head else 0,
+        "statistics": None if model.statistics is None else _statistics(model, model.statistics),
     }
 
 
@@ -177,11 +181,17 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
     """Everything in flash. The head shares the arrays of the layer that it replaces."""
     arrays = _operand_constants(model) + _initial_values(model)
     structs: list[ConstantStruct] = []
+    layers = model.statistics.layers if model.statistics else ()
+    renewed = {layer.operator_index for layer in layers}
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
             found, struct = constants_of(kernel.parameters, _struct_name(model, kernel))
             arrays += found
-            structs.append(struct)
+            structs.append(replace(struct, constant=kernel.index not in renewed))
+    for layer in layers:
+        found, struct = _layer_statistics(model, layer)
+        arrays += found
+        structs.append(struct)
     if model.head is not None:
         found, struct = _head_constants(model, model.head)
         arrays += found
@@ -227,6 +237,41 @@ def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], Cons
     members = tuple((member, shared.get(value, value)) for member, value in struct.members)
     own = [array for array in found if array.name not in shared]
     return own, replace(struct, members=members)
+
+
+def _layer_statistics(
+    model: Model, layer: LayerStatistics
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """A layer whose statistics are re-estimated: its constants, and those of its convolution."""
+    kernel = model.kernels[layer.operator_index]
+    convolution = _struct_name(model, kernel)
+    name = _statistics_name(model, layer)
+    arrays, training = constants_of(layer, name, f"{name}.training")
+    members = (
+        ("training", training.initializer),
+        ("input_offset", str(model.memory.placements[kernel.inputs[0]].offset)),
+        ("convolution", f"&{convolution}"),
+        *((member, f"{convolution}_{member}") for member in ("bias", "multiplier", "shift")),
+    )
+    return arrays, replace(training, type="tt_statistics_layer", members=members)
+
+
+def _statistics_name(model: Model, layer: LayerStatistics) -> str:
+    return f"{model.name}_statistics_{layer.operator_index}"
+
+
+def _statistics(model: Model, statistics: Statistics) -> dict[str, Any]:
+    """What the templates say of re-estimated statistics."""
+    return {
+        "layers": [_statistics_name(model, layer) for layer in statistics.layers],
+        "plan": _statistics_plan(model, statistics).initializer,
+        "bytes": f"TT_STATISTICS_BYTES({statistics.plan.channels}, {statistics.plan.widest})",
+    }
+
+
+def _statistics_plan(model: Model, statistics: Statistics) -> ConstantStruct:
+    name = f"{model.name}_statistics"
+    return constants_of(statistics.plan, name, f"{name}.plan")[1]
 
 
 def _struct_name(model: Model, kernel: Kernel) -> str:
@@ -277,6 +322,8 @@ def _operand_name(model: Model, tensor: int) -> str:
 def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
     """Everything in flash that a device can read back, in the order in which it numbers it."""
     arrays, structs = _constants(model)
+    if model.statistics is not None:
+        structs.append(_statistics_plan(model, model.statistics))
     return (
         *(_array_block(array) for array in arrays),
         *(run for struct in structs for run in struct.runs),
@@ -337,6 +384,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             for kernel in model.kernels
         ],
         "head": None if model.head is None else _head_entry(model.head),
+        **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
     }
 
 
@@ -348,6 +396,16 @@ def _tensor_entry(tensor: Tensor) -> dict[str, Any]:
         "dtype": tensor.dtype,
         "scale": float(found.scale[0]) if found else None,
         "zero_point": int(found.zero_point[0]) if found else None,
+    }
+
+
+def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
+    return {
+        "operators": [layer.operator_index for layer in statistics.layers],
+        "samples": statistics.options.samples,
+        "share": statistics.options.share,
+        "bytes": statistics.bytes,
+        "sha256": hashlib.sha256(statistics.stored).hexdigest(),
     }
 
 

@@ -68,6 +68,8 @@ def convert_run(directory: Path) -> None:
         options=lambda graph, operator: stages.head_options(found, graph, operator),
         samples=directory / "samples.npz",
         head="auto" if found.task.network.classifies else "none",
+        statistics=stages.statistics_options(found),
+        training=found.dataset.x[found.split.train],
     )
 
 

@@ -143,7 +143,7 @@ static bool renew_channel(const tt_statistics *statistics, const tt_statistics_l
         return false;
     }
     int64_t ratio = ratio_q16(layer->training.deviation[o], deviation);
-    ratio = tt_clamp((int32_t)ratio, TT_MIN_RATIO, TT_MAX_RATIO);
+    ratio = tt_max(tt_limit_int64(ratio, TT_MAX_RATIO), TT_MIN_RATIO);
     int64_t moved = ratio_q16(layer->training.mean[o], (int32_t)ratio) - mean;
     int64_t bias = channel->bias + moved * ((int64_t)1 << layer->training.accumulator_shift);
     scale(channel, ratio);
