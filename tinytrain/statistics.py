@@ -166,7 +166,7 @@ def convolution(kernel: Kernel) -> Convolution:
 
 def accumulator_shift(p: Convolution, samples: int) -> int:
     """e: the least with which a channel's sums are exact in 64 bits."""
-    largest = _reach(p) + int(np.abs(p.bias.astype(np.int64)).max())
+    largest = layer_reach(p) + int(np.abs(p.bias.astype(np.int64)).max())
     shift = 0
     while True:
         magnitude = (largest >> shift) + 1
@@ -176,7 +176,7 @@ def accumulator_shift(p: Convolution, samples: int) -> int:
         shift += 1
 
 
-def _reach(p: Convolution) -> int:
+def layer_reach(p: Convolution) -> int:
     """A bound on sums without the bias, for any input."""
     axis = 3 if isinstance(p, DepthwiseConv2D) else 0
     rows = np.moveaxis(np.abs(p.weights.astype(np.int64)), axis, 0).reshape(p.output_channels, -1)
@@ -224,7 +224,7 @@ def _layer(kernel: Kernel, samples: int, moments: Moments) -> LayerStatistics:
         operator_index=kernel.index,
         depthwise=int(isinstance(p, DepthwiseConv2D)),
         accumulator_shift=accumulator_shift(p, samples),
-        reach=_reach(p),
+        reach=layer_reach(p),
         mean=mean,
         deviation=deviation,
     )

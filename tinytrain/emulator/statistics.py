@@ -141,7 +141,12 @@ def _scaled(p: Convolution, ratio: Int) -> tuple[Int, Int]:
 def trace(statistics: Statistics, state: StatisticsState, layer: int) -> int:
     """CRC-32 of a layer's sums and of the arrays that inferences use (tt_statistics_trace)."""
     p = convolution(state.kernels[statistics.layers[layer].operator_index])
-    arrays = (state.sum, state.square, p.bias, p.multiplier, p.shift)
+    return layer_trace(p, state.sum, state.square)
+
+
+def layer_trace(p: Convolution, total: Int, square: Int) -> int:
+    """The same of a layer p and its sums (O,)."""
+    arrays = (total, square, p.bias, p.multiplier, p.shift)
     return zlib.crc32(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
 
 
