@@ -212,7 +212,7 @@ def convert(
     if done.statistics is not None:
         click.echo(
             f"statistics without labels: {done.statistics.plan.layers} layers, "
-            f"{done.statistics.bytes:,} bytes of RAM"
+            f"{done.statistics.memory_bytes:,} bytes of RAM"
         )
 
 

@@ -198,7 +198,10 @@ def render_statistics_constants() -> str:
             "#ifndef TINYTRAIN_STATISTICS_CONSTANTS_H",
             "#define TINYTRAIN_STATISTICS_CONSTANTS_H",
             "",
-            *(f"#define TT_{name} {f'({value})' if value < 0 else value}" for name, value in constants),
+            *(
+                f"#define TT_{name} {f'({value})' if value < 0 else value}"
+                for name, value in constants
+            ),
             "",
             "#endif",
             "",

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
-from tinytrain.operators.kernel import MAX_SHIFT, Kernel, Parameters
+from tinytrain.operators.kernel import Kernel, Parameters
 
 SHARE_ONE = 1 << 8
 RATIO_ONE = 1 << 16
@@ -28,7 +28,7 @@ MIN_DEVIATION = 16
 """Channels that vary less, in units of 2^e, are left alone."""
 ACCUMULATOR_LIMIT = (1 << 31) - 257
 """Sums up to here, raised by their left shift, leave room for the zero point."""
-MIN_SHIFT = -31
+MIN_SHIFT, MAX_SHIFT = -31, 30
 MAX_MAGNITUDE = 1 << 22
 """Of an accumulator in units of 2^e."""
 SQUARES_LIMIT = 1 << 62
@@ -86,7 +86,7 @@ class Statistics:
     layers: tuple[LayerStatistics, ...]
 
     @property
-    def bytes(self) -> int:
+    def memory_bytes(self) -> int:
         """Of the device's memory for them (TT_STATISTICS_BYTES)."""
         return self.plan.widest * 16 + self.plan.channels * 9
 

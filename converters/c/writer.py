@@ -151,7 +151,8 @@ def _template_values(model: Model) -> dict[str, Any]:
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,
         "head_operator": model.head_operator,
-        "head_name": structs[-1].name if head else "",        "features_offset": placements[head.feature_tensor].offset if head else 0,
+        "head_name": structs[-1].name if head else "",
+        "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
         "feature_count": head.constants.features if head else 0,
         "statistics": None if model.statistics is None else _statistics(model, model.statistics),
@@ -404,7 +405,7 @@ def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
         "operators": [layer.operator_index for layer in statistics.layers],
         "samples": statistics.options.samples,
         "share": statistics.options.share,
-        "bytes": statistics.bytes,
+        "bytes": statistics.memory_bytes,
         "sha256": hashlib.sha256(statistics.stored).hexdigest(),
     }
 

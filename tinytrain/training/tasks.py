@@ -315,10 +315,11 @@ class Head:
 
 @dataclass(frozen=True)
 class Statistics:
-    """Which convolutions re-estimate their normalization statistics on the device, without labels."""
+    """Which convolutions re-estimate their normalization statistics on the device."""
 
     layers: tuple[str, ...] = field(
-        default=(), metadata=key("output tensors of the .tflite, or all; none: off")
+        default=(),
+        metadata=key("output tensors in model.tflite, or all; no labels needed; none: off"),
     )
     samples: int = field(
         default=50, metadata=key("forward passes that each looks at", low=1, high=65535)
