@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -173,7 +174,10 @@ def test_the_host_gives_the_emulators_bits(host_program: Program, case: Case) ->
 
 
 @pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0"])
-def test_cortex_m_gives_the_emulators_bits(target: str, tmp_path: Path, require_qemu: None) -> None:
+def test_cortex_m_gives_the_emulators_bits(
+    target: str, tmp_path: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target(target)
     program = statistics_device.build_program(tmp_path, target)
     for case in FIXED:
         assert_the_program_gives_the_emulators_bits(program, case)

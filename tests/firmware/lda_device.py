@@ -71,6 +71,7 @@ def build_program(
     for header in (FIRMWARE / "src").glob("**/*.h"):
         if header.parent.name in ("src", "learn", "kernels"):
             place = folder / "runtime" / header.relative_to(FIRMWARE)
+            place.parent.mkdir(exist_ok=True)
             place.symlink_to(header)
     shutil.copyfile(program, folder / "runtime" / "app" / "selftest.c")
     (folder / "model" / "golden.c").write_text("typedef int nothing;\n")
