@@ -103,12 +103,12 @@ class Region(IntEnum):
 
 
 class Measure(IntEnum):
-    """What MEASURE counts; OPERATOR + i is operator i alone, and ends before the last."""
+    """What MEASURE counts; OPERATOR + i is operator i alone."""
 
     INFERENCE = 0
     LEARN_STEP = 1
     OPERATOR = 2
-    OBSERVE_STATISTICS = 0xFFFF
+    OBSERVE_STATISTICS = 0x8000
 
 
 class FrameError(ValueError):
