@@ -88,7 +88,7 @@ def counted(
     centres = rng.normal(0, 40, (classes, features))
     labels = rng.integers(0, classes, 3000)
     drawn = np.clip(centres[labels] + rng.normal(0, 15, (3000, features)), -128, 127)
-    constants = build_lda(drawn.astype(np.int8), labels, 0, classes, classes, options)
+    constants = build_lda(drawn.astype(np.int8), labels, 0, classes, classes, options, 0.05)
     commands = [
         Command("a", int(y), x) for y, x in zip(labels, drawn.astype(int)[:SAMPLES], strict=False)
     ]

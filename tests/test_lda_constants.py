@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tinytrain import arithmetic as fixed
 from tinytrain.emulator import lda as emulator
 from tinytrain.errors import InputError
 from tinytrain.lda import LdaOptions, build_lda
@@ -17,6 +18,7 @@ from tinytrain.lda_constants import WHITENING_BITS, LdaConstants
 Array = NDArray[Any]
 
 ZERO_POINT = -20
+SCALE = 0.05
 BLENDS = [0, 50]
 
 
@@ -80,7 +82,7 @@ def test_rows_decide_as_in_float_before_and_after_a_user(
     people = world(classes, features, rng)
     train, labels = people.draw(3000, rng)
     options = LdaOptions(blend=blend)
-    k = build_lda(train, labels, ZERO_POINT, classes, classes + 2, options)
+    k = build_lda(train, labels, ZERO_POINT, classes, classes + 2, options, SCALE)
     means, covariance = moments(train, labels)
     user = people.of_a_user(rng)
     test, _ = user.draw(4000, rng)
@@ -110,7 +112,7 @@ def test_the_rows_of_the_prior_leave_room_for_those_of_a_device(blend: int) -> N
     rng = np.random.default_rng(1)
     for features in (3, 40):
         train, labels = world(5, features, rng).draw(400, rng)
-        k = build_lda(train, labels, ZERO_POINT, 5, 5, LdaOptions(blend=blend))
+        k = build_lda(train, labels, ZERO_POINT, 5, 5, LdaOptions(blend=blend), SCALE)
         assert 1 << 11 < np.abs(k.weights.astype(int)).max() <= 1 << 13
         assert np.abs(k.bias.astype(np.int64)).max() <= 1 << 28
         assert 1 << 13 < k.whitening.max() <= 32767
@@ -124,7 +126,7 @@ def test_few_samples_constant_features_and_missing_classes_give_finite_rows(
     rng = np.random.default_rng(2)
     train, labels = world(3, 30, rng).draw(count, rng)
     train[:, 5:9] = 17
-    k = build_lda(train, labels, ZERO_POINT, 5, 6, LdaOptions(blend=blend))
+    k = build_lda(train, labels, ZERO_POINT, 5, 6, LdaOptions(blend=blend), SCALE)
     assert k.weights.shape == (5, 30)
     missing = np.setdiff1d(np.arange(5), labels)
     assert not k.weights[missing].any()
@@ -138,7 +140,7 @@ def test_few_samples_constant_features_and_missing_classes_give_finite_rows(
 def test_features_that_never_change_give_rows_that_say_nothing(blend: int) -> None:
     train = np.full((9, 4), 100, np.int8)
     labels = np.arange(9) % 3
-    k = build_lda(train, labels, -128, 3, 3, LdaOptions(blend=blend))
+    k = build_lda(train, labels, -128, 3, 3, LdaOptions(blend=blend), SCALE)
     assert not k.weights.any()
     assert not k.bias.any()
 
@@ -152,7 +154,49 @@ def test_what_is_out_of_range_is_said_in_a_line() -> None:
         "a label": (features[:, :3], labels + 2, 0, 2, 2, LdaOptions()),
         "prior 0": (features[:, :3], labels, 0, 2, 2, LdaOptions(prior=0)),
         "ridge 0.01": (features[:, :3], labels, 0, 2, 2, LdaOptions(ridge=0.01)),
+        "temperature 0": (features[:, :3], labels, 0, 2, 2, LdaOptions(temperature=0)),
+        "features of the training samples": (features[:, :3], labels, 0, 1, 1, LdaOptions()),
         "blend 70000": (features[:, :3], labels, 0, 2, 2, LdaOptions(blend=70_000)),
     }.items():
         with pytest.raises(InputError, match=message):
-            build_lda(*arguments)
+            build_lda(*arguments, SCALE)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0])
+def test_logits_are_the_posterior_in_log2_units_times_the_temperature(temperature: float) -> None:
+    rng = np.random.default_rng(3)
+    train, labels = world(4, 9, rng).draw(2000, rng)
+    options = LdaOptions(temperature=temperature)
+    k = build_lda(train, labels, ZERO_POINT, 4, 6, options, SCALE)
+    assert k.units.logit_multiplier.shape == (6,)
+    x = train[:50].astype(np.int64) - ZERO_POINT
+    sums = x @ k.weights.T.astype(np.int64) + k.bias
+    logits = fixed.multiply_by_quantized_multiplier(
+        fixed.round_half_up(sums, 8), k.units.logit_multiplier[:4], k.units.logit_shift[:4]
+    )
+    weights, bias = float_rows(k, options, *moments(train, labels))
+    exact = (x @ weights.T + bias) * np.log2(np.e) * 1024 * temperature
+    np.testing.assert_allclose(logits, exact, atol=60)
+
+
+def test_a_step_is_worth_the_same_for_any_scale_of_the_rows() -> None:
+    """eta = lr E|x|^2: the step moves a logit by eta times the error times |x|^2 / E|x|^2."""
+    rng = np.random.default_rng(4)
+    train, labels = world(4, 9, rng).draw(2000, rng)
+    k = build_lda(train, labels, ZERO_POINT, 4, 4, LdaOptions(), SCALE, eta=2.0)
+    x = train[0].astype(np.int64) - ZERO_POINT
+    energy = float(((train.astype(float) - ZERO_POINT) ** 2).sum(axis=1).mean())
+    error = 1 << 14
+    g = fixed.multiply_by_quantized_multiplier(
+        error, k.units.gradient_multiplier[0], k.units.gradient_multiplier_shift[0]
+    )
+    change = (g * x / 2.0**k.units.gradient_shift) @ x
+    nats = change * LdaOptions().temperature * 2.0 ** (k.weight_shift - 19 - k.whitening_shift)
+    assert nats == pytest.approx(2.0 * 0.5 * float(x @ x) / energy, rel=0.01)
+
+
+def test_a_step_size_that_does_not_fit_is_refused() -> None:
+    rng = np.random.default_rng(4)
+    train, labels = world(4, 9, rng).draw(2000, rng)
+    with pytest.raises(InputError, match=r"the analytic head: eta 1000000000\.0 leaves"):
+        build_lda(train, labels, ZERO_POINT, 4, 4, LdaOptions(), SCALE, eta=1e9)

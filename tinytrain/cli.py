@@ -159,6 +159,9 @@ seed_option = click.option(
 )
 @click.option("--rows", default=2, show_default=True, help="Learning: rows written a step.")
 @click.option(
+    "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
+)
+@click.option(
     "--statistics",
     metavar="LAYER,...|all",
     help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
@@ -180,6 +183,7 @@ def convert(
     eta: float,
     tau: float,
     rows: int,
+    reserve: int,
     statistics: str | None,
     statistics_samples: int,
 ) -> None:
@@ -191,7 +195,7 @@ def convert(
     layers = None
     if statistics is not None:
         layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
-    options = HeadOptions(eta, tau, rows)
+    options = HeadOptions(eta, tau, rows, reserved=reserve)
     done = run(model, out, name, head, options, samples, representative, layers)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "

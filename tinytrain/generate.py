@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import arithmetic, graph, head, protocol, sigmoid, statistics
+from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid, statistics
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,10 +90,9 @@ def render_head_constants() -> str:
     """firmware/src/learn/head_constants.h: fraction bits, limits and the table of 2^-f."""
     constants = (
         ("LOGIT_FRACTION_BITS", head.LOGIT_FRACTION_BITS),
-        ("MASTER_FRACTION_BITS", head.MASTER_FRACTION_BITS),
+        ("WEIGHT_FRACTION_BITS", head.WEIGHT_FRACTION_BITS),
         ("PROBABILITY_BITS", head.PROBABILITY_BITS),
         ("EXP2_INDEX_BITS", head.EXP2_INDEX_BITS),
-        ("MASTER_LIMIT", head.MASTER_LIMIT),
         ("BIAS_LIMIT", head.BIAS_LIMIT),
         ("GRADIENT_LIMIT", head.GRADIENT_LIMIT),
     )
@@ -110,6 +109,28 @@ def render_head_constants() -> str:
             "",
             "/* 2^-f in Q15 for f = 0, 1/256, ..., 255/256. */",
             *_table("tt_exp2_table[256]", head.EXP2_TABLE),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def render_lda_constants() -> str:
+    """firmware/src/learn/lda_constants.h: fraction bits and limits of the analytic head."""
+    names = (
+        *("COUNT_LIMIT", "SCATTER_LIMIT", "MEAN_BITS", "WHITENED_BITS", "WHITENING_BITS"),
+        *("CORRELATION_BITS", "FACTOR_BITS", "RECIPROCAL_BITS", "SOLUTION_BITS"),
+        *("MATRIX_LIMIT", "FACTOR_LIMIT", "SOLUTION_LIMIT", "PIVOT_FLOOR"),
+    )
+    return "\n".join(
+        [
+            "/* What the analytic head and its emulator share.",
+            f" * {NOTICE.format(source='lda_constants.py')} */",
+            "#ifndef TINYTRAIN_LDA_CONSTANTS_H",
+            "#define TINYTRAIN_LDA_CONSTANTS_H",
+            "",
+            *(f"#define TT_{name} {getattr(lda_constants, name)}" for name in names),
             "",
             "#endif",
             "",
@@ -213,6 +234,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
+    ("firmware/src/learn/lda_constants.h", render_lda_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
     ("firmware/src/log2_table.h", render_log2_table),
     ("firmware/include/tinytrain/limits.h", render_limits),

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from tinytrain.emulator import lda as emulator
 from tinytrain.errors import InputError
+from tinytrain.head import WEIGHT_FRACTION_BITS, HeadUnits, units
 from tinytrain.lda_constants import (
     CORRELATION_BITS,
     FACTOR_BITS,
@@ -23,9 +24,11 @@ from tinytrain.lda_constants import (
     MEAN_BITS,
     MIN_RIDGE,
     MIN_WHITENING_SHIFT,
+    SOLUTION_BITS,
     WHITENING_BITS,
     LdaConstants,
 )
+from tinytrain.operators.kernel import multipliers
 
 Float = npt.NDArray[np.float64]
 
@@ -34,11 +37,16 @@ WEIGHT_LIMIT = 1 << 13
 """Of the prior's rows: a quarter of int16, so that the rows of a device have room."""
 BIAS_LIMIT = 1 << 28
 """The same for biases, of 2^30."""
+LEAST_WEIGHT_SHIFT = 3
+"""ws - rs: a weight is worth at least 2^-16 nats. Rows of classes that hardly differ would get
+weights so fine that a step of gradient descent is too many of them."""
 DEVIATION_FLOOR = 0.1
 """Of a feature, relative to the root mean square of all: one that is hardly alive in training
 would count for ten times as much on a device where it wakes up."""
 LEAST_DEVIATION = 1 / 4
 """In steps of a feature: keeps the whitening within its range where all are constant."""
+UNKNOWN = HeadUnits(0, *multipliers([]), *multipliers([]), *multipliers([]))
+"""The units until the weights' shift is known."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +60,9 @@ class LdaOptions:
     blend: int = 0
     """Weight of the training people's covariance against the device's, in samples, up to 65535;
     0: the covariance is frozen, and the device solves nothing."""
+    temperature: float = 0.2
+    """Factor of the logits: features that depend on each other make the posterior too sure. More
+    than 0, at most 16. Of the capped losses that the guard compares, 0.2 to 0.3 left least."""
 
 
 def build_lda(
@@ -61,11 +72,13 @@ def build_lda(
     classes: int,
     capacity: int,
     options: LdaOptions,
+    feature_scale: float,
+    eta: float = 1.0,
 ) -> LdaConstants:
     """The constants from features (N, D) and labels (N,), 0 to classes - 1.
 
-    A class without samples has the mean of the others. Raises InputError where something is out
-    of range.
+    A class without samples has the mean of the others. `eta`: the step size of gradient descent on
+    these rows, as in HeadOptions. Raises InputError where something is out of range.
     """
     _check(features, labels, classes, capacity, options)
     x = features.astype(np.float64) - feature_zero_point
@@ -87,6 +100,7 @@ def build_lda(
         inverse_shift=inverse_shift,
         weight_shift=1,
         ridge=round(options.ridge * (1 << FACTOR_BITS)),
+        units=UNKNOWN,
         means=_fixed(means, MEAN_BITS),
         origin=_fixed(origin, MEAN_BITS),
         whitening=whitening,
@@ -95,7 +109,9 @@ def build_lda(
         weights=np.zeros(means.shape, np.int16),
         bias=np.zeros(classes, np.int32),
     )
-    return _with_rows(constants)
+    constants = _with_rows(constants)
+    energy = float((x**2).sum(axis=1).mean())
+    return replace(constants, units=_units(constants, options, feature_scale, eta, energy))
 
 
 def _check(
@@ -128,6 +144,7 @@ def _check(
             not MIN_RIDGE / (1 << FACTOR_BITS) <= options.ridge <= 16,
             f"ridge {options.ridge}: 1/32 to 16",
         ),
+        (not 0 < options.temperature <= 16, f"temperature {options.temperature}: 0 to 16"),
         (not 0 <= options.blend <= 0xFFFF, f"blend {options.blend}: 0 to 65535 samples"),
     ):
         if wrong:
@@ -190,10 +207,28 @@ def _with_rows(constants: LdaConstants) -> LdaConstants:
     factored = emulator.factor(constants, state)
     solution = emulator.solutions(constants, state, every, factored)
     widest = float(np.abs(solution * constants.whitening.astype(np.int64)).max())
-    first = max(1, ceil(log2(max(widest, 1.0) / WEIGHT_LIMIT)))
+    least = constants.whitening_shift + LEAST_WEIGHT_SHIFT
+    first = max(least, ceil(log2(max(widest, 1.0) / WEIGHT_LIMIT)))
     for shift in range(first, 63):
         shifted = replace(constants, weight_shift=shift)
         weights, bias = emulator.row(shifted, state, every, factored)
         if int(np.abs(bias).max()) <= BIAS_LIMIT:
             break
     return replace(shifted, weights=weights[0], bias=bias[0])
+
+
+def _units(
+    constants: LdaConstants, options: LdaOptions, sx: float, eta: float, energy: float
+) -> HeadUnits:
+    """A weight is worth temperature 2^(ws - 19 - rs) nats a step of its feature."""
+    if not energy > 0:
+        raise InputError(
+            "the analytic head: the features of the training samples are all zero; give samples "
+            "that the model reacts to"
+        )
+    bits = SOLUTION_BITS + WHITENING_BITS + constants.whitening_shift - WEIGHT_FRACTION_BITS
+    worth = options.temperature * 2.0 ** (constants.weight_shift - bits)
+    try:
+        return units(np.full(constants.capacity, worth / sx), sx, constants.features, eta, energy)
+    except InputError as error:
+        raise InputError(f"the analytic head: {error}") from None

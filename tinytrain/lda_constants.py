@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.head import HeadUnits
 from tinytrain.operators.kernel import Parameters
 
 MAX_FEATURES = 256
@@ -25,11 +26,20 @@ MIN_RIDGE = 1 << 19
 
 MEAN_BITS = 7
 WHITENED_BITS = 10
-SOLUTION_BITS = 16
-CORRELATION_BITS = 14
 WHITENING_BITS = WHITENED_BITS - MEAN_BITS
 """r = 2^(3 + rs) / sd."""
+CORRELATION_BITS = 14
 FACTOR_BITS = 24
+RECIPROCAL_BITS = 26
+"""Of 1 / l, on the factor's diagonal."""
+SOLUTION_BITS = 16
+
+MATRIX_LIMIT = 1 << 30
+FACTOR_LIMIT = 1 << 27
+"""sqrt(MATRIX_LIMIT) in Q24: no factor of a matrix within its limit has a larger element."""
+SOLUTION_LIMIT = 1 << 27
+PIVOT_FLOOR = 1 << 42
+"""Q48."""
 
 COUNT_LIMIT = 2047
 """A class with so many samples is halved before the next one."""
@@ -54,6 +64,7 @@ class LdaConstants(Parameters):
     inverse_shift: int
     weight_shift: int
     ridge: int
+    units: HeadUnits
     means: npt.NDArray[np.int16]
     """(C0, D)"""
     origin: npt.NDArray[np.int16]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
+from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
@@ -20,6 +21,8 @@ class Model:
     kernels: tuple[Kernel, ...]
     memory: MemoryPlan
     head: Head | None
+    learner: LearnerParts | None = None
+    """None: a plain head, that only descends."""
     statistics: Statistics | None = None
     """The layers whose statistics the device re-estimates."""
 

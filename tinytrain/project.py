@@ -21,6 +21,7 @@ from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
+from tinytrain.learner_file import LEARNER_FILE, read_learner
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
@@ -64,24 +65,15 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
-    choose_statistics: Callable[[Graph, tuple[Kernel, ...]], Statistics | None] = lambda *_: None,
 ) -> Model:
-    """Everything that follows from a model file's bytes and the choice of a head and of layers."""
+    """Everything that follows from a model file's bytes and the choice of a plain head."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-    return Model(
-        name,
-        source.sha256,
-        graph,
-        kernels,
-        plan_memory(graph, kernels),
-        head,
-        choose_statistics(graph, kernels),
-    )
+    return Model(name, source.sha256, graph, kernels, plan_memory(graph, kernels), head)
 
 
 def load_project(directory: Path) -> Project:
@@ -135,10 +127,13 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    def statistics(graph: Graph, kernels: tuple[Kernel, ...]) -> Statistics | None:
-        return _statistics(directory, manifest, graph, kernels)
-
-    model = prepare_model(source, name, choose, statistics)
+    model = prepare_model(source, name, choose)
+    if model.head is not None and manifest.get("learner", dict, type(None)) is not None:
+        path, digest = directory / LEARNER_FILE, manifest.get("learner.sha256", str)
+        model = replace(
+            model, learner=read_learner(path, digest, model.head.constants, read_arrays)
+        )
+    model = replace(model, statistics=_statistics(directory, manifest, model))
     return Project(directory, model, manifest.values)
 
 
@@ -174,15 +169,16 @@ def _head_choice(
         manifest.get("head.tau", int, float),
         manifest.get("head.rows", int),
         energy,
+        manifest.get("head.reserved", int),
+        manifest.get("head.masters", int),
     )
 
 
-def _statistics(
-    directory: Path, manifest: _Manifest, graph: Graph, kernels: tuple[Kernel, ...]
-) -> Statistics | None:
+def _statistics(directory: Path, manifest: _Manifest, model: Model) -> Statistics | None:
     """The layers whose statistics are re-estimated, from the manifest and the file beside it."""
     if "statistics" not in manifest.values:
         return None
+    graph, kernels = model.graph, model.kernels
     named = manifest.get("statistics.operators", list)
     if not named or any(type(i) is not int or not 0 <= i < len(kernels) for i in named):
         raise manifest.fail(f"key statistics.operators is {repr(named)[:40]}; operators expected")

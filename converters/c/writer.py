@@ -5,12 +5,12 @@ The project's layout, every file of it, is described in DESIGN.md ("The C projec
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from struct import pack
@@ -32,8 +32,10 @@ from tinytrain.converters.c.source import (
 from tinytrain.converters.formats import Source
 from tinytrain.graph import Tensor
 from tinytrain.head import Head
+from tinytrain.learner import Kind, LearnerParts
+from tinytrain.learner_file import LEARNER_FILE, learner_bytes
 from tinytrain.model import Model
-from tinytrain.operators.kernel import Kernel
+from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
@@ -55,6 +57,8 @@ def write_project(model: Model, source: Source, golden: Golden, directory: Path)
     """Writes the whole project into `directory`, which exists and is empty."""
     (directory / source.kept_as).write_bytes(source.data)
     manifest = json.dumps(manifest_of(model, source), indent=2)
+    if model.learner is not None:
+        (directory / LEARNER_FILE).write_bytes(learner_bytes(model.learner))
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
     if model.statistics is not None:
         (directory / STATISTICS_FILE).write_bytes(model.statistics.stored)
@@ -151,10 +155,13 @@ def _template_values(model: Model) -> dict[str, Any]:
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,
         "head_operator": model.head_operator,
-        "head_name": structs[-1].name if head else "",
+        "head_name": f"{model.name}_head" if head else "",
+        "learner": _learner_values(model),
         "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
+        "capacity": head.constants.capacity if head else 0,
         "feature_count": head.constants.features if head else 0,
+        "wide": head.constants.wide if head else 0,
         "statistics": None if model.statistics is None else _statistics(model, model.statistics),
     }
 
@@ -197,7 +204,35 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
         found, struct = _head_constants(model, model.head)
         arrays += found
         structs.append(struct)
+    for part, parameters in _learner_constants(model).items():
+        found, struct = constants_of(parameters, f"{model.name}_{part}")
+        arrays += found
+        structs.append(struct)
     return arrays, structs
+
+
+def _learner_constants(model: Model) -> dict[str, Parameters]:
+    """The learner's parts beside the head, by the names that they have in tt_learner_parts."""
+    learner = model.learner
+    if learner is None:
+        return {}
+    parts = {"rules": learner.rules, "lda": learner.lda, "drift": learner.drift}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _learner_values(model: Model) -> dict[str, Any] | None:
+    """What the template makes of a learner; None without one."""
+    learner = model.learner
+    if learner is None:
+        return None
+    rules = learner.rules
+    return {
+        "parts": {part: f"&{model.name}_{part}" for part in _learner_constants(model)},
+        "analytic": learner.analytic is not None,
+        "bytes": f"TT_LEARNER_PLACED_BYTES({learner.head.capacity}, {learner.head.features}, "
+        f"{learner.head.wide}, {rules.slots}, {learner.copies}, "
+        f"{int(learner.analytic is not None)}, {int(learner.blended)})",
+    }
 
 
 def _operand_constants(model: Model) -> list[ConstantArray]:
@@ -385,7 +420,18 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             for kernel in model.kernels
         ],
         "head": None if model.head is None else _head_entry(model.head),
+        "learner": None if model.learner is None else _learner_entry(model.learner),
         **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
+    }
+
+
+def _learner_entry(learner: LearnerParts) -> Mapping[str, Any]:
+    return {
+        "kind": Kind(learner.rules.kind).name.lower().replace("_", "+"),
+        "blended": learner.blended,
+        "guard": bool(learner.rules.guard),
+        "slots": learner.rules.slots,
+        "sha256": sha256(learner_bytes(learner)).hexdigest(),
     }
 
 
@@ -406,7 +452,7 @@ def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
         "samples": statistics.options.samples,
         "share": statistics.options.share,
         "bytes": statistics.memory_bytes,
-        "sha256": hashlib.sha256(statistics.stored).hexdigest(),
+        "sha256": sha256(statistics.stored).hexdigest(),
     }
 
 
@@ -418,6 +464,8 @@ def _head_entry(head: Head) -> Mapping[str, Any]:
         "eta": head.options.eta,
         "tau": head.options.tau,
         "rows": head.options.rows,
+        "reserved": head.options.reserved,
+        "masters": head.options.masters,
         "energy": head.energy,
         "energy_measured": head.options.energy is not None,
     }

@@ -7,13 +7,13 @@
 
 #define PAYLOAD_BYTES                                                                              \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
-                           TT_MODEL_CLASSES)
+                           TT_MODEL_CAPACITY)
 
 /* Bytes taken from the link at once. */
 #define CHUNK_BYTES 512
 
-#if TT_MODEL_HEAD_BYTES > 0
-static uint32_t head_memory[(TT_MODEL_HEAD_BYTES + 3) / 4];
+#if TT_MODEL_CLASSES > 0
+static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8];
 #define HEAD_MEMORY head_memory
 #define HEAD_MEMORY_BYTES sizeof head_memory
 #else

@@ -18,9 +18,9 @@
 
 /* The largest payload of any message: a constant expression. At least 256, for INFO and so that
  * reads get on. */
-#define TT_SERVE_PAYLOAD_BYTES(input_bytes, output_bytes, operators, classes)                      \
+#define TT_SERVE_PAYLOAD_BYTES(input_bytes, output_bytes, operators, capacity)                     \
     TT_LARGER(256u, TT_LARGER(TT_LARGER((input_bytes) + 4u, (output_bytes) + 4u),                  \
-                              TT_LARGER((operators) * 4u + 4u, (classes) * 4u + 6u)))
+                              TT_LARGER((operators) * 4u + 4u, (capacity) * 4u + 6u)))
 
 typedef struct tt_serve {
     tt_device *device;

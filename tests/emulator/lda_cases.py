@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from tests.firmware.lda_device import Answer, Command, state_of
 from tinytrain.emulator import lda
+from tinytrain.lda import UNKNOWN
 from tinytrain.lda_constants import COUNT_LIMIT, MAX_PRIOR, SCATTER_LIMIT, LdaConstants
 
 Array = NDArray[Any]
@@ -63,6 +64,7 @@ def constants_of(case: Case, rng: np.random.Generator) -> LdaConstants:
         inverse_shift=int(rng.integers(7, 20)),
         weight_shift=int(rng.integers(1, 30)),
         ridge=int(rng.choice([1 << 19, 3355443, 1 << 28])),
+        units=UNKNOWN,
         means=int16(rng, (case.classes, d), case.extreme, 16000),
         origin=int16(rng, d, case.extreme, 16000),
         whitening=np.maximum(np.abs(int16(rng, d, case.extreme, 20000).astype(int)), 1).clip(

@@ -25,7 +25,8 @@ from tinytrain.protocol import (
 
 INFO = struct.Struct("<IIIIHHHHHHIB")
 STATUS = struct.Struct("<i")
-LEARN_STEP = struct.Struct("<IHH")
+LEARN_STEP = struct.Struct("<IHHH")
+OBSERVED = struct.Struct("<HH")
 OBSERVATION = struct.Struct("<IHH")
 MEASUREMENT = struct.Struct("<QI")
 
@@ -124,6 +125,19 @@ class StreamDevice:
         ]
         replies = self._ask_many(Message.LEARN, requests)
         return [LearnStep(*LEARN_STEP.unpack(reply)) for reply in replies]
+
+    def add_class(self) -> int:
+        return int.from_bytes(self._ask(Message.ADD_CLASS), "little")
+
+    def observe(self, x: Array) -> tuple[int, bool]:
+        label, alarm = OBSERVED.unpack(self._ask(Message.OBSERVE, self._sample(x)))
+        return label, bool(alarm)
+
+    def roll_back(self, version: int) -> None:
+        self._ask(Message.ROLL_BACK, _u16("version", version))
+
+    def new_day(self) -> None:
+        self._ask(Message.NEW_DAY)
 
     def reset(self) -> None:
         self._ask(Message.RESET)

@@ -14,19 +14,20 @@ import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
 from tinytrain.emulator import solve
+from tinytrain.head import BIAS_LIMIT
 from tinytrain.lda_constants import (
     COUNT_LIMIT,
     MEAN_BITS,
     SCATTER_LIMIT,
+    SOLUTION_BITS,
+    SOLUTION_LIMIT,
+    WHITENED_BITS,
     LdaConstants,
 )
 
 Int = npt.NDArray[np.int64]
 Rows = tuple[npt.NDArray[np.int16], npt.NDArray[np.int32]]
 """Weights and bias."""
-
-BIAS_LIMIT = 1 << 30
-SOLUTION_LIMIT = 1 << 27
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,7 +113,7 @@ def solutions(
     at = np.arange(len(classes))[:, None]
     sums, counts = state.sums[at, classes], state.counts[at, classes]
     mu, _ = _means(constants, sums.astype(np.int64), counts.astype(np.int64), classes)
-    return _solution(constants, _whitened(constants, mu), factored)
+    return _solution(constants, whitened(constants, mu - constants.origin), factored)
 
 
 def row_without(
@@ -139,9 +140,9 @@ def _rows(
     """The rows of sums (n, k, D) and counts (n, k)."""
     mu, divisor = _means(constants, sums, counts, classes)
     r, origin = constants.whitening.astype(np.int64), constants.origin.astype(np.int64)
-    t = _solution(constants, _whitened(constants, mu), factored)
+    t = _solution(constants, whitened(constants, mu - constants.origin), factored)
     weights = sat16(fixed.round_half_up(t * r, constants.weight_shift))
-    bias = -fixed.round_half_up((weights * (mu + origin)).sum(axis=-1), 8)
+    bias = -fixed.round_half_up((weights * (mu + origin)).sum(axis=-1), MEAN_BITS + 1)
     inert = divisor == 0
     weights = np.where(inert[..., None], 0, weights)
     bias = np.where(inert, -BIAS_LIMIT, np.clip(bias, -BIAS_LIMIT, BIAS_LIMIT))
@@ -154,14 +155,14 @@ def _means(constants: LdaConstants, sums: Int, counts: Int, classes: Int) -> tup
     means = constants.means[np.where(known, classes, 0)].astype(np.int64)
     prior = np.where(known, constants.prior, 0)
     divisor = prior + 16 * counts
-    total = prior[..., None] * means + 2048 * sums
+    total = prior[..., None] * means + (sums << MEAN_BITS + 4)
     return fixed.divide_rounded(total, np.maximum(divisor, 1)[..., None]), divisor
 
 
-def _whitened(constants: LdaConstants, mu: Int) -> Int:
-    """u (n, k, D) Q10: the means less the origin, in standard deviations."""
-    centred = sat16(mu - constants.origin) * constants.whitening.astype(np.int64)
-    return sat16(fixed.round_half_up(centred, constants.whitening_shift))
+def whitened(constants: LdaConstants, away: Int) -> Int:
+    """u (..., D) Q10: away (..., D), Q7, from the origin or a mean, in standard deviations."""
+    product = sat16(away) * constants.whitening.astype(np.int64)
+    return sat16(fixed.round_half_up(product, constants.whitening_shift))
 
 
 def _solution(constants: LdaConstants, u: Int, factored: Int | None) -> Int:
@@ -171,7 +172,7 @@ def _solution(constants: LdaConstants, u: Int, factored: Int | None) -> Int:
         return solve.substitute(factored, u)
     # Sums of at most 256 products of two int16: exact in float64.
     product = (u.astype(np.float64) @ constants.inverse.astype(np.float64)).astype(np.int64)
-    t = fixed.round_half_up(product, constants.inverse_shift - 6)
+    t = fixed.round_half_up(product, constants.inverse_shift - (SOLUTION_BITS - WHITENED_BITS))
     return np.clip(t, -SOLUTION_LIMIT, SOLUTION_LIMIT)
 
 

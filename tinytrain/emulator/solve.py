@@ -11,17 +11,21 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
-from tinytrain.lda_constants import FACTOR_BITS, LdaConstants
+from tinytrain.lda_constants import (
+    CORRELATION_BITS,
+    FACTOR_BITS,
+    FACTOR_LIMIT,
+    MATRIX_LIMIT,
+    PIVOT_FLOOR,
+    RECIPROCAL_BITS,
+    SOLUTION_BITS,
+    SOLUTION_LIMIT,
+    WHITENED_BITS,
+    WHITENING_BITS,
+    LdaConstants,
+)
 
 Int = npt.NDArray[np.int64]
-
-MATRIX_LIMIT = 1 << 30
-FACTOR_LIMIT = 1 << 27
-"""sqrt(MATRIX_LIMIT) in Q24: no factor of a matrix within its limit has a larger element."""
-SOLUTION_LIMIT = 1 << 27
-PIVOT_FLOOR = 1 << 42
-"""Q48."""
-RECIPROCAL_BITS = 26
 
 
 def build(constants: LdaConstants, scatter: Int, scatter_count: Int) -> Int:
@@ -29,8 +33,10 @@ def build(constants: LdaConstants, scatter: Int, scatter_count: Int) -> Int:
     scatter (n, D (D + 1) / 2) and its count (n,)."""
     row, column = np.tril_indices(constants.features)
     r = constants.whitening.astype(np.int64)
-    white = fixed.round_half_up(scatter * r[row] * r[column], 2 * constants.whitening_shift - 8)
-    total = (constants.blend * constants.correlation.astype(np.int64) + white) * 1024
+    shift = 2 * (constants.whitening_shift + WHITENING_BITS) - CORRELATION_BITS
+    white = fixed.round_half_up(scatter * r[row] * r[column], shift)
+    total = constants.blend * constants.correlation.astype(np.int64) + white
+    total <<= FACTOR_BITS - CORRELATION_BITS
     value = fixed.divide_rounded(total, constants.blend + scatter_count[:, None])
     value = np.clip(value, -MATRIX_LIMIT, MATRIX_LIMIT) + constants.ridge * (row == column)
     matrix = np.zeros((len(scatter), constants.features, constants.features), np.int64)
@@ -55,7 +61,9 @@ def substitute(l: Int, u: Int) -> Int:  # noqa: E741
     features = l.shape[-1]
     t = np.zeros_like(u)
     for i in range(features):
-        a = (u[..., i] << 30) - np.einsum("nk,nck->nc", l[:, i, :i], t[..., :i])
+        a = (u[..., i] << FACTOR_BITS + SOLUTION_BITS - WHITENED_BITS) - np.einsum(
+            "nk,nck->nc", l[:, i, :i], t[..., :i]
+        )
         t[..., i] = _quotient(a, l[:, i, i, None], SOLUTION_LIMIT, SOLUTION_LIMIT)
     for i in reversed(range(features)):
         a = (t[..., i] << FACTOR_BITS) - np.einsum("nk,nck->nc", l[:, i + 1 :, i], t[..., i + 1 :])

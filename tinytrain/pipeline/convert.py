@@ -16,6 +16,7 @@ from tinytrain.emulator.statistics import training_moments
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions, find_head
+from tinytrain.learner import LearnerParts
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
@@ -36,6 +37,9 @@ C_KEYWORDS = frozenset(
 ChooseOptions = Callable[[Graph, int], HeadOptions]
 """Options that depend on the graph and on the head's operator."""
 
+MakeLearner = Callable[[Model], LearnerParts | None]
+"""What learns around the head of a model, which has one; None for a plain head."""
+
 
 def convert(
     source: Path,
@@ -47,10 +51,12 @@ def convert(
     representative: Path | None = None,
     statistics: StatisticsOptions | None = None,
     training: npt.NDArray[np.generic] | None = None,
+    make_learner: MakeLearner | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
     `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
+    `make_learner`: what learns around the head; without it the head is plain.
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
@@ -72,15 +78,15 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    def choose_statistics(graph: Graph, kernels: tuple[Kernel, ...]) -> Statistics | None:
-        if statistics is None:
-            return None
+    model = prepare_model(found, prefix, choose)
+    if make_learner is not None and model.head is not None:
+        model = replace(model, learner=make_learner(model))
+    if statistics is not None:
         x = training
         if x is None and arrays:
-            x = check_inputs(arrays["x"], graph, f"{samples}: x")
-        return measured_statistics(graph, kernels, statistics, x)
-
-    model = prepare_model(found, prefix, choose, choose_statistics)
+            x = check_inputs(arrays["x"], model.graph, f"{samples}: x")
+        measured = measured_statistics(model.graph, model.kernels, statistics, x)
+        model = replace(model, statistics=measured)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)

@@ -14,6 +14,7 @@ from tinytrain.errors import CheckError, InputError
 from tinytrain.pipeline import runs, stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import c_name, convert
+from tinytrain.pipeline.learner import learner_of
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.verify import Verification, verify
 from tinytrain.progress import Progress
@@ -68,6 +69,7 @@ def convert_run(directory: Path) -> None:
         options=lambda graph, operator: stages.head_options(found, graph, operator),
         samples=directory / "samples.npz",
         head="auto" if found.task.network.classifies else "none",
+        make_learner=lambda model: learner_of(found, model),
         statistics=stages.statistics_options(found),
         training=found.dataset.x[found.split.train],
     )

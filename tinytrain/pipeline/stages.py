@@ -107,7 +107,7 @@ def head_options(found: Run, graph: Graph, operator: int) -> HeadOptions:
     samples = found.dataset.x[found.split.train]
     energy = feature_energy(graph, require_kernels(graph), operator, samples)
     head = found.task.head
-    return HeadOptions(head.eta, head.tau, head.rows, energy)
+    return HeadOptions(head.eta, head.tau, head.rows, energy, head.reserved, head.masters)
 
 
 def statistics_options(found: Run) -> StatisticsOptions | None:

@@ -20,6 +20,7 @@ from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device
 from tinytrain.model import Model
 from tinytrain.pipeline.samples import Samples, project_samples
+from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.progress import Progress, silent
 from tinytrain.project import Project
 from tinytrain.protocol import Region, Space
@@ -31,6 +32,7 @@ BATCH = 50
 REGION_TYPES = {
     Region.MASTER_WEIGHTS: ("master weight", "<i2"),
     Region.MASTER_BIAS: ("master bias", "<i4"),
+    Region.MASTER_LOW: ("low bits of master weight", "<u2"),
     Region.LOGITS: ("logit", "<i4"),
     Region.PROBABILITIES: ("probability", "<u2"),
     Region.ERROR: ("error", "<i4"),
@@ -39,7 +41,7 @@ REGION_TYPES = {
 DEVICE_FIELDS = {"largest_payload", "has_counter"}
 """What belongs to the device, not to its model."""
 
-MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS)
+MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS, Region.MASTER_LOW)
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ def _checks(
         inputs, labels = stream.inputs[:steps], stream.labels[:steps]
         yield _check_learning(model, device, reference, inputs, labels, progress)
         yield _check_head(model, device, reference, "head after learning")
+        if model.head.constants.capacity > model.head.constants.classes:
+            yield _check_new_class(model, device, reference)
         device.reset()
         reference.reset()
         yield _check_head(model, device, reference, "head after reset")
@@ -266,6 +270,9 @@ def _step_difference(
     for body in (reference, device):
         body.reset()
         body.learn_many(inputs[: step + 1], labels[: step + 1])
+    if model.learner is not None:
+        _, where = learner_difference(device, reference)
+        return where or f"learner: emulator {ours}, device {theirs}"
     for region in (Region.LOGITS, Region.PROBABILITIES, Region.ERROR, *MASTERS):
         where = _region_difference(model, device, reference, region)
         if where is not None:
@@ -287,14 +294,29 @@ def _step_difference(
     return f"learning head, trace: emulator {ours.crc:08x}, device {theirs.crc:08x}"
 
 
-def _check_head(model: Model, device: Device, reference: EmulatedDevice, name: str) -> Check:
+def _check_head(
+    model: Model, device: Device, reference: EmulatedDevice, name: str, classes: int = 0
+) -> Check:
+    """All that was learned; `classes` in use, 0 for the factory's."""
+    if model.learner is not None:
+        compared, difference = learner_difference(device, reference)
+        return Check(name, compared, "bytes", difference)
     total = 0
     for region in MASTERS:
-        where = _region_difference(model, device, reference, region)
-        total += len(_region(model, reference, region))
+        where = _region_difference(model, device, reference, region, classes)
+        total += len(_region(model, reference, region, classes))
         if where is not None:
             return Check(name, total, "values", where)
     return Check(name, total, "values", None)
+
+
+def _check_new_class(model: Model, device: Device, reference: EmulatedDevice) -> Check:
+    """The learned head with one class more."""
+    name = "head with a new class"
+    ours, theirs = reference.add_class(), device.add_class()
+    if ours != theirs:
+        return Check(name, 1, "values", f"new class: emulator {ours}, device {theirs}")
+    return _check_head(model, device, reference, name, ours + 1)
 
 
 def _check_statistics(
@@ -331,21 +353,27 @@ def _check_statistics(
 
 
 def _region_difference(
-    model: Model, device: Device, reference: EmulatedDevice, region: Region
+    model: Model, device: Device, reference: EmulatedDevice, region: Region, classes: int = 0
 ) -> str | None:
-    first = _first(_region(model, reference, region), _region(model, device, region))
+    first = _first(*(_region(model, body, region, classes) for body in (reference, device)))
     if first is None:
         return None
     name = REGION_TYPES[region][0]
     return f"learning head, {name} {first[0]}: emulator {first[1]}, device {first[2]}"
 
 
-def _region(model: Model, device: Device, region: Region) -> npt.NDArray[np.generic]:
-    """A region of the head, as numbers."""
+def _region(
+    model: Model, device: Device, region: Region, classes: int = 0
+) -> npt.NDArray[np.generic]:
+    """A region of the head, as numbers; `classes` in use, 0 for the factory's."""
     assert model.head is not None
     head = model.head.constants
     dtype = np.dtype(REGION_TYPES[region][1])
-    count = head.classes * (head.features if region == Region.MASTER_WEIGHTS else 1)
+    per_class = {
+        Region.MASTER_WEIGHTS: head.features,
+        Region.MASTER_LOW: head.features * head.wide,
+    }.get(region, 1)
+    count = (classes or head.classes) * per_class
     return np.frombuffer(device.read(Space.HEAD, region, 0, count * dtype.itemsize), dtype)
 
 

@@ -13,6 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tinytrain/head.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -27,8 +29,9 @@ typedef struct tt_lda_constants {
     uint16_t blend;
     int32_t whitening_shift;    /* rs, 9 to 18 */
     int32_t inverse_shift;      /* ks: fraction bits of `inverse`, 7 to 24 */
-    int32_t weight_shift;       /* ws, 1 to 62 */
+    int32_t weight_shift;       /* ws, 12 to 62 */
     int32_t ridge;              /* lambda, Q24, 2^19 to 2^28 */
+    tt_units units;             /* of the rows that this head makes */
     const int16_t *means;       /* m [C0][D] of x, Q7 */
     const int16_t *origin;      /* o [D] mean of the means, Q7 */
     const int16_t *whitening;   /* r [D] 2^(3 + rs) / standard deviation within classes, > 0 */

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tinytrain/head.h"
+#include "tinytrain/learner.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -53,6 +54,7 @@ typedef struct tt_model {
     const tt_variable *variable;    /* [variables]; nothing else is written there */
     uint32_t features_offset;       /* of the head's input, in the arena */
     const tt_head_constants *head;  /* NULL without a head */
+    const tt_learner_parts *learner; /* NULL for a plain head, that only descends */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
     /* The layers whose statistics are re-estimated (statistics.h), or NULL. */

@@ -6,16 +6,13 @@
 
 #include <string.h>
 
+#include "head_constants.h"
+#include "lda_constants.h"
 #include "lda_loops.h"
 #include "solve.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/status.h"
-
-#define COUNT_LIMIT 2047u
-#define SCATTER_LIMIT 4096u
-#define MEAN_BITS 7
-#define BIAS_LIMIT ((int32_t)1 << 30)
-#define SOLUTION_LIMIT ((int32_t)1 << 27)
+#include "whiten.h"
 
 static int is_blended(const tt_lda *lda)
 {
@@ -55,11 +52,6 @@ void tt_lda_reset(tt_lda *lda)
     const tt_lda_constants *k = lda->constants;
     memset(lda->sums, 0, TT_LDA_STATE_BYTES((size_t)k->capacity, k->features, k->blend > 0));
     lda->slice = 0;
-}
-
-static int32_t saturate(int32_t x)
-{
-    return tt_clamp(x, INT16_MIN, INT16_MAX);
 }
 
 /* a / b to nearest, ties away from zero, for |a| + b / 2 within int32 and b > 0. */
@@ -102,7 +94,7 @@ static int load_mean(tt_lda *lda, uint16_t y)
     }
     for (size_t i = 0; i < depth; i++) {
         /* |sum| < 2^19 and prior <= 2^14: within 2^31. */
-        mean[i] = (int16_t)divide(prior * means[i] + 2048 * sums[i], divisor);
+        mean[i] = (int16_t)divide(prior * means[i] + (16 << TT_MEAN_BITS) * sums[i], divisor);
     }
     return 1;
 }
@@ -114,11 +106,11 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
     int16_t *deviation = lda->whitened;
     (void)load_mean(lda, y);
     for (size_t i = 0; i < depth; i++) {
-        deviation[i] = (int16_t)(x[i] - tt_round_half_up(lda->mean[i], MEAN_BITS));
+        deviation[i] = (int16_t)(x[i] - tt_round_half_up(lda->mean[i], TT_MEAN_BITS));
     }
-    if (*lda->scatter_count == SCATTER_LIMIT) {
+    if (*lda->scatter_count == TT_SCATTER_LIMIT) {
         halve(lda->scatter, triangle(lda));
-        *lda->scatter_count = SCATTER_LIMIT / 2u;
+        *lda->scatter_count = TT_SCATTER_LIMIT / 2;
     }
     *lda->scatter_count = (uint16_t)(*lda->scatter_count + 1u);
     tt_add_outer(lda->scatter, deviation, depth);
@@ -126,9 +118,9 @@ static void add_scatter(tt_lda *lda, const int16_t *x, uint16_t y)
 
 void tt_lda_add(tt_lda *lda, const int16_t *x, uint16_t y)
 {
-    if (lda->counts[y] == COUNT_LIMIT) {
+    if (lda->counts[y] == TT_COUNT_LIMIT) {
         halve(lda->sums + (size_t)y * lda->constants->features, lda->constants->features);
-        lda->counts[y] = COUNT_LIMIT / 2u;
+        lda->counts[y] = TT_COUNT_LIMIT / 2;
     }
     add_to_sums(lda, x, y, 1);
     if (is_blended(lda)) {
@@ -141,9 +133,7 @@ static void whiten(tt_lda *lda)
 {
     const tt_lda_constants *k = lda->constants;
     for (size_t i = 0; i < k->features; i++) {
-        int32_t centred = saturate(lda->mean[i] - k->origin[i]);
-        int32_t whitened = tt_round_half_up(centred * k->whitening[i], k->whitening_shift);
-        lda->whitened[i] = (int16_t)saturate(whitened);
+        lda->whitened[i] = tt_whiten(k, i, lda->mean[i] - k->origin[i]);
     }
 }
 
@@ -152,10 +142,10 @@ static void multiply_inverse(tt_lda *lda)
 {
     const tt_lda_constants *k = lda->constants;
     const int16_t *row = k->inverse;
+    const int32_t shift = k->inverse_shift - (TT_SOLUTION_BITS - TT_WHITENED_BITS);
     for (size_t i = 0; i < k->features; i++) {
         int64_t sum = tt_dot_int16(row, lda->whitened, k->features);
-        lda->solution[i] =
-            tt_limit_int64(tt_round_half_up_int64(sum, k->inverse_shift - 6), SOLUTION_LIMIT);
+        lda->solution[i] = tt_limit_int64(tt_round_half_up_int64(sum, shift), TT_SOLUTION_LIMIT);
         row += k->features;
     }
 }
@@ -166,11 +156,11 @@ static void write_row(const tt_lda *lda, int16_t *weights, int32_t *bias)
     for (size_t i = 0; i < k->features; i++) {
         int64_t product = (int64_t)lda->solution[i] * k->whitening[i];
         int64_t weight = tt_round_half_up_int64(product, k->weight_shift);
-        weights[i] = (int16_t)saturate(tt_limit_int64(weight, INT32_MAX));
+        weights[i] = (int16_t)tt_saturate_int16(tt_limit_int64(weight, INT32_MAX));
     }
     int64_t sum = tt_dot_int16(weights, lda->mean, k->features) +
                   tt_dot_int16(weights, k->origin, k->features);
-    *bias = tt_limit_int64(-tt_round_half_up_int64(sum, 8), BIAS_LIMIT);
+    *bias = tt_limit_int64(-tt_round_half_up_int64(sum, TT_MEAN_BITS + 1), TT_BIAS_LIMIT);
 }
 
 void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
@@ -178,7 +168,7 @@ void tt_lda_row(tt_lda *lda, uint16_t y, int16_t *weights, int32_t *bias)
     size_t depth = lda->constants->features;
     if (!load_mean(lda, y)) {
         memset(weights, 0, depth * sizeof *weights);
-        *bias = -BIAS_LIMIT;
+        *bias = -TT_BIAS_LIMIT;
         return;
     }
     whiten(lda);

@@ -5,14 +5,8 @@
  */
 #include "solve.h"
 
+#include "lda_constants.h"
 #include "tinytrain/arithmetic.h"
-
-#define MATRIX_LIMIT ((int32_t)1 << 30)
-#define FACTOR_LIMIT ((int32_t)1 << 27)
-#define SOLUTION_LIMIT ((int32_t)1 << 27)
-#define PIVOT_FLOOR ((int64_t)1 << 42)
-#define FACTOR_BITS 24
-#define RECIPROCAL_BITS 26
 
 /* Where a row of a triangle begins. */
 static size_t row_start(size_t row)
@@ -25,23 +19,25 @@ void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatte
 {
     const int16_t *r = constants->whitening;
     const size_t start = row_start(row);
-    const int32_t shift = 2 * constants->whitening_shift - 8;
+    const int32_t shift =
+        2 * (constants->whitening_shift + TT_WHITENING_BITS) - TT_CORRELATION_BITS;
     for (size_t j = 0; j <= row; j++) {
         int64_t device =
             tt_round_half_up_int64((int64_t)scatter[start + j] * (r[row] * r[j]), shift);
         int64_t total = (int64_t)constants->blend * constants->correlation[start + j] + device;
-        int64_t mean = tt_divide_rounded(total * 1024, constants->blend + scatter_count);
-        matrix[start + j] = tt_limit_int64(mean, MATRIX_LIMIT);
+        int64_t mean = tt_divide_rounded(total * (1 << (TT_FACTOR_BITS - TT_CORRELATION_BITS)),
+                                         constants->blend + scatter_count);
+        matrix[start + j] = tt_limit_int64(mean, TT_MATRIX_LIMIT);
     }
     int32_t *diagonal = matrix + start + row;
-    *diagonal = tt_limit_int64((int64_t)*diagonal + constants->ridge, MATRIX_LIMIT);
+    *diagonal = tt_limit_int64((int64_t)*diagonal + constants->ridge, TT_MATRIX_LIMIT);
 }
 
 /* a / 2^24 times the reciprocal, limited before and after the product. */
 static int32_t quotient(int64_t a, int32_t reciprocal, int32_t before, int32_t after)
 {
-    int64_t limited = tt_limit_int64(tt_round_half_up_int64(a, FACTOR_BITS), before);
-    return tt_limit_int64(tt_round_half_up_int64(limited * reciprocal, RECIPROCAL_BITS), after);
+    int64_t limited = tt_limit_int64(tt_round_half_up_int64(a, TT_FACTOR_BITS), before);
+    return tt_limit_int64(tt_round_half_up_int64(limited * reciprocal, TT_RECIPROCAL_BITS), after);
 }
 
 /* The sum of the products of a [n] and b [n]. */
@@ -66,13 +62,13 @@ void tt_solve_factor_row(size_t row, int32_t *matrix)
     int32_t *l = matrix + row_start(row);
     const int32_t *other = matrix;
     for (size_t j = 0; j < row; j++) {
-        int64_t a = (int64_t)l[j] * ((int64_t)1 << FACTOR_BITS) - dot(l, other, j);
-        l[j] = quotient(a, other[j], MATRIX_LIMIT, FACTOR_LIMIT);
+        int64_t a = (int64_t)l[j] * ((int64_t)1 << TT_FACTOR_BITS) - dot(l, other, j);
+        l[j] = quotient(a, other[j], TT_MATRIX_LIMIT, TT_FACTOR_LIMIT);
         other += j + 1u;
     }
-    int64_t pivot = (int64_t)l[row] * ((int64_t)1 << FACTOR_BITS) - dot(l, l, row);
-    uint32_t root = tt_isqrt64((uint64_t)(pivot > PIVOT_FLOOR ? pivot : PIVOT_FLOOR));
-    l[row] = (int32_t)(((uint64_t)1 << (FACTOR_BITS + RECIPROCAL_BITS)) / root);
+    int64_t pivot = (int64_t)l[row] * ((int64_t)1 << TT_FACTOR_BITS) - dot(l, l, row);
+    uint32_t root = tt_isqrt64((uint64_t)(pivot > TT_PIVOT_FLOOR ? pivot : TT_PIVOT_FLOOR));
+    l[row] = (int32_t)(((uint64_t)1 << (TT_FACTOR_BITS + TT_RECIPROCAL_BITS)) / root);
 }
 
 /* The sum over k > i of l[k][i] t[k]. */
@@ -91,12 +87,14 @@ void tt_solve_substitute(const int32_t *factor, size_t features, const int16_t *
 {
     for (size_t i = 0; i < features; i++) {
         const int32_t *l = factor + row_start(i);
-        int64_t a = (int64_t)u[i] * ((int64_t)1 << 30) - dot(l, t, i);
-        t[i] = quotient(a, l[i], SOLUTION_LIMIT, SOLUTION_LIMIT);
+        int64_t a =
+            (int64_t)u[i] * ((int64_t)1 << (TT_FACTOR_BITS + TT_SOLUTION_BITS - TT_WHITENED_BITS)) -
+            dot(l, t, i);
+        t[i] = quotient(a, l[i], TT_SOLUTION_LIMIT, TT_SOLUTION_LIMIT);
     }
     for (size_t i = features; i-- > 0;) {
         int64_t a =
-            (int64_t)t[i] * ((int64_t)1 << FACTOR_BITS) - dot_column(factor, features, i, t);
-        t[i] = quotient(a, factor[row_start(i) + i], SOLUTION_LIMIT, SOLUTION_LIMIT);
+            (int64_t)t[i] * ((int64_t)1 << TT_FACTOR_BITS) - dot_column(factor, features, i, t);
+        t[i] = quotient(a, factor[row_start(i) + i], TT_SOLUTION_LIMIT, TT_SOLUTION_LIMIT);
     }
 }

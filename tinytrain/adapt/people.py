@@ -1,0 +1,98 @@
+"""What people teach: features of their samples, and lessons of them for devices."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tinytrain.adapt.simulation import Lesson
+from tinytrain.adapt.streams import DRIFT, StreamOptions, make_stream
+from tinytrain.emulator.inference import run
+from tinytrain.errors import InputError
+from tinytrain.head import Head
+from tinytrain.model import Model
+from tinytrain.training.data import DataSet, IndexArray, Int8Array, PersonalSplit, personal_split
+
+PART = 512
+"""Samples that go through the network together."""
+
+
+def head_of(model: Model) -> Head:
+    if model.head is None:
+        raise InputError(f"{model.name}: the model has no head that learns")
+    return model.head
+
+
+def features(model: Model, x: Int8Array) -> Int8Array:
+    """(n, D): what the head sees of samples (n, *shape)."""
+    head = head_of(model)
+    parts = [
+        run(model.graph, model.kernels, [part.reshape(len(part), -1)], head.operator)
+        for part in (x[first : first + PART] for first in range(0, len(x), PART))
+    ]
+    none = np.zeros((0, head.constants.features), np.int8)
+    return np.concatenate([none, *(values[head.feature_tensor] for values in parts)])
+
+
+@dataclass(frozen=True, eq=False)
+class Pupil:
+    """A device of one person, and the stream that it is taught."""
+
+    person: str
+    lesson: Lesson
+
+
+@dataclass(frozen=True, eq=False)
+class Class:
+    """The samples of some people, with their features."""
+
+    model: Model
+    dataset: DataSet
+    samples: IndexArray
+    """(n,) indices of the data set."""
+    features: Int8Array
+    """(n, D)"""
+
+    def of(self, indices: IndexArray) -> Int8Array:
+        """Features of samples of the data set that are among these."""
+        return self.features[np.searchsorted(self.samples, indices)]
+
+
+def class_of(model: Model, dataset: DataSet, samples: IndexArray) -> Class:
+    samples = np.sort(samples)
+    return Class(model, dataset, samples, features(model, dataset.x[samples]))
+
+
+def pupils(
+    known: Class,
+    people: Sequence[int],
+    shots: int,
+    options: StreamOptions,
+    streams: int,
+    seed: int,
+) -> tuple[Pupil, ...]:
+    """`streams` devices for each of the people, each with a stream of its own."""
+    found = []
+    for person in people:
+        own = personal_split(known.dataset, person, shots, seed, known.samples)
+        for number in range(streams):
+            lesson = _lesson(known, own, options, (seed, person, number))
+            found.append(Pupil(known.dataset.group_names[person], lesson))
+    return tuple(found)
+
+
+def _lesson(
+    known: Class, own: PersonalSplit, options: StreamOptions, key: tuple[int, int, int]
+) -> Lesson:
+    dataset = known.dataset
+    learn = np.sort(own.learn)
+    x = dataset.x[learn]
+    stream = make_stream(x, dataset.y[learn], len(dataset.label_names), options, key)
+    if options.order == DRIFT:
+        learned = features(known.model, stream.inputs(x))
+        tested = features(known.model, stream.at_the_end(dataset.x[own.test]))
+    else:
+        learned, tested = known.of(learn[stream.samples]), known.of(own.test)
+    return Lesson(learned, stream.labels, tested, dataset.y[own.test])
