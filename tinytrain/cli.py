@@ -161,6 +161,18 @@ seed_option = click.option(
 @click.option(
     "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
 )
+@click.option(
+    "--statistics",
+    metavar="LAYER,...|all",
+    help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
+    "without labels; those of training are measured on --samples.",
+)
+@click.option(
+    "--statistics-samples",
+    default=50,
+    show_default=True,
+    help="Forward passes that each of these layers looks at.",
+)
 def convert(
     model: Path,
     out: Path,
@@ -172,13 +184,19 @@ def convert(
     tau: float,
     rows: int,
     reserve: int,
+    statistics: str | None,
+    statistics_samples: int,
 ) -> None:
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
+    from tinytrain.statistics import StatisticsOptions
 
+    layers = None
+    if statistics is not None:
+        layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
     options = HeadOptions(eta, tau, rows, reserved=reserve)
-    done = run(model, out, name, head, options, samples, representative)
+    done = run(model, out, name, head, options, samples, representative, layers)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
@@ -195,6 +213,11 @@ def convert(
         click.echo(f"learning head: {k.classes} classes, {k.features} features")
         if samples is None:
             click.echo("its step size rests on an assumed feature energy; give --samples")
+    if done.statistics is not None:
+        click.echo(
+            f"statistics without labels: {done.statistics.plan.layers} layers, "
+            f"{done.statistics.memory_bytes:,} bytes of RAM"
+        )
 
 
 @main.command(epilog="Example: tinytrain verify project --target cortex-m4")

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid
+from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid, statistics
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -200,6 +200,36 @@ def render_limits() -> str:
     )
 
 
+def render_statistics_constants() -> str:
+    """firmware/src/learn/statistics_constants.h: units and limits of re-estimated statistics."""
+    constants = (
+        ("SHARE_ONE", statistics.SHARE_ONE),
+        ("MIN_DEVIATION", statistics.MIN_DEVIATION),
+        ("RATIO_ONE", statistics.RATIO_ONE),
+        ("MIN_RATIO", statistics.MIN_RATIO),
+        ("MAX_RATIO", statistics.MAX_RATIO),
+        ("ACCUMULATOR_LIMIT", statistics.ACCUMULATOR_LIMIT),
+        ("MIN_SHIFT", statistics.MIN_SHIFT),
+        ("MAX_SHIFT", statistics.MAX_SHIFT),
+    )
+    return "\n".join(
+        [
+            "/* What re-estimated statistics and their emulator share.",
+            f" * {NOTICE.format(source='statistics.py')} */",
+            "#ifndef TINYTRAIN_STATISTICS_CONSTANTS_H",
+            "#define TINYTRAIN_STATISTICS_CONSTANTS_H",
+            "",
+            *(
+                f"#define TT_{name} {f'({value})' if value < 0 else value}"
+                for name, value in constants
+            ),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
@@ -208,6 +238,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
     ("firmware/src/log2_table.h", render_log2_table),
     ("firmware/include/tinytrain/limits.h", render_limits),
+    ("firmware/src/learn/statistics_constants.h", render_statistics_constants),
 )
 
 

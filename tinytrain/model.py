@@ -9,6 +9,7 @@ from tinytrain.head import Head
 from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
+from tinytrain.statistics import Statistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,6 +23,8 @@ class Model:
     head: Head | None
     learner: LearnerParts | None = None
     """None: a plain head, that only descends."""
+    statistics: Statistics | None = None
+    """The layers whose statistics the device re-estimates."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

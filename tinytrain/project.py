@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
@@ -25,6 +26,14 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
 from tinytrain.plan.memory import plan_memory
+from tinytrain.statistics import (
+    STATISTICS_FILE,
+    Statistics,
+    StatisticsOptions,
+    build_statistics,
+    find_layers,
+    stored_moments,
+)
 
 SUPPORTED_FORMAT = 1
 
@@ -64,14 +73,7 @@ def prepare_model(
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-    return Model(
-        name,
-        source.sha256,
-        graph,
-        kernels,
-        plan_memory(graph, kernels),
-        head,
-    )
+    return Model(name, source.sha256, graph, kernels, plan_memory(graph, kernels), head)
 
 
 def load_project(directory: Path) -> Project:
@@ -131,6 +133,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
         model = replace(
             model, learner=read_learner(path, digest, model.head.constants, read_arrays)
         )
+    model = replace(model, statistics=_statistics(directory, manifest, model))
     return Project(directory, model, manifest.values)
 
 
@@ -169,6 +172,30 @@ def _head_choice(
         manifest.get("head.reserved", int),
         manifest.get("head.masters", int),
     )
+
+
+def _statistics(directory: Path, manifest: _Manifest, model: Model) -> Statistics | None:
+    """The layers whose statistics are re-estimated, from the manifest and the file beside it."""
+    if "statistics" not in manifest.values:
+        return None
+    graph, kernels = model.graph, model.kernels
+    named = manifest.get("statistics.operators", list)
+    if not named or any(type(i) is not int or not 0 <= i < len(kernels) for i in named):
+        raise manifest.fail(f"key statistics.operators is {repr(named)[:40]}; operators expected")
+    options = StatisticsOptions(
+        tuple(str(kernels[i].outputs[0]) for i in named),
+        manifest.get("statistics.samples", int),
+        manifest.get("statistics.share", int, float),
+    )
+    operators = find_layers(graph, kernels, options)
+    path = directory / STATISTICS_FILE
+    data = read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != manifest.get("statistics.sha256", str):
+        raise InputError(f"{path}: not what the manifest says; convert the model again")
+    try:
+        return build_statistics(kernels, options, stored_moments(kernels, operators, data))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; convert the model again") from error
 
 
 def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:

@@ -46,6 +46,7 @@ class Status(IntEnum):
     BUSY = -11
     MODEL = -12
     NO_LEARNER = -13
+    NO_STATISTICS = -20
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -64,6 +65,7 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.BUSY: "there is work to finish first",
         Status.MODEL: "the state is of another model or learner",
         Status.NO_LEARNER: "the model's head is a plain one: it has no learner",
+        Status.NO_STATISTICS: "the model names no layers whose statistics are re-estimated",
     }
 )
 
@@ -84,6 +86,7 @@ class Message(IntEnum):
     OBSERVE = 11
     ROLL_BACK = 12
     NEW_DAY = 13
+    OBSERVE_STATISTICS = 32
 
 
 class Space(IntEnum):
@@ -120,6 +123,7 @@ class Measure(IntEnum):
     INFERENCE = 0
     LEARN_STEP = 1
     OPERATOR = 2
+    OBSERVE_STATISTICS = 0x8000
 
 
 class FrameError(ValueError):

@@ -72,6 +72,12 @@ class ConstantStruct:
     members: tuple[tuple[str, str], ...]
     runs: tuple[ConstantBlock, ...]
     """Its numbers: a block for each run of them without a pointer or struct in between."""
+    constant: bool = True
+    """False: in RAM, where pointers to other arrays may take the places of these."""
+
+    @property
+    def declaration(self) -> str:
+        return f"static {'const ' if self.constant else ''}{self.type} {self.name}"
 
     @property
     def initializer(self) -> str:

@@ -38,6 +38,7 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
+from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
 
 MANIFEST_FORMAT = 1
 
@@ -59,6 +60,8 @@ def write_project(model: Model, source: Source, golden: Golden, directory: Path)
     if model.learner is not None:
         (directory / LEARNER_FILE).write_bytes(learner_bytes(model.learner))
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
+    if model.statistics is not None:
+        (directory / STATISTICS_FILE).write_bytes(model.statistics.stored)
     np.savez_compressed(directory / "golden.npz", x=golden.inputs, y=golden.outputs)
     _write_model(model, golden, directory / "model")
     _copy_runtime(directory)
@@ -159,6 +162,7 @@ def _template_values(model: Model) -> dict[str, Any]:
         "capacity": head.constants.capacity if head else 0,
         "feature_count": head.constants.features if head else 0,
         "wide": head.constants.wide if head else 0,
+        "statistics": None if model.statistics is None else _statistics(model, model.statistics),
     }
 
 
@@ -185,11 +189,17 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
     """Everything in flash. The head shares the arrays of the layer that it replaces."""
     arrays = _operand_constants(model) + _initial_values(model)
     structs: list[ConstantStruct] = []
+    layers = model.statistics.layers if model.statistics else ()
+    renewed = {layer.operator_index for layer in layers}
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
             found, struct = constants_of(kernel.parameters, _struct_name(model, kernel))
             arrays += found
-            structs.append(struct)
+            structs.append(replace(struct, constant=kernel.index not in renewed))
+    for layer in layers:
+        found, struct = _layer_statistics(model, layer)
+        arrays += found
+        structs.append(struct)
     if model.head is not None:
         found, struct = _head_constants(model, model.head)
         arrays += found
@@ -265,6 +275,41 @@ def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], Cons
     return own, replace(struct, members=members)
 
 
+def _layer_statistics(
+    model: Model, layer: LayerStatistics
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """A layer whose statistics are re-estimated: its constants, and those of its convolution."""
+    kernel = model.kernels[layer.operator_index]
+    convolution = _struct_name(model, kernel)
+    name = _statistics_name(model, layer)
+    arrays, training = constants_of(layer, name, f"{name}.training")
+    members = (
+        ("training", training.initializer),
+        ("input_offset", str(model.memory.placements[kernel.inputs[0]].offset)),
+        ("convolution", f"&{convolution}"),
+        *((member, f"{convolution}_{member}") for member in ("bias", "multiplier", "shift")),
+    )
+    return arrays, replace(training, type="tt_statistics_layer", members=members)
+
+
+def _statistics_name(model: Model, layer: LayerStatistics) -> str:
+    return f"{model.name}_statistics_{layer.operator_index}"
+
+
+def _statistics(model: Model, statistics: Statistics) -> dict[str, Any]:
+    """What the templates say of re-estimated statistics."""
+    return {
+        "layers": [_statistics_name(model, layer) for layer in statistics.layers],
+        "plan": _statistics_plan(model, statistics).initializer,
+        "bytes": f"TT_STATISTICS_BYTES({statistics.plan.channels}, {statistics.plan.widest})",
+    }
+
+
+def _statistics_plan(model: Model, statistics: Statistics) -> ConstantStruct:
+    name = f"{model.name}_statistics"
+    return constants_of(statistics.plan, name, f"{name}.plan")[1]
+
+
 def _struct_name(model: Model, kernel: Kernel) -> str:
     return f"{model.name}_{kernel.index}_{kernel.kind.lower()}"
 
@@ -313,6 +358,8 @@ def _operand_name(model: Model, tensor: int) -> str:
 def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
     """Everything in flash that a device can read back, in the order in which it numbers it."""
     arrays, structs = _constants(model)
+    if model.statistics is not None:
+        structs.append(_statistics_plan(model, model.statistics))
     return (
         *(_array_block(array) for array in arrays),
         *(run for struct in structs for run in struct.runs),
@@ -374,6 +421,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         ],
         "head": None if model.head is None else _head_entry(model.head),
         "learner": None if model.learner is None else _learner_entry(model.learner),
+        **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
     }
 
 
@@ -395,6 +443,16 @@ def _tensor_entry(tensor: Tensor) -> dict[str, Any]:
         "dtype": tensor.dtype,
         "scale": float(found.scale[0]) if found else None,
         "zero_point": int(found.zero_point[0]) if found else None,
+    }
+
+
+def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
+    return {
+        "operators": [layer.operator_index for layer in statistics.layers],
+        "samples": statistics.options.samples,
+        "share": statistics.options.share,
+        "bytes": statistics.memory_bytes,
+        "sha256": sha256(statistics.stored).hexdigest(),
     }
 
 

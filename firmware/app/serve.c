@@ -17,6 +17,8 @@ typedef struct measured {
     uint16_t first; /* operators first to end - 1 */
     uint16_t end;
     uint16_t label;
+    tt_statistics *statistics;
+    const uint8_t *input;
 } measured;
 
 static int32_t answer(tt_serve *serve, const tt_frame *request);
@@ -33,6 +35,7 @@ static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
 static void set_tracing(tt_device *device, uint32_t tracing);
+static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -141,6 +144,9 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
                                            : TT_ERROR_LENGTH;
     case TT_MESSAGE_NEW_DAY:
         return request->payload_bytes == 0 ? answer_new_day(serve) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_OBSERVE_STATISTICS:
+        return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
+                                            : TT_ERROR_LENGTH;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -407,8 +413,32 @@ static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
     set_tracing(serve->device, 1);
+    if (serve->statistics != NULL) {
+        tt_statistics_undo(serve->statistics);
+    }
     serve->trace = 0;
     return TT_OK;
+}
+
+static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
+{
+    tt_statistics *statistics = serve->statistics;
+    if (statistics == NULL) {
+        return TT_ERROR_NO_STATISTICS;
+    }
+    int32_t layer = statistics->layer;
+    bool looks = layer < serve->device->model->statistics->plan.layers;
+    int32_t left = tt_statistics_observe(statistics, input);
+    reply_u32(serve, looks ? tt_statistics_trace(statistics, layer) : 0);
+    reply_u16(serve, (uint16_t)left);
+    reply_u16(serve, (uint16_t)statistics->samples);
+    return TT_OK;
+}
+
+static void observe_statistics(void *context)
+{
+    const measured *call = context;
+    (void)tt_statistics_observe(call->statistics, call->input);
 }
 
 static void run_operators(void *context)
@@ -452,6 +482,11 @@ static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
         call->first = model->head_operator;
         return TT_OK;
     }
+    if (kind == TT_MEASURE_OBSERVE_STATISTICS) {
+        *work = observe_statistics;
+        call->first = 0;
+        return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
+    }
     if (kind - TT_MEASURE_OPERATOR >= model->operators) {
         return TT_ERROR_RANGE;
     }
@@ -464,7 +499,8 @@ static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, co
 {
     tt_device *device = serve->device;
     void (*work)(void *context);
-    measured call = {.device = device, .label = label};
+    measured call = {
+        .device = device, .label = label, .statistics = serve->statistics, .input = input};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {

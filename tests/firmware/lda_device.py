@@ -56,21 +56,24 @@ class Answer:
     """Of 'd': the memory that lasts."""
 
 
-def build_program(folder: Path, target: str) -> list[str]:
+def build_program(
+    folder: Path, target: str, program: Path = PROGRAM, sources: Sequence[str] = SOURCES
+) -> list[str]:
     """The command that runs the program: built in `folder`, with the runtime's own Makefile."""
     (folder / "model").mkdir()
     (folder / "runtime" / "app").mkdir(parents=True)
     for part in ("include", "port"):
         (folder / "runtime" / part).symlink_to(FIRMWARE / part)
-    for source in SOURCES:
+    for source in sources:
         place = folder / "runtime" / "src" / source
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(FIRMWARE / "src" / source)
     for header in (FIRMWARE / "src").glob("**/*.h"):
-        if header.parent.name in ("src", "learn"):
+        if header.parent.name in ("src", "learn", "kernels"):
             place = folder / "runtime" / header.relative_to(FIRMWARE)
+            place.parent.mkdir(exist_ok=True)
             place.symlink_to(header)
-    shutil.copyfile(PROGRAM, folder / "runtime" / "app" / "selftest.c")
+    shutil.copyfile(program, folder / "runtime" / "app" / "selftest.c")
     (folder / "model" / "golden.c").write_text("typedef int nothing;\n")
     shutil.copyfile(FIRMWARE / "project.mk", folder / "Makefile")
     made = build(folder, target, "selftest")

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.emulated_head import EmulatedHead, make_head
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement
+from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
+from tinytrain.emulator import statistics
 from tinytrain.emulator.inference import (
     infer_bytes,
     initial_state,
@@ -35,6 +36,7 @@ class EmulatedDevice:
         self._model = model
         self._arena = np.zeros(model.memory.arena_bytes, np.uint8)
         self._head = self._new_head()
+        self._statistics = statistics.start(model.kernels)
         self._variables = initial_state(model.graph)
         self._load_variables()
 
@@ -64,7 +66,7 @@ class EmulatedDevice:
         graph, data = self._model.graph, self._bytes(x)
         if graph.variables:
             return output_bytes(graph, self._run(data)).view(np.int8)
-        return infer_bytes(graph, self._model.kernels, data).view(np.int8)
+        return infer_bytes(graph, self._statistics.kernels, data).view(np.int8)
 
     def trace(self, x: Array) -> NDArray[np.uint32]:
         return self.trace_many(x.reshape(1, -1))[0]
@@ -77,7 +79,7 @@ class EmulatedDevice:
         return np.concatenate([np.zeros((0, len(self._model.kernels)), np.uint32), *rows])
 
     def run(self, x: Array, end: int) -> None:
-        graph, kernels = self._model.graph, self._model.kernels
+        graph, kernels = self._model.graph, self._statistics.kernels
         inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
         # In the order of writing, so that the arena holds what a device's holds.
         for written in steps(graph, kernels, inputs, end, self._variables):
@@ -122,6 +124,20 @@ class EmulatedDevice:
         self._variables = initial_state(self._model.graph)
         self._load_variables()
         self._head = self._new_head()
+        self._statistics = statistics.start(self._model.kernels)
+
+    def observe_statistics(self, x: Array) -> Observation:
+        found = self._model.statistics
+        if found is None:
+            raise DeviceError("emulator: the model names no layers whose statistics are renewed")
+        before, graph = self._statistics, self._model.graph
+        inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
+        after = self._statistics = statistics.observe(graph, found, before, inputs)
+        crc = 0 if after is before else statistics.trace(found, after, before.layer)
+        return Observation(crc, found.plan.layers - after.layer, after.samples)
+
+    def observe_statistics_many(self, x: Array) -> list[Observation]:
+        return [self.observe_statistics(sample) for sample in x]
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         del kind, x, label
@@ -147,7 +163,7 @@ class EmulatedDevice:
 
     def _run(self, x: NDArray[np.uint8], end: int | None = None) -> dict[int, Value]:
         """The values of samples that come one after the other; moves the variables on."""
-        graph, kernels = self._model.graph, self._model.kernels
+        graph, kernels = self._model.graph, self._statistics.kernels
         inputs = split_inputs(graph, x)
         if not graph.variables:
             return run(graph, kernels, inputs, end)
@@ -159,7 +175,7 @@ class EmulatedDevice:
 
     def _trace(self, x: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """CRCs (n, operators) of what each operator wrote, just after it did."""
-        graph, kernels = self._model.graph, self._model.kernels
+        graph, kernels = self._model.graph, self._statistics.kernels
         first, *writings = steps(graph, kernels, split_inputs(graph, x), None, self._variables)
         outputs = [
             written[kernel.outputs[0]] for kernel, written in zip(kernels, writings, strict=True)

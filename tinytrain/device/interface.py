@@ -57,6 +57,18 @@ class LearnStep:
 
 
 @dataclass(frozen=True)
+class Observation:
+    """What a sample without a label did to normalization statistics."""
+
+    crc: int
+    """CRC-32 of the sums and arrays of the layer that looked at it; 0 where none is left to."""
+    layers_left: int
+    """That are still to be renewed."""
+    samples: int
+    """That the layer whose turn it is now has seen."""
+
+
+@dataclass(frozen=True)
 class Measurement:
     """The cost of one call."""
 
@@ -118,10 +130,18 @@ class Device(Protocol):
         """A learner's budget of the day is whole again."""
 
     def reset(self) -> None:
-        """Back to the variables' first values and the factory head; the trace starts anew."""
+        """Back to the variables' first values, the factory head and the statistics of training;
+        the trace starts anew."""
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
-        """The cost of a protocol.Measure. LEARN_STEP changes the head."""
+        """The cost of a protocol.Measure. LEARN_STEP changes the head, OBSERVE_STATISTICS what
+        `observe_statistics` does."""
+
+    def observe_statistics(self, x: Array) -> Observation:
+        """One unlabelled sample for the normalization statistics of the layer whose turn it is."""
+
+    def observe_statistics_many(self, x: Array) -> list[Observation]:
+        """`observe_statistics` of B samples, in order."""
 
     def close(self) -> None:
         """Ends the device; nothing else may be called after it."""

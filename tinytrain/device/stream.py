@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement
+from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.protocol import (
     PROTOCOL_VERSION,
@@ -27,6 +27,7 @@ INFO = struct.Struct("<IIIIHHHHHHIB")
 STATUS = struct.Struct("<i")
 LEARN_STEP = struct.Struct("<IHHH")
 OBSERVED = struct.Struct("<HH")
+OBSERVATION = struct.Struct("<IHH")
 MEASUREMENT = struct.Struct("<QI")
 
 PIPE_BYTES = 8192
@@ -140,6 +141,13 @@ class StreamDevice:
 
     def reset(self) -> None:
         self._ask(Message.RESET)
+
+    def observe_statistics(self, x: Array) -> Observation:
+        return self.observe_statistics_many(x.reshape(1, -1))[0]
+
+    def observe_statistics_many(self, x: Array) -> list[Observation]:
+        replies = self._ask_many(Message.OBSERVE_STATISTICS, self._samples(x))
+        return [Observation(*OBSERVATION.unpack(reply)) for reply in replies]
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         fields = _u16("kind", kind) + _u16("label", label)

@@ -79,6 +79,8 @@ def convert_run(directory: Path) -> None:
         samples=directory / "samples.npz",
         head="auto" if found.task.network.classifies else "none",
         make_learner=lambda model: learner_of(found, model),
+        statistics=stages.statistics_options(found),
+        training=found.dataset.x[found.split.train],
     )
 
 

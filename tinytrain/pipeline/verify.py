@@ -24,6 +24,7 @@ from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.progress import Progress, silent
 from tinytrain.project import Project
 from tinytrain.protocol import Region, Space
+from tinytrain.statistics import Statistics
 
 BATCH = 50
 """Samples or steps between two signs of progress."""
@@ -107,6 +108,8 @@ def _checks(
         device.reset()
         reference.reset()
         yield _check_head(model, device, reference, "head after reset")
+    if steps and model.statistics is not None:
+        yield _check_statistics(model, device, model.statistics, stream.inputs[:steps], progress)
 
 
 def _info_difference(model: Model, device: Device) -> str | None:
@@ -314,6 +317,39 @@ def _check_new_class(model: Model, device: Device, reference: EmulatedDevice) ->
     if ours != theirs:
         return Check(name, 1, "values", f"new class: emulator {ours}, device {theirs}")
     return _check_head(model, device, reference, name, ours + 1)
+
+
+def _check_statistics(
+    model: Model,
+    device: Device,
+    statistics: Statistics,
+    inputs: npt.NDArray[np.uint8],
+    progress: Progress,
+) -> Check:
+    """Every observation until all layers are renewed, as far as the samples go; then inference
+    with the renewed layers, and again after a reset."""
+    reference = EmulatedDevice(model)
+    device.reset()
+    inputs = inputs[: statistics.plan.layers * statistics.plan.samples]
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
+        ours = reference.observe_statistics_many(batch)
+        theirs = device.observe_statistics_many(batch)
+        for offset, (first, second) in enumerate(zip(ours, theirs, strict=True)):
+            if first != second:
+                where = f"sample {start + offset}: emulator {first}, device {second}"
+                return Check("statistics", len(inputs), "samples", where)
+        progress("statistics", min(start + BATCH, len(inputs)), len(inputs))
+    for when in ("after renewal", "after reset"):
+        crcs = _first(reference.trace_many(inputs[:BATCH]), device.trace_many(inputs[:BATCH]))
+        if crcs is not None:
+            sample, operator = divmod(crcs[0], len(model.kernels))
+            kind = model.kernels[operator].kind
+            where = f"{when}, sample {sample}, operator {operator} ({kind}): its output differs"
+            return Check("statistics", len(inputs), "samples", where)
+        for body in (reference, device):
+            body.reset()
+    return Check("statistics", len(inputs), "samples", None)
 
 
 def _region_difference(

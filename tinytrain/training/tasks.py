@@ -385,6 +385,22 @@ class Learner:
 
 
 @dataclass(frozen=True)
+class Statistics:
+    """Which convolutions re-estimate their normalization statistics on the device."""
+
+    layers: tuple[str, ...] = field(
+        default=(),
+        metadata=key("output tensors in model.tflite, or all; no labels needed; none: off"),
+    )
+    samples: int = field(
+        default=50, metadata=key("forward passes that each looks at", low=1, high=65535)
+    )
+    share: float = field(
+        default=0.6, metadata=key("of the new person; the rest is training's", low=0, high=1)
+    )
+
+
+@dataclass(frozen=True)
 class Budget:
     """What the device has; 0: no limit."""
 
@@ -412,6 +428,7 @@ class Task:
     quantization: Quantization = Quantization()
     head: Head = Head()
     learner: Learner = Learner()
+    statistics: Statistics = Statistics()
     budget: Budget = Budget()
     folder: str = field(default="", compare=False)
     """Where the task file lies, from which `data.path` starts; no key of the file."""

@@ -57,6 +57,8 @@ typedef struct tt_model {
     const tt_learner_parts *learner; /* NULL for a plain head, that only descends */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
+    /* The layers whose statistics are re-estimated (statistics.h), or NULL. */
+    const struct tt_statistics_constants *statistics;
 } tt_model;
 
 #ifdef __cplusplus
