@@ -86,6 +86,7 @@ class Message(IntEnum):
     OBSERVE = 11
     ROLL_BACK = 12
     NEW_DAY = 13
+    END_SESSION = 14
     OBSERVE_STATISTICS = 32
 
 

@@ -31,6 +31,7 @@ static int32_t answer_classify(tt_serve *serve, const uint8_t *input);
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
 static int32_t answer_add_class(tt_serve *serve);
 static int32_t answer_observe(tt_serve *serve, const uint8_t *input);
+static int32_t answer_end_session(tt_serve *serve);
 static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
@@ -142,6 +143,8 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_ROLL_BACK:
         return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
                                            : TT_ERROR_LENGTH;
+    case TT_MESSAGE_END_SESSION:
+        return request->payload_bytes == 0 ? answer_end_session(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_NEW_DAY:
         return request->payload_bytes == 0 ? answer_new_day(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_OBSERVE_STATISTICS:
@@ -388,6 +391,14 @@ static int32_t answer_add_class(tt_serve *serve)
         return added;
     }
     reply_u16(serve, (uint16_t)added);
+    return TT_OK;
+}
+
+static int32_t answer_end_session(tt_serve *serve)
+{
+    tt_end_session(serve->device);
+    while (tt_work(serve->device)) {
+    }
     return TT_OK;
 }
 

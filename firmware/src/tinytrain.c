@@ -123,6 +123,13 @@ int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label)
     return head->rows_written > 0 ? TT_LEARNED : TT_CONFIDENT;
 }
 
+void tt_end_session(tt_device *device)
+{
+    if (device->learner != NULL) {
+        learner_of(device)->start_work(device->learner);
+    }
+}
+
 int32_t tt_work(tt_device *device)
 {
     return device->learner != NULL ? learner_of(device)->work(device->learner) : 0;

@@ -108,8 +108,8 @@ def play(recipe: Recipe, devices: list[Device], steps: int) -> None:
     x, labels = recipe.clusters(steps, 2)
     rng = np.random.default_rng((recipe.seed, 3))
     for number, (sample, label) in enumerate(zip(x, labels, strict=True)):
-        action = rng.choice(["learn", "observe", "add", "back", "day", "wrong"],
-                            p=[0.75, 0.18, 0.02, 0.01, 0.03, 0.01])  # fmt: skip
+        action = rng.choice(["learn", "observe", "add", "back", "day", "wrong", "end"],
+                            p=[0.73, 0.18, 0.02, 0.01, 0.03, 0.01, 0.02])  # fmt: skip
         version = int(rng.integers(0, 3))
         given = int(label) if action != "wrong" else recipe.classes + recipe.reserved
         said = [_act(device, str(action), sample, given, version) for device in devices]
@@ -129,7 +129,7 @@ def _act(device: Device, action: str, sample: Array, label: int, version: int) -
             return device.add_class()
         if action == "back":
             return device.roll_back(version)
-        return device.new_day()
+        return device.end_session() if action == "end" else device.new_day()
     except (DeviceError, InputError):
         return "refused"
 

@@ -179,7 +179,8 @@ BAD_REQUESTS = [
     (Message.ROLL_BACK, b"\1\0", Status.RANGE),
     (Message.NEW_DAY, b"\0", Status.LENGTH),
     (Message.NEW_DAY, b"", Status.NO_LEARNER),
-    (14, b"", Status.MESSAGE),
+    (Message.END_SESSION, b"\0", Status.LENGTH),
+    (15, b"", Status.MESSAGE),
     (0x7F, b"", Status.MESSAGE),
     (0xFF, b"", Status.MESSAGE),
 ]

@@ -97,6 +97,7 @@ def _one_user(
     device.reset()
     before = device.classify_many(test_x)
     steps = device.learn_many(x, y)
+    device.end_session()
     after = device.classify_many(test_x)
     emulated, curve = _emulate(model, x, y, test_x, test_y, len(y) // passes)
     if emulated[-1] != steps[-1].crc:
@@ -137,5 +138,7 @@ def _emulate(
     for first, end in zip([0, *points[:-1]], points, strict=True):
         if end > first:
             crcs += [step.crc for step in device.learn_many(x[first:end], y[first:end])]
+        if end == len(x):
+            device.end_session()
         curve.append((end, float((device.classify_many(test_x) == test_y).mean())))
     return crcs, tuple(curve)

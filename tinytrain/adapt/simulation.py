@@ -97,6 +97,7 @@ def moments(parts: LearnerParts, lessons: Sequence[Lesson]) -> Iterator[Moment]:
         features = np.stack([lesson.features[step] for lesson in given])
         labels = np.array([lesson.labels[step] for lesson in given], np.int64)
         learned = learner.learn(parts, state, devices, features, labels)
+        learner.end_session(parts, state, devices[lengths[devices] == step + 1])
         yield Moment(step + 1, devices, state, learned)
 
 

@@ -117,6 +117,9 @@ class EmulatedDevice:
     def roll_back(self, version: int) -> None:
         self._learner().roll_back(version)
 
+    def end_session(self) -> None:
+        self._learner().end_session()
+
     def new_day(self) -> None:
         self._learner().new_day()
 

@@ -44,6 +44,9 @@ class EmulatedHead(Protocol):
     def new_day(self) -> None:
         """The day's budget is whole again."""
 
+    def end_session(self) -> None:
+        """The work that would begin after some more samples."""
+
     def head_region(self, region: Region) -> bytes:
         """What READ gives of the head."""
 
@@ -91,6 +94,9 @@ class PlainHead:
         if version:
             raise DeviceError(f"emulator: {STATUS_TEXTS[Status.RANGE]}")
         self._rows = plain.factory_rows(self._constants)
+
+    def end_session(self) -> None:
+        """There is no work."""
 
     def new_day(self) -> None:
         raise DeviceError(f"emulator: {STATUS_TEXTS[Status.NO_LEARNER]}")
@@ -144,6 +150,9 @@ class LearnerHead:
             learner.roll_back(self._parts, self._state, ONE, version)
         except InputError:
             raise DeviceError(f"emulator: {STATUS_TEXTS[Status.RANGE]}") from None
+
+    def end_session(self) -> None:
+        learner.end_session(self._parts, self._state, ONE)
 
     def new_day(self) -> None:
         learner.new_day(self._state, ONE)

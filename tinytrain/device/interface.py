@@ -126,6 +126,9 @@ class Device(Protocol):
     def roll_back(self, version: int) -> None:
         """Back to the factory head (0), or a version that a learner kept (1 is the newest)."""
 
+    def end_session(self) -> None:
+        """After the last sample for now: a learner does what it would do after some more."""
+
     def new_day(self) -> None:
         """A learner's budget of the day is whole again."""
 

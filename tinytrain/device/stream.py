@@ -136,6 +136,9 @@ class StreamDevice:
     def roll_back(self, version: int) -> None:
         self._ask(Message.ROLL_BACK, _u16("version", version))
 
+    def end_session(self) -> None:
+        self._ask(Message.END_SESSION)
+
     def new_day(self) -> None:
         self._ask(Message.NEW_DAY)
 

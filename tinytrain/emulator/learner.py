@@ -62,7 +62,7 @@ def learn(parts: LearnerParts, state: State, devices: Int, features: Int8, label
         one = _learn_open(parts, state, devices[at], features[at], labels[at])
         outcome[at], predicted[at], rows_written[at] = one.outcome, one.predicted, one.rows_written
         candidates.fold_numbers(state, devices[at], one.outcome, 2)
-        work(parts, state, _due(parts, state, devices[at]))
+        work(parts, state, _due(parts, state, devices[at], parts.rules.work_every))
     return Learned(outcome, predicted, rows_written)
 
 
@@ -187,12 +187,16 @@ def _replay(parts: LearnerParts, state: State, devices: Int) -> None:
             candidates.descend(parts, state, which, x, label)
 
 
-def _due(parts: LearnerParts, state: State, devices: Int) -> Int:
-    """Those of the devices whose work begins."""
-    every = parts.rules.work_every
-    if not every:
+def end_session(parts: LearnerParts, state: State, devices: Int) -> None:
+    """The work that would begin after some more samples: after the last one of a session."""
+    work(parts, state, _due(parts, state, devices, 1))
+
+
+def _due(parts: LearnerParts, state: State, devices: Int, least: int) -> Int:
+    """Those of the devices whose work begins: `least` samples have been learned since the last."""
+    if not parts.rules.work_every:
         return devices[:0]
-    due = devices[state.due[devices] >= every]
+    due = devices[state.due[devices] >= least]
     state.due[due] = 0
     return due
 

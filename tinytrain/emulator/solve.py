@@ -27,6 +27,10 @@ from tinytrain.lda_constants import (
 
 Int = npt.NDArray[np.int64]
 
+WIDEST = 1 << 47
+"""Of elements before they are scaled: times a scale they stay within 2^62."""
+SCALE_BITS = 15
+
 
 def build(constants: LdaConstants, scatter: Int, scatter_count: Int) -> Int:
     """(n, D, D) Q24, lower triangle: the regularized correlation of training and device, of
@@ -38,10 +42,20 @@ def build(constants: LdaConstants, scatter: Int, scatter_count: Int) -> Int:
     total = constants.blend * constants.correlation.astype(np.int64) + white
     total <<= FACTOR_BITS - CORRELATION_BITS
     value = fixed.divide_rounded(total, constants.blend + scatter_count[:, None])
+    value = np.clip(value, -WIDEST, WIDEST)
+    scale = _scales(value[:, row == column])
+    for side in (row, column):
+        value = fixed.round_half_up(value * scale[:, side], SCALE_BITS)
     value = np.clip(value, -MATRIX_LIMIT, MATRIX_LIMIT) + constants.ridge * (row == column)
     matrix = np.zeros((len(scatter), constants.features, constants.features), np.int64)
     matrix[:, row, column] = np.minimum(value, MATRIX_LIMIT)
     return matrix
+
+
+def _scales(variances: Int) -> Int:
+    """(n, D) Q15: what takes variances (n, D), Q24, that are above the limit down to it."""
+    large = np.maximum(variances, MATRIX_LIMIT)
+    return np.where(variances > MATRIX_LIMIT, fixed.isqrt64((1 << 60) // large), 1 << SCALE_BITS)
 
 
 def factor(matrix: Int) -> Int:

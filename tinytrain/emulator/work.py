@@ -112,6 +112,8 @@ def _decide(parts: LearnerParts, state: State, devices: Int, evidence: guarding.
     copies.assign(state.active, at, copies.take(state.candidate, at))
     state.source[at] = Source.ACTIVE
     state.best[at] = guarding.score(evidence)[taken]
+    left = devices[~taken]
+    state.best[left] -= state.best[left] >> 2
     state.stale[devices] = np.where(taken, 0, state.stale[devices] + 1)
     if parts.rules.patience:
         state.stopped[devices] |= state.stale[devices] >= parts.rules.patience

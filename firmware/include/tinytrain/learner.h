@@ -113,6 +113,7 @@ typedef struct tt_learner_functions {
     uint16_t (*classify)(tt_learner *learner, const int8_t *features);
     uint16_t (*observe)(tt_learner *learner, const int8_t *features);
     int32_t (*learn)(tt_learner *learner, const int8_t *features, uint16_t label);
+    void (*start_work)(tt_learner *learner);
     int32_t (*work)(tt_learner *learner);
     int32_t (*add_class)(tt_learner *learner);
     int32_t (*roll_back)(tt_learner *learner, uint16_t version);
@@ -232,6 +233,9 @@ uint16_t tt_learner_alarm(const tt_learner *learner);
 /* Learns one sample. Returns what became of it (TT_LEARNED, ...), or TT_ERROR_LABEL, or
  * TT_ERROR_BUSY while there is work to do; nothing has changed then. */
 int32_t tt_learner_learn(tt_learner *learner, const int8_t *features, uint16_t label);
+
+/* Begins the work that would begin after some more samples: after the last one of a session. */
+void tt_learner_start_work(tt_learner *learner);
 
 /* One slice of work. Returns 1 while there is more, 0 when there is none. */
 int32_t tt_learner_work(tt_learner *learner);

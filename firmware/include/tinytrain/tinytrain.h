@@ -57,6 +57,9 @@ int32_t tt_observe(tt_device *device, const uint8_t *input);
  * or TT_ERROR_NO_HEAD, TT_ERROR_LABEL, or TT_ERROR_BUSY while there is work to do. */
 int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label);
 
+/* The session's last sample is learned: a learner begins what it would do after some more. */
+void tt_end_session(tt_device *device);
+
 /* One slice of a learner's work; 1 while there is more, 0 when there is none. Call it whenever
  * there is time, or in a loop after tt_learn. */
 int32_t tt_work(tt_device *device);

@@ -202,7 +202,9 @@ int32_t tt_lda_solve_slice(tt_lda *lda, uint16_t classes, int16_t *weights, int3
         return 0;
     }
     if (slice < depth) {
-        tt_solve_build_row(lda->constants, lda->scatter, *lda->scatter_count, slice, lda->factor);
+        /* The solution is not needed yet. */
+        tt_solve_build_row(lda->constants, lda->scatter, *lda->scatter_count, slice, lda->solution,
+                           lda->factor);
     } else if (slice < 2u * depth) {
         tt_solve_factor_row(slice - depth, lda->factor);
     } else {

@@ -398,13 +398,19 @@ static int32_t learn_or_put_aside(tt_learner *learner, const int8_t *features, u
     return outcome;
 }
 
-static void start_work(tt_learner *learner)
+/* Begins the work where `least` samples have been learned since the last. */
+static void start_work(tt_learner *learner, uint32_t least)
 {
-    const tt_learner_constants *rules = learner->parts->rules;
-    if (rules->work_every > 0 && learner->counters.due >= rules->work_every) {
+    if (learner->parts->rules->work_every > 0 && learner->work.stage == STAGE_IDLE &&
+        learner->counters.due >= least) {
         learner->counters.due = 0;
         learner->work = (tt_progress){.stage = STAGE_JUDGE_AGAIN};
     }
+}
+
+void tt_learner_start_work(tt_learner *learner)
+{
+    start_work(learner, 1);
 }
 
 int32_t tt_learner_learn(tt_learner *learner, const int8_t *features, uint16_t label)
@@ -438,7 +444,7 @@ int32_t tt_learner_learn(tt_learner *learner, const int8_t *features, uint16_t l
         outcome = learn_or_put_aside(learner, features, label, best, implausible);
     }
     fold_numbers(learner, &outcome, 1, 2);
-    start_work(learner);
+    start_work(learner, learner->parts->rules->work_every);
     return outcome;
 }
 
@@ -570,6 +576,7 @@ static void decide(tt_learner *learner)
         counters->stale = 0;
     } else {
         counters->stale++;
+        counters->best -= counters->best >> 2;
         if (rules->patience > 0 && counters->stale >= rules->patience) {
             counters->stopped = 1;
         }

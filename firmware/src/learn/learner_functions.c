@@ -7,6 +7,7 @@ const tt_learner_functions tt_learner_head = {
     .classify = tt_learner_classify,
     .observe = tt_learner_observe,
     .learn = tt_learner_learn,
+    .start_work = tt_learner_start_work,
     .work = tt_learner_work,
     .add_class = tt_learner_add_class,
     .roll_back = tt_learner_roll_back,

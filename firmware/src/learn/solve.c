@@ -8,29 +8,46 @@
 #include "lda_constants.h"
 #include "tinytrain/arithmetic.h"
 
+/* Of elements before they are scaled: times a scale they stay within 2^62. */
+#define WIDEST ((int64_t)1 << 47)
+#define SCALE_BITS 15
+
 /* Where a row of a triangle begins. */
 static size_t row_start(size_t row)
 {
     return row * (row + 1u) / 2u;
 }
 
-void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatter,
-                        int32_t scatter_count, size_t row, int32_t *matrix)
+/* An element of the blended correlation, Q24, before it is scaled. */
+static int64_t blended(const tt_lda_constants *constants, const int32_t *scatter,
+                       int32_t scatter_count, size_t row, size_t column)
 {
     const int16_t *r = constants->whitening;
-    const size_t start = row_start(row);
+    const size_t at = row_start(row) + column;
     const int32_t shift =
         2 * (constants->whitening_shift + TT_WHITENING_BITS) - TT_CORRELATION_BITS;
+    int64_t device = tt_round_half_up_int64((int64_t)scatter[at] * (r[row] * r[column]), shift);
+    int64_t total = (int64_t)constants->blend * constants->correlation[at] + device;
+    int64_t mean = tt_divide_rounded(total * (1 << (TT_FACTOR_BITS - TT_CORRELATION_BITS)),
+                                     constants->blend + scatter_count);
+    return mean < -WIDEST ? -WIDEST : (mean > WIDEST ? WIDEST : mean);
+}
+
+void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatter,
+                        int32_t scatter_count, size_t row, int32_t *scale, int32_t *matrix)
+{
+    int32_t *elements = matrix + row_start(row);
+    int64_t variance = blended(constants, scatter, scatter_count, row, row);
+    scale[row] = variance > TT_MATRIX_LIMIT
+                     ? (int32_t)tt_isqrt64(((uint64_t)1 << 60) / (uint64_t)variance)
+                     : 1 << SCALE_BITS;
     for (size_t j = 0; j <= row; j++) {
-        int64_t device =
-            tt_round_half_up_int64((int64_t)scatter[start + j] * (r[row] * r[j]), shift);
-        int64_t total = (int64_t)constants->blend * constants->correlation[start + j] + device;
-        int64_t mean = tt_divide_rounded(total * (1 << (TT_FACTOR_BITS - TT_CORRELATION_BITS)),
-                                         constants->blend + scatter_count);
-        matrix[start + j] = tt_limit_int64(mean, TT_MATRIX_LIMIT);
+        int64_t element = blended(constants, scatter, scatter_count, row, j);
+        element = tt_round_half_up_int64(element * scale[row], SCALE_BITS);
+        element = tt_round_half_up_int64(element * scale[j], SCALE_BITS);
+        elements[j] = tt_limit_int64(element, TT_MATRIX_LIMIT);
     }
-    int32_t *diagonal = matrix + start + row;
-    *diagonal = tt_limit_int64((int64_t)*diagonal + constants->ridge, TT_MATRIX_LIMIT);
+    elements[row] = tt_limit_int64((int64_t)elements[row] + constants->ridge, TT_MATRIX_LIMIT);
 }
 
 /* a / 2^24 times the reciprocal, limited before and after the product. */

@@ -8,9 +8,11 @@
 
 #include "tinytrain/lda.h"
 
-/* Row `row` of the regularized correlation, Q24, into `matrix`. */
+/* Row `row` of the regularized correlation, Q24, into `matrix`. A feature that varies more than
+ * eight times as much as in training is scaled down, with its whole row and column: so the matrix
+ * stays positive definite. `scale`, Q15 [D], holds the scales of the rows before. */
 void tt_solve_build_row(const tt_lda_constants *constants, const int32_t *scatter,
-                        int32_t scatter_count, size_t row, int32_t *matrix);
+                        int32_t scatter_count, size_t row, int32_t *scale, int32_t *matrix);
 
 /* Row `row` of the factor in place of the matrix's: l in Q24, on the diagonal 1 / l in Q26. */
 void tt_solve_factor_row(size_t row, int32_t *matrix);
