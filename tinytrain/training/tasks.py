@@ -366,7 +366,7 @@ class Learner:
     margin: float = field(
         default=1.0, metadata=key("bits by which it has to be better", low=0, high=1000)
     )
-    confidence: float = field(default=1.0, metadata=key("and standard errors", low=0, high=16))
+    confidence: float = field(default=0.75, metadata=key("and standard errors", low=0, high=16))
     versions: int = field(default=1, metadata=key("kept to go back to", low=0, high=4))
     patience: int = field(
         default=0,
