@@ -289,6 +289,42 @@ static int32_t reciprocal_of(int32_t x, int32_t unused)
 }
 EACH2(reciprocal, reciprocal_of)
 
+static int32_t log2_of(int32_t x, int32_t unused)
+{
+    (void)unused;
+    return tt_log2_q10((uint32_t)x);
+}
+EACH2(logarithm, log2_of)
+
+static int32_t hash_of(int32_t seed, int32_t n)
+{
+    return (int32_t)tt_hash((uint32_t)seed, (uint32_t)n);
+}
+EACH2(hash, hash_of)
+
+static int32_t choice(int32_t h, int32_t n)
+{
+    return (int32_t)tt_choose((uint32_t)h, (uint32_t)n);
+}
+EACH2(choose, choice)
+
+static int64_t root_of(int64_t x, int32_t unused)
+{
+    (void)unused;
+    return tt_isqrt64((uint64_t)x);
+}
+
+#define EACH64(name, function)                                                 \\
+    void name(const int64_t *a, const int32_t *b, int64_t *result, int32_t n)  \\
+    {                                                                          \\
+        for (int32_t i = 0; i < n; i++) {                                      \\
+            result[i] = function(a[i], b[i]);                                  \\
+        }                                                                      \\
+    }
+EACH64(divide, tt_divide_rounded)
+EACH64(half_up_int64, tt_round_half_up_int64)
+EACH64(root, root_of)
+
 void mbqm(const int32_t *x, const int32_t *m, const int32_t *shift, int32_t *result, int32_t n)
 {
     for (int32_t i = 0; i < n; i++) {
@@ -332,6 +368,25 @@ def c_function(
             pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*narrow, result)]
             function(*pointers, ctypes.c_int32(result.size))
             return result.astype(np.int64)
+
+        return call
+
+    find.library = loaded  # type: ignore[attr-defined]
+    return find
+
+
+@pytest.fixture(scope="module")
+def c_int64(c_function: Callable[[str], CFunction]) -> Callable[[str], CFunction]:
+    """A C function of int64 and int32, by its name in LIBRARY."""
+    loaded = c_function.library  # type: ignore[attr-defined]
+
+    def find(name: str) -> CFunction:
+        def call(a: Int, b: Int) -> Int:
+            wide, narrow = (np.array(x) for x in np.broadcast_arrays(a, b))
+            narrow, result = narrow.astype(np.int32), np.empty_like(wide)
+            pointers = [x.ctypes.data_as(ctypes.c_void_p) for x in (wide, narrow, result)]
+            getattr(loaded, name)(*pointers, ctypes.c_int32(result.size))
+            return result
 
         return call
 
@@ -423,6 +478,120 @@ def test_the_reciprocal_in_c_gives_the_same_bits(c_function: Callable[[str], CFu
     x = np.concatenate([random_int32(COUNT, rng), EDGES])
     x = x[x >= 0]
     equal(c_function("reciprocal")(x, x), fixed.one_over_one_plus_x(x))
+
+
+def hashed(seed: int, n: int) -> int:
+    """MurmurHash3's fmix32 of seed ^ (n * golden ratio)."""
+    h = seed ^ (n * 0x9E3779B9 & 0xFFFFFFFF)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        h = (h ^ h >> shift) * factor & 0xFFFFFFFF
+    return h ^ h >> 16
+
+
+uint32 = st.integers(0, 2**32 - 1)
+int64 = st.integers(-(1 << 62), 1 << 62)
+
+
+@given(uint32.filter(bool))
+@example(1)
+@example(63)
+@example(64)
+@example(2**32 - 1)
+def test_the_logarithm_is_its_rule_and_close_to_the_real_one(x: int) -> None:
+    exponent = x.bit_length() - 1
+    below = (x << 6 >> exponent) - 64
+    table = round(1024 * math.log2(1 + (below + 0.5) / 64))
+    assert fixed.log2_q10(x) == 1024 * exponent + table
+    assert abs(int(fixed.log2_q10(x)) - 1024 * math.log2(x)) < 12
+
+
+@given(uint32, uint32)
+@example(0xFFFFFFFF, 0xFFFFFFFF)
+def test_the_hash_is_murmurs_finalizer(seed: int, n: int) -> None:
+    assert fixed.hash(seed, n) == hashed(seed, n)
+
+
+@given(uint32, st.integers(1, HIGH))
+@example(0xFFFFFFFF, HIGH)
+def test_a_choice_is_below_its_number(h: int, n: int) -> None:
+    assert fixed.choose(h, n) == h * n >> 32 < n
+
+
+def test_choices_by_hash_are_evenly_spread() -> None:
+    counts = np.bincount(fixed.choose(fixed.hash(7, np.arange(70_000)), 7))
+    assert counts.min() > 9_600
+    assert counts.max() < 10_400
+
+
+@given(int64, st.integers(1, HIGH))
+@example(-5, 2)
+@example(5, 2)
+@example(-(1 << 62), 1)
+@example((1 << 62), HIGH)
+def test_a_division_rounds_ties_away_from_zero(a: int, b: int) -> None:
+    magnitude = math.floor(Fraction(abs(a), b) + Fraction(1, 2))
+    assert fixed.divide_rounded(a, b) == (magnitude if a >= 0 else -magnitude)
+
+
+@given(int64, st.integers(1, 62))
+@example(-1, 1)
+@example(1, 1)
+def test_round_half_up_rounds_ties_up(x: int, exponent: int) -> None:
+    assert fixed.round_half_up(x, exponent) == math.floor(
+        Fraction(x, 1 << exponent) + Fraction(1, 2)
+    )
+
+
+def test_logarithm_hash_and_choice_in_c_give_the_same_bits(
+    c_function: Callable[[str], CFunction],
+) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    a, b = rng.integers(1, 1 << 32, (2, COUNT))
+    a[:70_000] = np.arange(1, 70_001)
+    wrap = fixed.wrap32
+    equal(c_function("logarithm")(wrap(a), wrap(a)), fixed.log2_q10(a))
+    equal(c_function("hash")(wrap(a), wrap(b)), wrap(fixed.hash(a, b)))
+    n = b >> 1
+    equal(c_function("choose")(wrap(a), n), fixed.choose(a, n))
+
+
+def test_division_and_rounding_of_64_bits_in_c_give_the_same_bits(
+    c_int64: Callable[[str], CFunction],
+) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    a = rng.integers(-(1 << 62), 1 << 62, COUNT) >> rng.integers(0, 60, COUNT)
+    b = np.maximum(rng.integers(1, 1 << 31, COUNT) >> rng.integers(0, 31, COUNT), 1)
+    equal(c_int64("divide")(a, b), fixed.divide_rounded(a, b))
+    exponent = rng.integers(1, 63, COUNT)
+    equal(c_int64("half_up_int64")(a, exponent), fixed.round_half_up(a, exponent))
+
+
+ROOT_EDGES = [0, 1, 2, 3, 2**42, 2**63 - 1, 2**63, 2**64 - 1] + [
+    root * root + offset
+    for root in (2**21, 2**26, 94906267, 2**31, 2**32 - 1)
+    for offset in (-1, 0, 1)
+]
+"""Squares and their neighbours, also where float64 rounds a number up to a square."""
+
+
+@given(st.integers(0, 2**64 - 1) | st.integers(0, 2**32 - 1).map(lambda root: root * root))
+def test_the_root_is_rounded_down(x: int) -> None:
+    for value in (x, max(x - 1, 0)):
+        assert fixed.isqrt64(value) == math.isqrt(value)
+
+
+@pytest.mark.parametrize("x", ROOT_EDGES)
+def test_the_root_is_rounded_down_at_the_edges(x: int) -> None:
+    assert fixed.isqrt64(x) == math.isqrt(x)
+
+
+def test_the_root_in_c_gives_the_same_bits(c_int64: Callable[[str], CFunction]) -> None:
+    rng = np.random.default_rng(RNG_SEED)
+    roots = rng.integers(0, 1 << 32, COUNT, np.uint64)
+    x = rng.integers(0, 1 << 64, COUNT, np.uint64) >> rng.integers(0, 64, COUNT, np.uint64)
+    for each in (np.array(ROOT_EDGES, np.uint64), x, roots * roots, roots * roots - np.uint64(1)):
+        found = c_int64("root")(each.view(np.int64), np.array(0))
+        equal(found, fixed.isqrt64(each))
 
 
 def test_the_sanitizer_of_these_tests_sees_undefined_behaviour(

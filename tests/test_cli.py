@@ -277,7 +277,7 @@ def test_bench_prints_one_json_object_even_without_a_counter(target: str, projec
     found = json.loads(done("bench", project, "--target", target, "--json").stdout)
     check_bench(found)
     assert found["instructions"]["inference"] is None
-    assert found["ram"]["head"] == CLASSES * 16 + FEATURES * 2 + CLASSES * FEATURES * 3
+    assert found["ram"]["head"] == CLASSES * 16 + FEATURES * 4 + CLASSES * FEATURES * 2
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ double-rounding variant; DESIGN.md ("Arithmetic") gives the formulas.
 
 from __future__ import annotations
 
-from math import floor, frexp
+from math import floor, frexp, log2
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,62 @@ def count_leading_zeros(x: IntLike) -> Int:
     """Leading zero bits of x as an unsigned 32-bit number; 32 for 0."""
     value = np.asarray(x, np.int64) & 0xFFFFFFFF
     return 32 - np.frexp(value.astype(np.float64))[1].astype(np.int64)
+
+
+def round_half_up(x: IntLike, exponent: IntLike) -> Int:
+    """x / 2^exponent, rounded to nearest with ties up; exponent 1 to 62, x + half in int64."""
+    shift = np.asarray(exponent, np.int64)
+    return (np.asarray(x, np.int64) + (np.int64(1) << (shift - 1))) >> shift
+
+
+def divide_rounded(a: IntLike, b: IntLike) -> Int:
+    """a / b, rounded to nearest with ties away from zero; |a| <= 2^62, b 1 to 2^31 - 1."""
+    numerator, divisor = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    magnitude = (np.abs(numerator) + divisor // 2) // divisor
+    return np.where(numerator < 0, -magnitude, magnitude)
+
+
+def isqrt64(x: npt.NDArray[np.integer[Any]] | int) -> Int:
+    """The square root of x, rounded down; 0 to 2^64 - 1."""
+    value = np.asarray(x).astype(np.uint64)
+    guess = np.sqrt(value.astype(np.float64)).astype(np.uint64)
+    root = np.minimum(guess, np.uint64(0xFFFFFFFF))
+    root = root - (root * root > value)
+    return np.asarray(root + (value - root * root > 2 * root)).astype(np.int64)
+
+
+LOG2_INDEX_BITS = 6
+LOG2_TABLE: tuple[int, ...] = tuple(
+    round(1024 * log2(1 + (index + 0.5) / (1 << LOG2_INDEX_BITS)))
+    for index in range(1 << LOG2_INDEX_BITS)
+)
+"""log2(1 + f) in Q10 in the middle of f = index/64 to (index + 1)/64."""
+
+
+def log2_q10(x: IntLike) -> Int:
+    """log2(x) in Q10 for x from 1 to 2^32 - 1, from the leading bit and the 6 bits below it."""
+    value = np.asarray(x, np.int64)
+    zeros = count_leading_zeros(value)
+    below = (value << (zeros + 1)) & 0xFFFFFFFF
+    return (31 - zeros) * 1024 + np.array(LOG2_TABLE)[below >> (32 - LOG2_INDEX_BITS)]
+
+
+def hash(seed: IntLike, n: IntLike) -> Int:
+    """32 bits that look random, of number n of the stream `seed`; both 0 to 2^32 - 1.
+
+    The finalizer of MurmurHash3 (Appleby, public domain) over a Weyl sequence.
+    """
+    mask = np.uint64(0xFFFFFFFF)
+    word = np.asarray(n).astype(np.uint64) * np.uint64(0x9E3779B9) & mask
+    word = word ^ np.asarray(seed).astype(np.uint64)
+    for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
+        word = (word ^ word >> np.uint64(shift)) * np.uint64(factor) & mask
+    return np.asarray(word ^ word >> np.uint64(16)).astype(np.int64)
+
+
+def choose(h: IntLike, n: IntLike) -> Int:
+    """0 to n - 1, each as likely as the others, from 32 random bits; n up to 2^31 - 1."""
+    return np.asarray(h, np.int64) * np.asarray(n, np.int64) >> 32
 
 
 # exp(-2^k) in Q0.31 for k = -2..4: gemmlowp's barrel shifter.

@@ -158,6 +158,21 @@ seed_option = click.option(
     help="Learning: skip samples whose class has probability 1 - tau or more.",
 )
 @click.option("--rows", default=2, show_default=True, help="Learning: rows written a step.")
+@click.option(
+    "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
+)
+@click.option(
+    "--statistics",
+    metavar="LAYER,...|all",
+    help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
+    "without labels; those of training are measured on --samples.",
+)
+@click.option(
+    "--statistics-samples",
+    default=50,
+    show_default=True,
+    help="Forward passes that each of these layers looks at.",
+)
 def convert(
     model: Path,
     out: Path,
@@ -168,12 +183,20 @@ def convert(
     eta: float,
     tau: float,
     rows: int,
+    reserve: int,
+    statistics: str | None,
+    statistics_samples: int,
 ) -> None:
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
+    from tinytrain.statistics import StatisticsOptions
 
-    done = run(model, out, name, head, HeadOptions(eta, tau, rows), samples, representative)
+    layers = None
+    if statistics is not None:
+        layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
+    options = HeadOptions(eta, tau, rows, reserved=reserve)
+    done = run(model, out, name, head, options, samples, representative, layers)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
@@ -190,6 +213,11 @@ def convert(
         click.echo(f"learning head: {k.classes} classes, {k.features} features")
         if samples is None:
             click.echo("its step size rests on an assumed feature energy; give --samples")
+    if done.statistics is not None:
+        click.echo(
+            f"statistics without labels: {done.statistics.plan.layers} layers, "
+            f"{done.statistics.memory_bytes:,} bytes of RAM"
+        )
 
 
 @main.command(epilog="Example: tinytrain verify project --target cortex-m4")
@@ -408,19 +436,59 @@ def quantize(directory: Path) -> None:
     _print_stage(directory, result)
 
 
-@main.command(epilog="Example: tinytrain adapt demo --target cortex-m4")
-@project_argument
+@main.command(epilog="Example: tinytrain adapt demo --compare --stream bursts")
+@click.argument("source", metavar="DIR|TASK")
 @target_option
-def adapt(directory: Path, target: str) -> None:
+@click.option(
+    "--out", type=PATH, metavar="DIR", help="Run TASK into this folder first, where it is missing."
+)
+@click.option("--compare", is_flag=True, help="All heads beside each other, in the emulator.")
+@click.option(
+    "--stream",
+    type=click.Choice(["shuffled", "classes", "bursts", "drift", "noisy"]),
+    default="shuffled",
+    show_default=True,
+    help="How a person gives the samples.",
+)
+@click.option("--noise", type=click.FloatRange(0, 1), help="Share of wrong labels.")
+@click.option(
+    "--streams",
+    type=click.IntRange(1, 1000),
+    help="Streams of each person; default: 4 with --compare, else 1.",
+)
+@seed_option
+@data_option
+def adapt(
+    source: str,
+    target: str,
+    out: Path | None,
+    compare: bool,
+    stream: str,
+    noise: float | None,
+    streams: int | None,
+    seed: int,
+    data: Path | None,
+) -> None:
     """Let each unseen person of a run teach the device; accuracy before and after."""
+    from tinytrain.adapt.streams import StreamOptions
     from tinytrain.device.opening import check_target
+    from tinytrain.pipeline.compare import compare_heads
     from tinytrain.pipeline.run import adapt as go
+    from tinytrain.pipeline.run import make_project
+    from tinytrain.report.learning import comparison_text
     from tinytrain.report.summary import users_text
 
     check_target(target)
+    options = StreamOptions(stream, noise)
+    directory = out or Path(source)
     with _progress() as progress:
-        experiment = go(directory, target, progress)
-    click.echo(users_text(experiment))
+        if out is not None:
+            make_project(source, out, seed, progress, data)
+        if compare:
+            text = comparison_text(compare_heads(directory, options, streams or 4, progress))
+        else:
+            text = users_text(go(directory, target, progress, options, streams or 1))
+    click.echo(text)
 
 
 @main.command(epilog="Example: tinytrain report demo")

@@ -7,11 +7,11 @@ To add one: a function that returns the file's text, and a line in FILES.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import IntEnum
 from pathlib import Path
 
-from tinytrain import graph, head, protocol, sigmoid
+from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid, statistics
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -90,14 +90,12 @@ def render_head_constants() -> str:
     """firmware/src/learn/head_constants.h: fraction bits, limits and the table of 2^-f."""
     constants = (
         ("LOGIT_FRACTION_BITS", head.LOGIT_FRACTION_BITS),
-        ("MASTER_FRACTION_BITS", head.MASTER_FRACTION_BITS),
+        ("WEIGHT_FRACTION_BITS", head.WEIGHT_FRACTION_BITS),
         ("PROBABILITY_BITS", head.PROBABILITY_BITS),
         ("EXP2_INDEX_BITS", head.EXP2_INDEX_BITS),
-        ("MASTER_LIMIT", head.MASTER_LIMIT),
         ("BIAS_LIMIT", head.BIAS_LIMIT),
         ("GRADIENT_LIMIT", head.GRADIENT_LIMIT),
     )
-    values = [f"{value}," for value in head.EXP2_TABLE]
     return "\n".join(
         [
             "/* What the learning head and its emulator share.",
@@ -110,11 +108,29 @@ def render_head_constants() -> str:
             *(f"#define TT_{name} {value}" for name, value in constants),
             "",
             "/* 2^-f in Q15 for f = 0, 1/256, ..., 255/256. */",
-            "/* clang-format off */",
-            "static const uint16_t tt_exp2_table[256] = {",
-            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
-            "};",
-            "/* clang-format on */",
+            *_table("tt_exp2_table[256]", head.EXP2_TABLE),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def render_lda_constants() -> str:
+    """firmware/src/learn/lda_constants.h: fraction bits and limits of the analytic head."""
+    names = (
+        *("COUNT_LIMIT", "SCATTER_LIMIT", "MEAN_BITS", "WHITENED_BITS", "WHITENING_BITS"),
+        *("CORRELATION_BITS", "FACTOR_BITS", "RECIPROCAL_BITS", "SOLUTION_BITS"),
+        *("MATRIX_LIMIT", "FACTOR_LIMIT", "SOLUTION_LIMIT", "PIVOT_FLOOR"),
+    )
+    return "\n".join(
+        [
+            "/* What the analytic head and its emulator share.",
+            f" * {NOTICE.format(source='lda_constants.py')} */",
+            "#ifndef TINYTRAIN_LDA_CONSTANTS_H",
+            "#define TINYTRAIN_LDA_CONSTANTS_H",
+            "",
+            *(f"#define TT_{name} {getattr(lda_constants, name)}" for name in names),
             "",
             "#endif",
             "",
@@ -124,7 +140,6 @@ def render_head_constants() -> str:
 
 def render_sigmoid_table() -> str:
     """firmware/src/kernels/sigmoid_table.h: the table of int16 sigmoid and tanh."""
-    values = [f"{value}," for value in sigmoid.SIGMOID_TABLE]
     return "\n".join(
         [
             "/* The table of int16 sigmoid and tanh.",
@@ -137,11 +152,29 @@ def render_sigmoid_table() -> str:
             f"#define TT_SIGMOID_ENTRIES {len(sigmoid.SIGMOID_TABLE)}",
             "",
             "/* sigmoid(i / 24) in Q0.16. */",
-            "/* clang-format off */",
-            "static const uint16_t tt_sigmoid_table[TT_SIGMOID_ENTRIES] = {",
-            *("    " + " ".join(values[i : i + 12]) for i in range(0, len(values), 12)),
-            "};",
-            "/* clang-format on */",
+            *_table("tt_sigmoid_table[TT_SIGMOID_ENTRIES]", sigmoid.SIGMOID_TABLE),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
+def render_log2_table() -> str:
+    """firmware/src/log2_table.h: the table of the logarithm."""
+    return "\n".join(
+        [
+            "/* The table of the logarithm.",
+            f" * {NOTICE.format(source='arithmetic.py')} */",
+            "#ifndef TINYTRAIN_LOG2_TABLE_H",
+            "#define TINYTRAIN_LOG2_TABLE_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            f"#define TT_LOG2_INDEX_BITS {arithmetic.LOG2_INDEX_BITS}",
+            "",
+            "/* log2(1 + (i + 0.5) / 64) in Q10. */",
+            *_table("tt_log2_table[1 << TT_LOG2_INDEX_BITS]", arithmetic.LOG2_TABLE),
             "",
             "#endif",
             "",
@@ -167,12 +200,45 @@ def render_limits() -> str:
     )
 
 
+def render_statistics_constants() -> str:
+    """firmware/src/learn/statistics_constants.h: units and limits of re-estimated statistics."""
+    constants = (
+        ("SHARE_ONE", statistics.SHARE_ONE),
+        ("MIN_DEVIATION", statistics.MIN_DEVIATION),
+        ("RATIO_ONE", statistics.RATIO_ONE),
+        ("MIN_RATIO", statistics.MIN_RATIO),
+        ("MAX_RATIO", statistics.MAX_RATIO),
+        ("ACCUMULATOR_LIMIT", statistics.ACCUMULATOR_LIMIT),
+        ("MIN_SHIFT", statistics.MIN_SHIFT),
+        ("MAX_SHIFT", statistics.MAX_SHIFT),
+    )
+    return "\n".join(
+        [
+            "/* What re-estimated statistics and their emulator share.",
+            f" * {NOTICE.format(source='statistics.py')} */",
+            "#ifndef TINYTRAIN_STATISTICS_CONSTANTS_H",
+            "#define TINYTRAIN_STATISTICS_CONSTANTS_H",
+            "",
+            *(
+                f"#define TT_{name} {f'({value})' if value < 0 else value}"
+                for name, value in constants
+            ),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
+    ("firmware/src/learn/lda_constants.h", render_lda_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
+    ("firmware/src/log2_table.h", render_log2_table),
     ("firmware/include/tinytrain/limits.h", render_limits),
+    ("firmware/src/learn/statistics_constants.h", render_statistics_constants),
 )
 
 
@@ -207,6 +273,18 @@ def _status_name(status: Status) -> str:
 
 def _enumeration(prefix: str, ids: type[IntEnum]) -> list[str]:
     return ["enum {", *(f"    {prefix}{i.name} = {i.value}," for i in ids), "};", ""]
+
+
+def _table(name: str, values: Sequence[int]) -> list[str]:
+    """The lines of a constant array of uint16."""
+    items = [f"{value}," for value in values]
+    return [
+        "/* clang-format off */",
+        f"static const uint16_t {name} = {{",
+        *("    " + " ".join(items[i : i + 12]) for i in range(0, len(items), 12)),
+        "};",
+        "/* clang-format on */",
+    ]
 
 
 def _continued(lines: list[str], column: int = 99) -> list[str]:

@@ -1,7 +1,8 @@
 """The learning head of a model: which operator it replaces, and its integer constants.
 
-Letters: C classes, D features; sx, sw[c] the scales of features and of weight row c.
-The rules of learning stand in DESIGN.md ("The learning head"); emulator/head.py carries them out.
+Letters: D features, C0 classes of the factory head, R rows of memory for classes; sx, sw[c] the
+scales of features and of weight row c. The rules of learning stand in firmware/LEARNING.md;
+emulator/head.py carries them out.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel, Parameters, multipliers
 
 LOGIT_FRACTION_BITS = 10
-MASTER_FRACTION_BITS = 8
+WEIGHT_FRACTION_BITS = 8
 PROBABILITY_BITS = 15
-MASTER_LIMIT = 127 << MASTER_FRACTION_BITS
+GRADIENT_SHIFTS = (9, 16)
+"""Fraction bits of a row's gradient factor, so that g and the raised input are 16 bits each."""
 BIAS_LIMIT = 1 << 30
+LOGIT_LIMIT = (1 << 30) - (1 << 16)
 GRADIENT_LIMIT = (1 << 15) - 1
 MAX_CLASSES = 1024
 MAX_FEATURES = 4096
@@ -50,28 +53,61 @@ class HeadOptions:
     """Rows written a step: the true one and the rows - 1 of largest error. At least 1."""
     energy: float | None = None
     """Mean of |x|^2 over samples, x the quantized features less their zero point; None: assumed."""
+    reserved: int = 0
+    """Rows kept free for classes that are added on the device: R = C0 + reserved."""
+    masters: int = 16
+    """Bits of the weights that learn, 16 or 32. With 32, inference takes the upper 16."""
+
+
+@dataclass(frozen=True, eq=False)
+class HeadUnits(Parameters):
+    """What rows are worth, the twin of the C struct tt_units. Arrays are (R,)."""
+
+    structure: ClassVar[str] = "tt_units"
+    gradient_shift: int
+    """F: fraction bits of g, within GRADIENT_SHIFTS."""
+    logit_multiplier: npt.NDArray[np.int32]
+    """And shift: sum / 256 to log2 units, Q10."""
+    logit_shift: npt.NDArray[np.int8]
+    gradient_multiplier: npt.NDArray[np.int32]
+    """And shift: error (Q15) to g, a row's gradient factor."""
+    gradient_multiplier_shift: npt.NDArray[np.int8]
+    bias_multiplier: npt.NDArray[np.int32]
+    """And shift: error (Q15) to units of the bias."""
+    bias_multiplier_shift: npt.NDArray[np.int8]
 
 
 @dataclass(frozen=True, eq=False)
 class HeadConstants(Parameters):
-    """The twin of the C struct tt_head_constants."""
+    """The twin of the C struct tt_head_constants, which says what each field is."""
 
     structure: ClassVar[str] = "tt_head_constants"
-    short: ClassVar[frozenset[str]] = frozenset({"classes", "features", "rows", "tau"})
+    short: ClassVar[frozenset[str]] = frozenset(
+        {"classes", "capacity", "features", "rows", "tau", "wide"}
+    )
     classes: int
+    """C0"""
+    capacity: int
+    """R"""
     features: int
+    """D"""
     rows: int
     tau: int
+    wide: int
     feature_zero_point: int
-    gradient_shift: int
+    units: HeadUnits
     weights: npt.NDArray[np.int8]
+    """(C0, D)"""
     bias: npt.NDArray[np.int32]
-    logit_multiplier: npt.NDArray[np.int32]
-    logit_shift: npt.NDArray[np.int8]
-    gradient_multiplier: npt.NDArray[np.int32]
-    gradient_multiplier_shift: npt.NDArray[np.int8]
-    bias_multiplier: npt.NDArray[np.int32]
-    bias_multiplier_shift: npt.NDArray[np.int8]
+    """(C0,)"""
+
+    @property
+    def bytes(self) -> int:
+        """RAM of a head: the twin of the C macro TT_HEAD_BYTES."""
+        per_row = 4 + 2 * 4 + 2 * 2
+        return (
+            self.capacity * (self.features * (4 if self.wide else 2) + per_row) + 4 * self.features
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +122,7 @@ class Head:
     feature_scale: float
     """sx"""
     weight_scale: npt.NDArray[np.float64]
-    """sw, (C,)"""
+    """sw, (C0,)"""
     energy: float
     """Mean |x|^2 in quantized units that the step size rests on."""
 
@@ -187,6 +223,10 @@ def _check_options(graph: Graph, options: HeadOptions, energy: float, classes: i
         raise InputError(f"--tau {options.tau}: 0 to 1")
     if not 1 <= options.rows <= classes:
         raise InputError(f"--rows {options.rows}: 1 to {classes}, the classes of {graph.name}")
+    if not 0 <= options.reserved <= MAX_CLASSES - classes:
+        raise InputError(f"--reserve {options.reserved}: 0 to {MAX_CLASSES - classes}")
+    if options.masters not in (16, 32):
+        raise InputError(f"head.masters is {options.masters}; 16 or 32")
     if not energy > 0:
         raise InputError(
             f"{graph.name}: the features of the given samples are all zero (energy {energy}); "
@@ -202,47 +242,72 @@ def _constants(
     sw: npt.NDArray[np.float64],
     energy: float,
 ) -> HeadConstants:
-    rate = options.eta / (energy * sx * sx)
-    one = 1 << PROBABILITY_BITS
-    logit = sw * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
-    gradient = (1 << MASTER_FRACTION_BITS) * rate * sx / sw / one
-    bias = (1 << MASTER_FRACTION_BITS) * rate / (sx * sw) / one
-    steepest = float(gradient.max()) * one
-    # At least 1 fraction bit has to be left, and no more than 30 are of use.
-    steps = GRADIENT_LIMIT / min(max(steepest, 2.0**-40), 2.0**40)
-    fraction = min(30, floor(log2(steps)))
-    reach = layer.input_depth * 127 * 255 + (BIAS_LIMIT >> MASTER_FRACTION_BITS)
-    widest = int(np.abs(layer.bias.astype(np.int64)).max()) << MASTER_FRACTION_BITS
-    # Both steps grow with eta, so the largest that fits follows from how far they are off.
-    excess = max(steepest * 2 / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
-    for wrong, what in (
-        (
-            excess >= 1,
-            f"eta {options.eta} leaves the range of its integers: at most "
-            f"{0.99 * options.eta / excess:.2g} fits this model",
-        ),
-        (float(logit.max()) * reach >= BIAS_LIMIT, "the logits of the head can leave 31 bits"),
-        (widest > BIAS_LIMIT, "the bias of the head leaves 23 bits"),
-    ):
-        if wrong:
-            raise InputError(f"{graph.name}: learning head: {what}; or convert with --head none")
-    logit_multiplier, logit_shift = multipliers([float(real) for real in logit])
-    factors = [float(real) * (1 << fraction) for real in gradient]
-    gradient_multiplier, gradient_multiplier_shift = multipliers(factors)
-    bias_multiplier, bias_multiplier_shift = multipliers([float(real) for real in bias])
+    sw = np.concatenate([sw, np.full(options.reserved, sw.max())])
     return HeadConstants(
         classes=layer.output_depth,
+        capacity=len(sw),
         features=layer.input_depth,
         rows=options.rows,
-        tau=round(options.tau * one),
+        tau=round(options.tau * (1 << PROBABILITY_BITS)),
+        wide=int(options.masters == 32),
         feature_zero_point=layer.input_zero_point,
-        gradient_shift=fraction,
+        units=_units(graph, layer, options, sx, sw, energy),
         weights=layer.weights,
         bias=layer.bias,
-        logit_multiplier=logit_multiplier,
-        logit_shift=logit_shift,
-        gradient_multiplier=gradient_multiplier,
-        gradient_multiplier_shift=gradient_multiplier_shift,
-        bias_multiplier=bias_multiplier,
-        bias_multiplier_shift=bias_multiplier_shift,
+    )
+
+
+def _units(
+    graph: Graph,
+    layer: FullyConnected,
+    options: HeadOptions,
+    sx: float,
+    sw: npt.NDArray[np.float64],
+    energy: float,
+) -> HeadUnits:
+    """Of rows with scales sw (R,). Raises InputError where they leave the range of integers."""
+    widest = int(np.abs(layer.bias.astype(np.int64)).max()) << WEIGHT_FRACTION_BITS
+    try:
+        if widest > BIAS_LIMIT:
+            raise InputError("the bias of the head leaves 23 bits")
+        return units(sw, sx, layer.input_depth, options.eta, energy)
+    except InputError as error:
+        message = f"{graph.name}: learning head: {error}; or convert with --head none"
+        raise InputError(message) from None
+
+
+def units(
+    scale: npt.NDArray[np.float64], sx: float, features: int, eta: float, energy: float
+) -> HeadUnits:
+    """Of rows (R, features) in which a weight is worth scale (R,) / 256, on features worth sx.
+
+    `energy`: mean |x|^2 in quantized units. Raises InputError, without saying of what, where they
+    leave the range of integers.
+    """
+    rate = eta / (energy * sx * sx)
+    one = 1 << PROBABILITY_BITS
+    logit = scale * sx * log2(np.e) * (1 << LOGIT_FRACTION_BITS)
+    gradient = (1 << WEIGHT_FRACTION_BITS) * rate * sx / scale / one
+    bias = (1 << WEIGHT_FRACTION_BITS) * rate / (sx * scale) / one
+    steepest = float(gradient.max()) * one
+    lowest, highest = GRADIENT_SHIFTS
+    fraction = floor(log2(GRADIENT_LIMIT / min(max(steepest, 1e-9), 1e9)))
+    # Where even the lowest is too high, the steps of large errors are clipped.
+    fraction = min(max(fraction, lowest), highest)
+    reach = features * 128 * 255 + (BIAS_LIMIT >> WEIGHT_FRACTION_BITS)
+    # Both steps grow with eta, so the largest that fits follows from how far they are off.
+    excess = max(steepest * 2 / GRADIENT_LIMIT, float(bias.max()) * one / BIAS_LIMIT)
+    if excess >= 1:
+        raise InputError(
+            f"eta {eta} leaves the range of its integers: at most "
+            f"{0.99 * eta / excess:.2g} fits this model"
+        )
+    # Of two logits the difference, and the logarithm of E, have to fit 32 bits.
+    if float(logit.max()) * reach >= LOGIT_LIMIT:
+        raise InputError("the logits of the head can leave 31 bits")
+    return HeadUnits(
+        fraction,
+        *multipliers(logit.tolist()),
+        *multipliers((gradient * (1 << fraction)).tolist()),
+        *multipliers(bias.tolist()),
     )

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
+from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
+from tinytrain.statistics import Statistics
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,6 +21,10 @@ class Model:
     kernels: tuple[Kernel, ...]
     memory: MemoryPlan
     head: Head | None
+    learner: LearnerParts | None = None
+    """None: a plain head, that only descends."""
+    statistics: Statistics | None = None
+    """The layers whose statistics the device re-estimates."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

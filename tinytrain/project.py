@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import zipfile
@@ -20,10 +21,19 @@ from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
+from tinytrain.learner_file import LEARNER_FILE, read_learner
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
 from tinytrain.plan.memory import plan_memory
+from tinytrain.statistics import (
+    STATISTICS_FILE,
+    Statistics,
+    StatisticsOptions,
+    build_statistics,
+    find_layers,
+    stored_moments,
+)
 
 SUPPORTED_FORMAT = 1
 
@@ -56,21 +66,14 @@ def prepare_model(
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
 ) -> Model:
-    """Everything that follows from a model file's bytes and the choice of a head."""
+    """Everything that follows from a model file's bytes and the choice of a plain head."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-    return Model(
-        name,
-        source.sha256,
-        graph,
-        kernels,
-        plan_memory(graph, kernels),
-        head,
-    )
+    return Model(name, source.sha256, graph, kernels, plan_memory(graph, kernels), head)
 
 
 def load_project(directory: Path) -> Project:
@@ -125,6 +128,12 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
     model = prepare_model(source, name, choose)
+    if model.head is not None and manifest.get("learner", dict, type(None)) is not None:
+        path, digest = directory / LEARNER_FILE, manifest.get("learner.sha256", str)
+        model = replace(
+            model, learner=read_learner(path, digest, model.head.constants, read_arrays)
+        )
+    model = replace(model, statistics=_statistics(directory, manifest, model))
     return Project(directory, model, manifest.values)
 
 
@@ -160,7 +169,33 @@ def _head_choice(
         manifest.get("head.tau", int, float),
         manifest.get("head.rows", int),
         energy,
+        manifest.get("head.reserved", int),
+        manifest.get("head.masters", int),
     )
+
+
+def _statistics(directory: Path, manifest: _Manifest, model: Model) -> Statistics | None:
+    """The layers whose statistics are re-estimated, from the manifest and the file beside it."""
+    if "statistics" not in manifest.values:
+        return None
+    graph, kernels = model.graph, model.kernels
+    named = manifest.get("statistics.operators", list)
+    if not named or any(type(i) is not int or not 0 <= i < len(kernels) for i in named):
+        raise manifest.fail(f"key statistics.operators is {repr(named)[:40]}; operators expected")
+    options = StatisticsOptions(
+        tuple(str(kernels[i].outputs[0]) for i in named),
+        manifest.get("statistics.samples", int),
+        manifest.get("statistics.share", int, float),
+    )
+    operators = find_layers(graph, kernels, options)
+    path = directory / STATISTICS_FILE
+    data = read_bytes(path)
+    if hashlib.sha256(data).hexdigest() != manifest.get("statistics.sha256", str):
+        raise InputError(f"{path}: not what the manifest says; convert the model again")
+    try:
+        return build_statistics(kernels, options, stored_moments(kernels, operators, data))
+    except ValueError as error:
+        raise InputError(f"{path}: {error}; convert the model again") from error
 
 
 def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:

@@ -42,6 +42,11 @@ class Status(IntEnum):
     MEMORY = -7
     RANGE = -8
     UNSUPPORTED = -9
+    FULL = -10
+    BUSY = -11
+    MODEL = -12
+    NO_LEARNER = -13
+    NO_STATISTICS = -20
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -56,6 +61,11 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.MEMORY: "a buffer is too small or misaligned",
         Status.RANGE: "an index, offset or length is out of bounds",
         Status.UNSUPPORTED: "this device cannot do that (it has no instruction counter)",
+        Status.FULL: "no row is left for another class",
+        Status.BUSY: "there is work to finish first",
+        Status.MODEL: "the state is of another model or learner",
+        Status.NO_LEARNER: "the model's head is a plain one: it has no learner",
+        Status.NO_STATISTICS: "the model names no layers whose statistics are re-estimated",
     }
 )
 
@@ -72,6 +82,12 @@ class Message(IntEnum):
     LEARN = 7
     RESET = 8
     MEASURE = 9
+    ADD_CLASS = 10
+    OBSERVE = 11
+    ROLL_BACK = 12
+    NEW_DAY = 13
+    END_SESSION = 14
+    OBSERVE_STATISTICS = 32
 
 
 class Space(IntEnum):
@@ -80,15 +96,16 @@ class Space(IntEnum):
     ARENA = 0
     CONSTANT = 1
     HEAD = 2
+    LEARNER = 3
 
 
 class Region(IntEnum):
-    """The head's arrays: the index of READ in Space.HEAD. Letters: C classes, D features."""
+    """The head's arrays: the index of READ in Space.HEAD. C classes in use, D features."""
 
     MASTER_WEIGHTS = 0
-    """int16 [C][D], Q7.8"""
+    """int16 [C][D], the weights themselves; Q7.8 in the factory's units"""
     MASTER_BIAS = 1
-    """int32 [C], accumulator units with 8 fraction bits"""
+    """int32 [C], units of the weights' sums"""
     LOGITS = 2
     """int32 [C] of the last sample, log2 units, Q10"""
     PROBABILITIES = 3
@@ -97,6 +114,8 @@ class Region(IntEnum):
     """int32 [C] of the last step, Q15"""
     WRITTEN = 5
     """uint16 [rows written] of the last step, in order of writing"""
+    MASTER_LOW = 6
+    """uint16 [C][D], 16 bits below each weight; empty where masters have 16 bits"""
 
 
 class Measure(IntEnum):
@@ -105,6 +124,7 @@ class Measure(IntEnum):
     INFERENCE = 0
     LEARN_STEP = 1
     OPERATOR = 2
+    OBSERVE_STATISTICS = 0x8000
 
 
 class FrameError(ValueError):

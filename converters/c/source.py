@@ -72,6 +72,12 @@ class ConstantStruct:
     members: tuple[tuple[str, str], ...]
     runs: tuple[ConstantBlock, ...]
     """Its numbers: a block for each run of them without a pointer or struct in between."""
+    constant: bool = True
+    """False: in RAM, where pointers to other arrays may take the places of these."""
+
+    @property
+    def declaration(self) -> str:
+        return f"static {'const ' if self.constant else ''}{self.type} {self.name}"
 
     @property
     def initializer(self) -> str:
@@ -131,15 +137,15 @@ def constants_of(
 def _run(
     parameters: Parameters, place: str, numbers: dict[str, int | float]
 ) -> list[ConstantBlock]:
-    """Neighbouring numbers of a struct; all are 4 bytes, but for the short ones."""
+    """Neighbouring numbers of a struct; all are 4 bytes, but for the short ones, of which an odd
+    number is followed by 2 bytes of padding."""
     if not numbers:
         return []
-
-    def letter(name: str) -> str:
-        if name in parameters.short:
-            return "H"
-        return "f" if isinstance(numbers[name], float) else "i"
-
-    layout = "<" + "".join(letter(name) for name in numbers)
+    layout = "<"
+    for name, value in numbers.items():
+        short = name in parameters.short
+        if not short and struct.calcsize(layout) % 4:
+            layout += "2x"
+        layout += "H" if short else "f" if isinstance(value, float) else "i"
     data = struct.pack(layout, *numbers.values())
     return [ConstantBlock(place, f"&{place}.{next(iter(numbers))}", data, layout, tuple(numbers))]

@@ -10,6 +10,7 @@ import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from importlib import resources
 from pathlib import Path
 from struct import pack
@@ -31,10 +32,13 @@ from tinytrain.converters.c.source import (
 from tinytrain.converters.formats import Source
 from tinytrain.graph import Tensor
 from tinytrain.head import Head
+from tinytrain.learner import Kind, LearnerParts
+from tinytrain.learner_file import LEARNER_FILE, learner_bytes
 from tinytrain.model import Model
-from tinytrain.operators.kernel import Kernel
+from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
+from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
 
 MANIFEST_FORMAT = 1
 
@@ -53,7 +57,11 @@ def write_project(model: Model, source: Source, golden: Golden, directory: Path)
     """Writes the whole project into `directory`, which exists and is empty."""
     (directory / source.kept_as).write_bytes(source.data)
     manifest = json.dumps(manifest_of(model, source), indent=2)
+    if model.learner is not None:
+        (directory / LEARNER_FILE).write_bytes(learner_bytes(model.learner))
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
+    if model.statistics is not None:
+        (directory / STATISTICS_FILE).write_bytes(model.statistics.stored)
     np.savez_compressed(directory / "golden.npz", x=golden.inputs, y=golden.outputs)
     _write_model(model, golden, directory / "model")
     _copy_runtime(directory)
@@ -147,10 +155,14 @@ def _template_values(model: Model) -> dict[str, Any]:
         "output_bytes": model.output_bytes,
         "arena_bytes": model.memory.arena_bytes,
         "head_operator": model.head_operator,
-        "head_name": structs[-1].name if head else "",
+        "head_name": f"{model.name}_head" if head else "",
+        "learner": _learner_values(model),
         "features_offset": placements[head.feature_tensor].offset if head else 0,
         "classes": head.constants.classes if head else 0,
+        "capacity": head.constants.capacity if head else 0,
         "feature_count": head.constants.features if head else 0,
+        "wide": head.constants.wide if head else 0,
+        "statistics": None if model.statistics is None else _statistics(model, model.statistics),
     }
 
 
@@ -177,16 +189,50 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
     """Everything in flash. The head shares the arrays of the layer that it replaces."""
     arrays = _operand_constants(model) + _initial_values(model)
     structs: list[ConstantStruct] = []
+    layers = model.statistics.layers if model.statistics else ()
+    renewed = {layer.operator_index for layer in layers}
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
             found, struct = constants_of(kernel.parameters, _struct_name(model, kernel))
             arrays += found
-            structs.append(struct)
+            structs.append(replace(struct, constant=kernel.index not in renewed))
+    for layer in layers:
+        found, struct = _layer_statistics(model, layer)
+        arrays += found
+        structs.append(struct)
     if model.head is not None:
         found, struct = _head_constants(model, model.head)
         arrays += found
         structs.append(struct)
+    for part, parameters in _learner_constants(model).items():
+        found, struct = constants_of(parameters, f"{model.name}_{part}")
+        arrays += found
+        structs.append(struct)
     return arrays, structs
+
+
+def _learner_constants(model: Model) -> dict[str, Parameters]:
+    """The learner's parts beside the head, by the names that they have in tt_learner_parts."""
+    learner = model.learner
+    if learner is None:
+        return {}
+    parts = {"rules": learner.rules, "lda": learner.lda, "drift": learner.drift}
+    return {name: part for name, part in parts.items() if part is not None}
+
+
+def _learner_values(model: Model) -> dict[str, Any] | None:
+    """What the template makes of a learner; None without one."""
+    learner = model.learner
+    if learner is None:
+        return None
+    rules = learner.rules
+    return {
+        "parts": {part: f"&{model.name}_{part}" for part in _learner_constants(model)},
+        "analytic": learner.analytic is not None,
+        "bytes": f"TT_LEARNER_PLACED_BYTES({learner.head.capacity}, {learner.head.features}, "
+        f"{learner.head.wide}, {rules.slots}, {learner.copies}, "
+        f"{int(learner.analytic is not None)}, {int(learner.blended)})",
+    }
 
 
 def _operand_constants(model: Model) -> list[ConstantArray]:
@@ -227,6 +273,41 @@ def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], Cons
     members = tuple((member, shared.get(value, value)) for member, value in struct.members)
     own = [array for array in found if array.name not in shared]
     return own, replace(struct, members=members)
+
+
+def _layer_statistics(
+    model: Model, layer: LayerStatistics
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """A layer whose statistics are re-estimated: its constants, and those of its convolution."""
+    kernel = model.kernels[layer.operator_index]
+    convolution = _struct_name(model, kernel)
+    name = _statistics_name(model, layer)
+    arrays, training = constants_of(layer, name, f"{name}.training")
+    members = (
+        ("training", training.initializer),
+        ("input_offset", str(model.memory.placements[kernel.inputs[0]].offset)),
+        ("convolution", f"&{convolution}"),
+        *((member, f"{convolution}_{member}") for member in ("bias", "multiplier", "shift")),
+    )
+    return arrays, replace(training, type="tt_statistics_layer", members=members)
+
+
+def _statistics_name(model: Model, layer: LayerStatistics) -> str:
+    return f"{model.name}_statistics_{layer.operator_index}"
+
+
+def _statistics(model: Model, statistics: Statistics) -> dict[str, Any]:
+    """What the templates say of re-estimated statistics."""
+    return {
+        "layers": [_statistics_name(model, layer) for layer in statistics.layers],
+        "plan": _statistics_plan(model, statistics).initializer,
+        "bytes": f"TT_STATISTICS_BYTES({statistics.plan.channels}, {statistics.plan.widest})",
+    }
+
+
+def _statistics_plan(model: Model, statistics: Statistics) -> ConstantStruct:
+    name = f"{model.name}_statistics"
+    return constants_of(statistics.plan, name, f"{name}.plan")[1]
 
 
 def _struct_name(model: Model, kernel: Kernel) -> str:
@@ -277,6 +358,8 @@ def _operand_name(model: Model, tensor: int) -> str:
 def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
     """Everything in flash that a device can read back, in the order in which it numbers it."""
     arrays, structs = _constants(model)
+    if model.statistics is not None:
+        structs.append(_statistics_plan(model, model.statistics))
     return (
         *(_array_block(array) for array in arrays),
         *(run for struct in structs for run in struct.runs),
@@ -337,6 +420,18 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             for kernel in model.kernels
         ],
         "head": None if model.head is None else _head_entry(model.head),
+        "learner": None if model.learner is None else _learner_entry(model.learner),
+        **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
+    }
+
+
+def _learner_entry(learner: LearnerParts) -> Mapping[str, Any]:
+    return {
+        "kind": Kind(learner.rules.kind).name.lower().replace("_", "+"),
+        "blended": learner.blended,
+        "guard": bool(learner.rules.guard),
+        "slots": learner.rules.slots,
+        "sha256": sha256(learner_bytes(learner)).hexdigest(),
     }
 
 
@@ -351,6 +446,16 @@ def _tensor_entry(tensor: Tensor) -> dict[str, Any]:
     }
 
 
+def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
+    return {
+        "operators": [layer.operator_index for layer in statistics.layers],
+        "samples": statistics.options.samples,
+        "share": statistics.options.share,
+        "bytes": statistics.memory_bytes,
+        "sha256": sha256(statistics.stored).hexdigest(),
+    }
+
+
 def _head_entry(head: Head) -> Mapping[str, Any]:
     return {
         "operator": head.operator,
@@ -359,6 +464,8 @@ def _head_entry(head: Head) -> Mapping[str, Any]:
         "eta": head.options.eta,
         "tau": head.options.tau,
         "rows": head.options.rows,
+        "reserved": head.options.reserved,
+        "masters": head.options.masters,
         "energy": head.energy,
         "energy_measured": head.options.energy is not None,
     }

@@ -7,13 +7,13 @@
 
 #define PAYLOAD_BYTES                                                                              \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
-                           TT_MODEL_CLASSES)
+                           TT_MODEL_CAPACITY)
 
 /* Bytes taken from the link at once. */
 #define CHUNK_BYTES 512
 
-#if TT_MODEL_HEAD_BYTES > 0
-static uint32_t head_memory[(TT_MODEL_HEAD_BYTES + 3) / 4];
+#if TT_MODEL_CLASSES > 0
+static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8];
 #define HEAD_MEMORY head_memory
 #define HEAD_MEMORY_BYTES sizeof head_memory
 #else
@@ -28,12 +28,31 @@ static uint8_t chunk[CHUNK_BYTES];
 static tt_device device;
 static tt_serve serve;
 
+#ifdef TT_MODEL_STATISTICS_BYTES
+static int64_t statistics_memory[(TT_MODEL_STATISTICS_BYTES + 7) / 8];
+static tt_statistics statistics;
+
+static int32_t init_statistics(void)
+{
+    serve.statistics = &statistics;
+    return tt_statistics_init(&statistics, &device, statistics_memory, sizeof statistics_memory);
+}
+#else
+static int32_t init_statistics(void)
+{
+    return TT_OK;
+}
+#endif
+
 int main(void)
 {
     int32_t status =
         tt_init(&device, &TT_MODEL, arena, sizeof arena, HEAD_MEMORY, HEAD_MEMORY_BYTES);
     if (status == TT_OK) {
         status = tt_serve_init(&serve, &device, buffer, PAYLOAD_BYTES);
+    }
+    if (status == TT_OK) {
+        status = init_statistics();
     }
     if (status != TT_OK) {
         return 1;

@@ -9,8 +9,8 @@
 #include "port.h"
 #include "tinytrain/tinytrain.h"
 
-#if TT_MODEL_HEAD_BYTES > 0
-static uint32_t head_memory[(TT_MODEL_HEAD_BYTES + 3) / 4];
+#if TT_MODEL_CLASSES > 0
+static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8];
 #define HEAD_MEMORY head_memory
 #define HEAD_MEMORY_BYTES sizeof head_memory
 #else

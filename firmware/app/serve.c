@@ -17,6 +17,8 @@ typedef struct measured {
     uint16_t first; /* operators first to end - 1 */
     uint16_t end;
     uint16_t label;
+    tt_statistics *statistics;
+    const uint8_t *input;
 } measured;
 
 static int32_t answer(tt_serve *serve, const tt_frame *request);
@@ -27,8 +29,14 @@ static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input);
 static int32_t answer_read(tt_serve *serve, const uint8_t *payload);
 static int32_t answer_classify(tt_serve *serve, const uint8_t *input);
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
+static int32_t answer_add_class(tt_serve *serve);
+static int32_t answer_observe(tt_serve *serve, const uint8_t *input);
+static int32_t answer_end_session(tt_serve *serve);
+static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
+static void set_tracing(tt_device *device, uint32_t tracing);
+static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -42,7 +50,7 @@ static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_t payload_bytes)
 {
     const tt_model *model = device->model;
-    size_t classes = model->head != NULL ? model->head->classes : 0;
+    size_t capacity = model->head != NULL ? model->head->capacity : 0;
     *serve = (tt_serve){
         .device = device,
         .buffer = buffer,
@@ -52,9 +60,10 @@ int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_
         .output_bytes = bytes_of(model->output, model->outputs),
     };
     if (payload_bytes < TT_SERVE_PAYLOAD_BYTES(serve->input_bytes, serve->output_bytes,
-                                               model->operators, classes)) {
+                                               model->operators, capacity)) {
         return TT_ERROR_MEMORY;
     }
+    set_tracing(device, 1);
     /* Without the last byte, which only the closing 0x00 of a reply needs. */
     tt_receiver_init(&serve->receiver, buffer, TT_FRAME_BUFFER_BYTES(payload_bytes) - 1u);
     return TT_OK;
@@ -126,6 +135,20 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_MEASURE:
         return has_input(serve, request, 4) ? answer_measure(serve, tt_get_u16(payload),
                                                              tt_get_u16(payload + 2), payload + 4)
+                                            : TT_ERROR_LENGTH;
+    case TT_MESSAGE_ADD_CLASS:
+        return request->payload_bytes == 0 ? answer_add_class(serve) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_OBSERVE:
+        return has_input(serve, request, 0) ? answer_observe(serve, payload) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_ROLL_BACK:
+        return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
+                                           : TT_ERROR_LENGTH;
+    case TT_MESSAGE_END_SESSION:
+        return request->payload_bytes == 0 ? answer_end_session(serve) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_NEW_DAY:
+        return request->payload_bytes == 0 ? answer_new_day(serve) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_OBSERVE_STATISTICS:
+        return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
     default:
         return TT_ERROR_MESSAGE;
@@ -213,15 +236,20 @@ static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input)
 /* A region of the head and its bytes; the caller has checked that there is a head. */
 static int32_t head_region(const tt_head *head, uint16_t region, const void **data, uint32_t *bytes)
 {
-    uint32_t classes = head->constants->classes;
+    uint32_t classes = head->rows.classes;
+    uint32_t weights = classes * head->constants->features;
     switch (region) {
     case TT_REGION_MASTER_WEIGHTS:
-        *data = head->master_weights;
-        *bytes = classes * head->constants->features * (uint32_t)sizeof *head->master_weights;
+        *data = head->rows.weights;
+        *bytes = weights * (uint32_t)sizeof *head->rows.weights;
         return TT_OK;
     case TT_REGION_MASTER_BIAS:
-        *data = head->master_bias;
-        *bytes = classes * (uint32_t)sizeof *head->master_bias;
+        *data = head->rows.bias;
+        *bytes = classes * (uint32_t)sizeof *head->rows.bias;
+        return TT_OK;
+    case TT_REGION_MASTER_LOW:
+        *data = head->low;
+        *bytes = head->low != NULL ? weights * (uint32_t)sizeof *head->low : 0;
         return TT_OK;
     case TT_REGION_LOGITS:
         *data = head->logits;
@@ -244,8 +272,22 @@ static int32_t head_region(const tt_head *head, uint16_t region, const void **da
     }
 }
 
+static int32_t learner_region(tt_device *device, uint16_t index, const void **data, uint32_t *bytes)
+{
+    void *found;
+    if (device->learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    int32_t status =
+        device->model->learner->functions->region(device->learner, index, &found, bytes);
+    if (status == TT_OK) {
+        *data = found;
+    }
+    return status;
+}
+
 /* What READ's space and index name, and its bytes. */
-static int32_t readable(const tt_device *device, uint16_t space, uint16_t index, const void **data,
+static int32_t readable(tt_device *device, uint16_t space, uint16_t index, const void **data,
                         uint32_t *bytes)
 {
     const tt_model *model = device->model;
@@ -268,7 +310,9 @@ static int32_t readable(const tt_device *device, uint16_t space, uint16_t index,
         if (model->head == NULL) {
             return TT_ERROR_NO_HEAD;
         }
-        return head_region(&device->head, index, data, bytes);
+        return head_region(tt_device_head(device), index, data, bytes);
+    case TT_SPACE_LEARNER:
+        return learner_region(device, index, data, bytes);
     default:
         return TT_ERROR_RANGE;
     }
@@ -294,38 +338,118 @@ static int32_t answer_read(tt_serve *serve, const uint8_t *payload)
 
 static int32_t answer_classify(tt_serve *serve, const uint8_t *input)
 {
-    const tt_head *head = &serve->device->head;
+    const tt_head *head = tt_device_head(serve->device);
     int32_t label = tt_classify(serve->device, input);
     if (label < 0) {
         return label;
     }
+    const tt_learner *learner = serve->device->learner;
+    uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
     reply_u16(serve, (uint16_t)label);
-    reply_data(serve, head->logits, head->constants->classes * sizeof *head->logits);
+    reply_data(serve, head->logits, classes * sizeof *head->logits);
     return TT_OK;
 }
 
+static int32_t answer_observe(tt_serve *serve, const uint8_t *input)
+{
+    tt_device *device = serve->device;
+    int32_t label = tt_observe(device, input);
+    if (label < 0) {
+        return label;
+    }
+    reply_u16(serve, (uint16_t)label);
+    reply_u16(serve, (uint16_t)(device->learner != NULL ? device->learner->counters.alarm : 0u));
+    return TT_OK;
+}
+
+/* A learning step and all the work that follows from it. */
 static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input)
 {
-    const tt_head *head = &serve->device->head;
-    int32_t predicted = tt_learn(serve->device, input, label);
-    if (predicted < 0) {
-        return predicted;
+    tt_device *device = serve->device;
+    int32_t outcome = tt_learn(device, input, label);
+    if (outcome < 0) {
+        return outcome;
     }
-    serve->trace = tt_head_trace(head, serve->trace);
-    reply_u32(serve, serve->trace);
-    reply_u16(serve, (uint16_t)predicted);
-    reply_u16(serve, head->rows_written);
+    const tt_head *head = tt_device_head(device);
+    uint16_t rows_written = head->rows_written;
+    if (device->learner == NULL) {
+        serve->trace = tt_head_trace(head, serve->trace);
+    }
+    while (tt_work(device)) {
+    }
+    reply_u32(serve, device->learner != NULL ? device->learner->trace : serve->trace);
+    reply_u16(serve, device->predicted);
+    reply_u16(serve, rows_written);
+    reply_u16(serve, (uint16_t)outcome);
     return TT_OK;
+}
+
+static int32_t answer_add_class(tt_serve *serve)
+{
+    int32_t added = tt_add_class(serve->device);
+    if (added < 0) {
+        return added;
+    }
+    reply_u16(serve, (uint16_t)added);
+    return TT_OK;
+}
+
+static int32_t answer_end_session(tt_serve *serve)
+{
+    tt_end_session(serve->device);
+    while (tt_work(serve->device)) {
+    }
+    return TT_OK;
+}
+
+static int32_t answer_new_day(tt_serve *serve)
+{
+    tt_device *device = serve->device;
+    if (device->learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    device->model->learner->functions->new_day(device->learner);
+    return TT_OK;
+}
+
+/* A learner folds its steps itself: there can be several in one call. */
+static void set_tracing(tt_device *device, uint32_t tracing)
+{
+    if (device->learner != NULL) {
+        device->learner->tracing = tracing;
+    }
 }
 
 static int32_t answer_reset(tt_serve *serve)
 {
-    tt_reset_state(serve->device);
-    if (serve->device->model->head != NULL) {
-        tt_head_reset(&serve->device->head);
+    tt_reset(serve->device);
+    set_tracing(serve->device, 1);
+    if (serve->statistics != NULL) {
+        tt_statistics_undo(serve->statistics);
     }
     serve->trace = 0;
     return TT_OK;
+}
+
+static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
+{
+    tt_statistics *statistics = serve->statistics;
+    if (statistics == NULL) {
+        return TT_ERROR_NO_STATISTICS;
+    }
+    int32_t layer = statistics->layer;
+    bool looks = layer < serve->device->model->statistics->plan.layers;
+    int32_t left = tt_statistics_observe(statistics, input);
+    reply_u32(serve, looks ? tt_statistics_trace(statistics, layer) : 0);
+    reply_u16(serve, (uint16_t)left);
+    reply_u16(serve, (uint16_t)statistics->samples);
+    return TT_OK;
+}
+
+static void observe_statistics(void *context)
+{
+    const measured *call = context;
+    (void)tt_statistics_observe(call->statistics, call->input);
 }
 
 static void run_operators(void *context)
@@ -338,13 +462,20 @@ static void learn_features(void *context)
 {
     const measured *call = context;
     const uint8_t *features = call->device->arena + call->device->model->features_offset;
-    (void)tt_head_learn(&call->device->head, (const int8_t *)features, call->label);
+    tt_device *device = call->device;
+    if (device->learner != NULL) {
+        const tt_learner_functions *functions = device->model->learner->functions;
+        (void)functions->learn(device->learner, (const int8_t *)features, call->label);
+    } else {
+        (void)tt_head_learn(&device->head, (const int8_t *)features, call->label);
+    }
 }
 
 /* Finds what MEASURE's kind counts: `work`, with its operators in `call`. */
-static int32_t prepare_measure(const tt_model *model, uint16_t kind, uint16_t label,
+static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
                                void (**work)(void *context), measured *call)
 {
+    const tt_model *model = device->model;
     *work = run_operators;
     if (kind == TT_MEASURE_INFERENCE) {
         call->first = 0;
@@ -355,12 +486,17 @@ static int32_t prepare_measure(const tt_model *model, uint16_t kind, uint16_t la
         if (model->head == NULL) {
             return TT_ERROR_NO_HEAD;
         }
-        if (label >= model->head->classes) {
+        if (label >= tt_device_head(device)->rows.classes) {
             return TT_ERROR_LABEL;
         }
         *work = learn_features;
         call->first = model->head_operator;
         return TT_OK;
+    }
+    if (kind == TT_MEASURE_OBSERVE_STATISTICS) {
+        *work = observe_statistics;
+        call->first = 0;
+        return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
     }
     if (kind - TT_MEASURE_OPERATOR >= model->operators) {
         return TT_ERROR_RANGE;
@@ -374,19 +510,25 @@ static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, co
 {
     tt_device *device = serve->device;
     void (*work)(void *context);
-    measured call = {.device = device, .label = label};
+    measured call = {
+        .device = device, .label = label, .statistics = serve->statistics, .input = input};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {
         return TT_ERROR_UNSUPPORTED;
     }
-    int32_t status = prepare_measure(device->model, kind, label, &work, &call);
+    int32_t status = prepare_measure(device, kind, label, &work, &call);
     if (status != TT_OK) {
         return status;
     }
     tt_load_input(device, input);
     device->model->run(device->arena, 0, call.first);
-    if (!tt_port_measure(work, &call, &instructions, &stack_bytes)) {
+    set_tracing(device, 0);
+    int32_t counted = tt_port_measure(work, &call, &instructions, &stack_bytes);
+    set_tracing(device, 1);
+    while (tt_work(device)) {
+    }
+    if (!counted) {
         return TT_ERROR_UNSUPPORTED;
     }
     reply_u32(serve, (uint32_t)instructions);

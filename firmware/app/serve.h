@@ -11,15 +11,16 @@
 #include <stdint.h>
 
 #include "tinytrain/frame.h"
+#include "tinytrain/statistics.h"
 #include "tinytrain/tinytrain.h"
 
 #define TT_LARGER(a, b) ((a) > (b) ? (a) : (b))
 
 /* The largest payload of any message: a constant expression. At least 256, for INFO and so that
  * reads get on. */
-#define TT_SERVE_PAYLOAD_BYTES(input_bytes, output_bytes, operators, classes)                      \
+#define TT_SERVE_PAYLOAD_BYTES(input_bytes, output_bytes, operators, capacity)                     \
     TT_LARGER(256u, TT_LARGER(TT_LARGER((input_bytes) + 4u, (output_bytes) + 4u),                  \
-                              TT_LARGER((operators) * 4u + 4u, (classes) * 4u + 6u)))
+                              TT_LARGER((operators) * 4u + 4u, (capacity) * 4u + 6u)))
 
 typedef struct tt_serve {
     tt_device *device;
@@ -27,12 +28,13 @@ typedef struct tt_serve {
     /* One buffer for requests and replies: every handler has used its request up before it writes
      * its reply. */
     uint8_t *buffer;
-    uint8_t *reply;         /* where in the buffer a reply's payload is put together */
-    size_t reply_bytes;     /* of that payload so far */
-    uint32_t payload_bytes; /* the largest payload, in and out */
-    uint32_t input_bytes;   /* of all of the model's inputs */
-    uint32_t output_bytes;  /* of all of the model's outputs */
-    uint32_t trace;         /* running CRC-32 of all learning steps since the last RESET */
+    uint8_t *reply;            /* where in the buffer a reply's payload is put together */
+    size_t reply_bytes;        /* of that payload so far */
+    uint32_t payload_bytes;    /* the largest payload, in and out */
+    uint32_t input_bytes;      /* of all of the model's inputs */
+    uint32_t output_bytes;     /* of all of the model's outputs */
+    uint32_t trace;            /* running CRC-32 of all learning steps since the last RESET */
+    tt_statistics *statistics; /* the application's, where the model names layers, else NULL */
 } tt_serve;
 
 /* `buffer`: TT_FRAME_BUFFER_BYTES(payload_bytes). Returns TT_OK, or TT_ERROR_MEMORY where

@@ -1,5 +1,8 @@
-/* The longer fixed-point functions: exponential and reciprocal, as gemmlowp defines them. */
+/* The longer fixed-point functions: exponential and reciprocal, as gemmlowp defines them, a
+ * logarithm and a square root. */
 #include "tinytrain/arithmetic.h"
+
+#include "log2_table.h"
 
 #define EXP_MINUS_ONE_EIGHTH 1895147668
 #define ONE_THIRD 715827883
@@ -53,4 +56,27 @@ int32_t tt_one_over_one_plus_x(int32_t x)
         estimate += tt_shift_left_saturating(multiply(estimate, error), 2);
     }
     return tt_shift_left_saturating(estimate, 1);
+}
+
+int32_t tt_log2_q10(uint32_t x)
+{
+    int32_t zeros = tt_count_leading_zeros(x);
+    /* The leading bit goes out at the top. */
+    uint32_t index = ((x << zeros) << 1) >> (32 - TT_LOG2_INDEX_BITS);
+    return (31 - zeros) * 1024 + tt_log2_table[index];
+}
+
+/* Digit by digit in base 4, as on paper. */
+uint32_t tt_isqrt64(uint64_t x)
+{
+    uint64_t root = 0;
+    for (uint64_t digit = (uint64_t)1 << 62; digit != 0u; digit >>= 2) {
+        uint64_t trial = root + digit;
+        root >>= 1;
+        if (x >= trial) {
+            x -= trial;
+            root += digit;
+        }
+    }
+    return (uint32_t)root;
 }

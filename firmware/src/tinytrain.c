@@ -11,11 +11,16 @@ int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t ar
     }
     device->model = model;
     device->arena = arena;
+    device->learner = NULL;
     tt_reset_state(device);
     if (model->head == NULL) {
         return TT_OK;
     }
-    return tt_head_init(&device->head, model->head, head_memory, head_bytes);
+    if (model->learner == NULL) {
+        return tt_head_init(&device->head, model->head, head_memory, head_bytes);
+    }
+    device->learner = model->learner->functions->place(model->learner, head_memory, head_bytes);
+    return device->learner != NULL ? TT_OK : TT_ERROR_MEMORY;
 }
 
 void tt_reset_state(tt_device *device)
@@ -65,21 +70,100 @@ static const int8_t *features_of(tt_device *device, const uint8_t *input)
     return (const int8_t *)(device->arena + device->model->features_offset);
 }
 
+tt_head *tt_device_head(tt_device *device)
+{
+    if (device->model->head == NULL) {
+        return NULL;
+    }
+    return device->learner != NULL ? &device->learner->head : &device->head;
+}
+
+/* The functions of the device's learner, which there is. */
+static const tt_learner_functions *learner_of(const tt_device *device)
+{
+    return device->model->learner->functions;
+}
+
 int32_t tt_classify(tt_device *device, const uint8_t *input)
 {
     if (device->model->head == NULL) {
         return TT_ERROR_NO_HEAD;
     }
-    return tt_head_classify(&device->head, features_of(device, input));
+    const int8_t *features = features_of(device, input);
+    if (device->learner != NULL) {
+        return learner_of(device)->classify(device->learner, features);
+    }
+    return tt_head_classify(&device->head, features);
+}
+
+int32_t tt_observe(tt_device *device, const uint8_t *input)
+{
+    if (device->learner == NULL) {
+        return tt_classify(device, input);
+    }
+    return learner_of(device)->observe(device->learner, features_of(device, input));
 }
 
 int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label)
 {
+    const tt_head *head = tt_device_head(device);
+    if (head == NULL) {
+        return TT_ERROR_NO_HEAD;
+    }
+    if (label >= head->rows.classes) {
+        return TT_ERROR_LABEL;
+    }
+    const int8_t *features = features_of(device, input);
+    if (device->learner != NULL) {
+        int32_t outcome = learner_of(device)->learn(device->learner, features, label);
+        device->predicted = device->learner->predicted;
+        return outcome;
+    }
+    device->predicted = (uint16_t)tt_head_learn(&device->head, features, label);
+    return head->rows_written > 0 ? TT_LEARNED : TT_CONFIDENT;
+}
+
+void tt_end_session(tt_device *device)
+{
+    if (device->learner != NULL) {
+        learner_of(device)->start_work(device->learner);
+    }
+}
+
+int32_t tt_work(tt_device *device)
+{
+    return device->learner != NULL ? learner_of(device)->work(device->learner) : 0;
+}
+
+int32_t tt_add_class(tt_device *device)
+{
+    if (device->learner != NULL) {
+        return learner_of(device)->add_class(device->learner);
+    }
+    return device->model->head == NULL ? TT_ERROR_NO_HEAD : tt_head_add_class(&device->head);
+}
+
+int32_t tt_roll_back(tt_device *device, uint16_t version)
+{
+    if (device->learner != NULL) {
+        return learner_of(device)->roll_back(device->learner, version);
+    }
     if (device->model->head == NULL) {
         return TT_ERROR_NO_HEAD;
     }
-    if (label >= device->model->head->classes) {
-        return TT_ERROR_LABEL;
+    if (version > 0) {
+        return TT_ERROR_RANGE;
     }
-    return tt_head_learn(&device->head, features_of(device, input), label);
+    tt_head_reset(&device->head);
+    return TT_OK;
+}
+
+void tt_reset(tt_device *device)
+{
+    tt_reset_state(device);
+    if (device->learner != NULL) {
+        learner_of(device)->reset(device->learner);
+    } else if (device->model->head != NULL) {
+        tt_head_reset(&device->head);
+    }
 }

@@ -19,11 +19,11 @@
 
 #define PAYLOAD_BYTES                                                                              \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
-                           TT_MODEL_CLASSES)
+                           TT_MODEL_CAPACITY)
 #define FRAME_BYTES (TT_FRAME_HEADER_BYTES + 255 + TT_FRAME_CHECKSUM_BYTES)
 
 static uint32_t arena[(TT_MODEL_ARENA_BYTES + 3) / 4];
-static uint32_t head_memory[(TT_MODEL_HEAD_BYTES + 3) / 4 + 1];
+static uint64_t head_memory[(TT_MODEL_HEAD_BYTES + 7) / 8 + 1];
 static uint8_t buffer[TT_FRAME_BUFFER_BYTES(PAYLOAD_BYTES)];
 static tt_device device;
 static tt_serve serve;

@@ -117,6 +117,20 @@ def test_learning_gives_the_same_bits_on_every_target_and_again_after_a_reset(
     assert learned(device) == expected
 
 
+def test_a_class_can_be_added_learned_and_forgotten(device: StreamDevice) -> None:
+    """The new row is the mean of the two; then the third and last row of memory is in use."""
+    rows = WEIGHTS.astype(int) * 256
+    assert device.add_class() == 2
+    assert answer(device, Message.ADD_CLASS, b"") == Status.FULL
+    weights = np.frombuffer(device.read(Space.HEAD, Region.MASTER_WEIGHTS, 0, 18), "<i2")
+    assert weights.reshape(3, 3).tolist() == [*rows.tolist(), (rows.sum(axis=0) / 2).tolist()]
+    assert device.read(Space.HEAD, Region.MASTER_BIAS, 8, 4) == bytes(4)
+    assert device.classify(SAMPLES[0])[1].shape == (3,)
+    assert device.learn(SAMPLES[0], 2).rows_written > 0
+    device.reset()
+    assert answer(device, Message.LEARN, b"\2\0" + bytes(6)) == Status.LABEL
+
+
 def test_classify_tells_the_logits(device: StreamDevice) -> None:
     label, logits = device.classify(SAMPLES[3])
     assert logits.shape == (2,)
@@ -143,14 +157,15 @@ BAD_REQUESTS = [
     (Message.RUN, b"\0", Status.LENGTH),
     (Message.RUN, b"\4\0" + bytes(6), Status.RANGE),
     (Message.READ, bytes(11), Status.LENGTH),
-    (Message.READ, bytes.fromhex("0300 0000 00000000 01000000"), Status.RANGE),
+    (Message.READ, bytes.fromhex("0400 0000 00000000 01000000"), Status.RANGE),
+    (Message.READ, bytes.fromhex("0300 0000 00000000 01000000"), Status.NO_LEARNER),
     (Message.READ, bytes.fromhex("0000 0100 00000000 01000000"), Status.RANGE),
     (Message.READ, bytes.fromhex("0000 0000 12000000 01000000"), Status.RANGE),
     (Message.READ, bytes.fromhex("0000 0000 00000000 13000000"), Status.RANGE),
     (Message.READ, bytes.fromhex("0000 0000 ffffffff 02000000"), Status.RANGE),
     (Message.READ, bytes.fromhex("0000 0000 02000000 ffffffff"), Status.RANGE),
     (Message.READ, bytes.fromhex("0100 0200 00000000 01000000"), Status.RANGE),
-    (Message.READ, bytes.fromhex("0200 0600 00000000 01000000"), Status.RANGE),
+    (Message.READ, bytes.fromhex("0200 0700 00000000 01000000"), Status.RANGE),
     (Message.READ, bytes.fromhex("0200 0500 00000000 02000000"), Status.RANGE),
     (Message.CLASSIFY, bytes(7), Status.LENGTH),
     (Message.LEARN, bytes(6), Status.LENGTH),
@@ -158,7 +173,14 @@ BAD_REQUESTS = [
     (Message.LEARN, b"\xff\xff" + bytes(6), Status.LABEL),
     (Message.RESET, b"\0", Status.LENGTH),
     (Message.MEASURE, bytes(9), Status.LENGTH),
-    (10, b"", Status.MESSAGE),
+    (Message.ADD_CLASS, b"\0", Status.LENGTH),
+    (Message.OBSERVE, bytes(7), Status.LENGTH),
+    (Message.ROLL_BACK, b"\0", Status.LENGTH),
+    (Message.ROLL_BACK, b"\1\0", Status.RANGE),
+    (Message.NEW_DAY, b"\0", Status.LENGTH),
+    (Message.NEW_DAY, b"", Status.NO_LEARNER),
+    (Message.END_SESSION, b"\0", Status.LENGTH),
+    (15, b"", Status.MESSAGE),
     (0x7F, b"", Status.MESSAGE),
     (0xFF, b"", Status.MESSAGE),
 ]
@@ -196,7 +218,9 @@ def answer(device: StreamDevice, message: int, payload: bytes, version: int = 1)
 def test_a_model_without_a_head_infers_and_refuses_to_learn(
     target: str, tiny_project: TinyProject
 ) -> None:
-    project = tiny_project(TT_MODEL_CLASSES=0, TT_MODEL_FEATURES=0, TT_MODEL_HEAD_BYTES=0)
+    project = tiny_project(
+        TT_MODEL_CLASSES=0, TT_MODEL_CAPACITY=0, TT_MODEL_FEATURES=0, TT_MODEL_HEAD_BYTES=0
+    )
     with open_device(project, target) as device:
         assert device.info().classes == 0
         assert device.info().head_operator == 3

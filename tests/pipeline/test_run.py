@@ -148,6 +148,20 @@ def test_the_stages_on_their_own_give_the_same_bytes(run: Run, tmp_path: Path) -
         assert (folder / name).read_bytes() == (run.folder / name).read_bytes(), name
 
 
+def test_adapt_compares_all_heads_and_recommends_one(run: Run, tmp_path: Path) -> None:
+    copy = tmp_path / "watch"
+    shutil.copytree(run.folder, copy)
+    text = done("adapt", copy, "--compare", "--stream", "bursts", "--streams", 2).stdout
+    assert "6 devices of 3 people" in text
+    for name in ("sgd", "lda frozen", "lda blended", "lda+sgd", "float32 sgd", "recommended: "):
+        assert name in text
+    figures = json.loads((copy / "comparison.json").read_text())
+    assert figures["order"] == "bursts"
+    assert len(figures["heads"]) == 9
+    for picture in ("comparison.png", "confusion.png"):
+        assert (copy / picture).read_bytes().startswith(b"\x89PNG")
+
+
 def test_adapt_on_the_emulator_gives_the_accuracies_of_the_board(run: Run, tmp_path: Path) -> None:
     copy = shutil.copytree(run.folder, tmp_path / "copy")
     done("adapt", copy, "--target", "emulator")

@@ -106,8 +106,8 @@ ARRAYS = [
     "small_0_conv_2d_bias",
     "small_0_conv_2d_multiplier",
     "small_3_fully_connected_weights",
-    "small_head_logit_multiplier",
-    "small_head_gradient_multiplier_shift",
+    "small_head_units_logit_multiplier",
+    "small_head_units_gradient_multiplier_shift",
 ]
 
 
@@ -129,7 +129,7 @@ FIELDS = [
     ("small_3_fully_connected", "activation_max"),
     ("small_4_softmax", "difference_min"),
     ("small_head", "tau"),
-    ("small_head", "gradient_shift"),
+    ("small_head.units", "gradient_shift"),
 ]
 
 
@@ -137,7 +137,8 @@ FIELDS = [
 def test_a_bit_of_a_struct_is_named_even_where_no_sample_shows_it(
     field: tuple[str, str], project: Path
 ) -> None:
-    before = flip_field(project / "model" / "small.c", *field)
+    struct, name = field
+    before = flip_field(project / "model" / "small.c", struct.split(".")[0], name)
     expected = f"{'.'.join(field)}: emulator {before}, device {before ^ 1}"
     assert difference(project) == expected
 
@@ -170,32 +171,32 @@ CODE = {
     ),
     "gate_of_small_errors": (
         "src/learn/head.c",
-        "if (-head->error[label] <= k->tau)",
-        "if (-head->error[label] < k->tau)",
+        "if (-head->error[label] > head->constants->tau)",
+        "if (-head->error[label] >= head->constants->tau)",
         STEP.format("rows written"),
     ),
     "order_of_equal_errors": (
         "src/learn/head.c",
-        "if (head->error[row] > largest && !is_chosen(head, row))",
-        "if (head->error[row] >= largest && head->error[row] > 0 && !is_chosen(head, row))",
-        STEP.format("(?:row written|master weight)"),
+        "error[row] <= error[written[place]]",
+        "error[row] < error[written[place]]",
+        STEP.format("(?:row written|master weight|master bias)"),
     ),
     "sign_of_the_true_error": (
         "src/learn/head.c",
-        "head->error[label] = -sum;",
-        "head->error[label] = -sum - 1;",
+        "head->error[label] -= sum;",
+        "head->error[label] -= sum + 1;",
         STEP.format("error"),
     ),
     "limit_of_the_bias": (
         "src/learn/head.c",
-        "head->master_bias[row] = tt_clamp(bias, ",
-        "head->master_bias[row] = tt_clamp(bias + 1, ",
+        "head->rows.bias[row] = tt_clamp(bias, ",
+        "head->rows.bias[row] = tt_clamp(bias + 1, ",
         STEP.format("master bias"),
     ),
     "reset_of_the_factory_head": (
         "src/learn/head.c",
-        "head->master_bias[row] = head->constants->bias[row] * (1 << TT_MASTER_FRACTION_BITS);",
-        "head->master_bias[row] = head->constants->bias[row] * (1 << TT_MASTER_FRACTION_BITS) + 1;",
+        "rows->bias[row] = constants->bias[row] * (1 << TT_WEIGHT_FRACTION_BITS);",
+        "rows->bias[row] = constants->bias[row] * (1 << TT_WEIGHT_FRACTION_BITS) + 1;",
         STEP.format("master bias"),
     ),
 }

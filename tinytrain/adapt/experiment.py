@@ -9,15 +9,17 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.adapt.confusion import Confusion, confusion
+from tinytrain.adapt.floating import float_head, real_features
+from tinytrain.adapt.people import PersonStream, features, head_of, person_stream
+from tinytrain.adapt.streams import StreamOptions
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device
-from tinytrain.emulator.inference import run
 from tinytrain.errors import CheckError
-from tinytrain.head import Head
 from tinytrain.model import Model
 from tinytrain.progress import Progress
-from tinytrain.training.data import DataSet, PersonalSplit, Split, personal_split
-from tinytrain.training.evaluate import FloatHead, float_head_learn, float_head_predict
+from tinytrain.training.data import DataSet, Split, personal_split
+from tinytrain.training.evaluate import float_head_predict
 from tinytrain.training.tasks import Task
 
 CURVE_POINTS = 14
@@ -40,6 +42,8 @@ class UserResult:
     """Share of all rows of the head, over all steps."""
     curve: tuple[tuple[int, float], ...]
     """(steps done, accuracy)"""
+    confusion_before: Confusion = ()
+    confusion_after: Confusion = ()
 
 
 @dataclass(frozen=True)
@@ -66,54 +70,54 @@ def learning_experiment(
     target: str,
     seed: int,
     progress: Progress,
+    options: StreamOptions,
+    streams: int,
 ) -> Experiment:
-    """Every unseen person of `split` starts from the factory head of `device`.
+    """Every unseen person of `split` starts from the factory head of `device`, with each stream.
 
     Raises CheckError where the device's trace leaves the emulator's.
     """
-    users = []
+    users: list[UserResult] = []
     people = split.unseen_people
     for done, person in enumerate(people):
         progress("users", done, len(people), dataset.group_names[person])
         own = personal_split(dataset, person, task.head.shots, seed, split.unseen)
-        users.append(_one_user(task, dataset, model, device, person, own))
+        for number in range(streams):
+            given = person_stream(dataset, own, options, (seed, person, number))
+            users.append(_one_user(dataset, model, device, person, given, options.passes))
         progress("users", done + 1, len(people), dataset.group_names[person])
     return Experiment(task.name, target, seed, tuple(users))
 
 
 def _one_user(
-    task: Task,
-    dataset: DataSet,
-    model: Model,
-    device: Device,
-    person: int,
-    split: PersonalSplit,
+    dataset: DataSet, model: Model, device: Device, person: int, given: PersonStream, passes: int
 ) -> UserResult:
-    assert model.head is not None
-    stream = np.tile(split.learn, task.head.passes)
-    x, y = dataset.x[stream], dataset.y[stream]
-    test_x, test_y = dataset.x[split.test], dataset.y[split.test]
+    head = head_of(model)
+    x, y, test_x, test_y = given.x, given.labels, given.test_x, given.test_labels
     device.reset()
-    before = float((device.classify_many(test_x) == test_y).mean())
+    before = device.classify_many(test_x)
     steps = device.learn_many(x, y)
-    after = float((device.classify_many(test_x) == test_y).mean())
-    emulated, curve = _emulate(model, x, y, test_x, test_y, len(split.learn))
+    device.end_session()
+    after = device.classify_many(test_x)
+    emulated, curve = _emulate(model, x, y, test_x, test_y, len(y) // passes)
     if emulated[-1] != steps[-1].crc:
         raise CheckError("the device's learning trace leaves the emulator's; run `verify`")
-    floating = _float_head(task, dataset, model, model.head, stream)
-    predicted = float_head_predict(
-        _features(model, model.head, test_x), floating.weights, floating.bias
+    floating = float_head(head, features(model, x), y)
+    float_after = float_head_predict(
+        real_features(head, features(model, test_x)), floating.weights, floating.bias
     )
     written = sum(step.rows_written for step in steps)
     return UserResult(
         user=dataset.group_names[person],
-        windows_learned=len(split.learn),
-        steps=len(stream),
-        before=before,
-        after=after,
-        float_after=float((predicted == test_y).mean()),
-        rows_written=written / (len(stream) * model.head.constants.classes),
+        windows_learned=len(y) // passes,
+        steps=len(y),
+        before=float((before == test_y).mean()),
+        after=float((after == test_y).mean()),
+        float_after=float((float_after == test_y).mean()),
+        rows_written=written / (len(y) * head.constants.classes),
         curve=curve,
+        confusion_before=confusion(test_y, before, len(dataset.label_names)),
+        confusion_after=confusion(test_y, after, len(dataset.label_names)),
     )
 
 
@@ -134,26 +138,7 @@ def _emulate(
     for first, end in zip([0, *points[:-1]], points, strict=True):
         if end > first:
             crcs += [step.crc for step in device.learn_many(x[first:end], y[first:end])]
+        if end == len(x):
+            device.end_session()
         curve.append((end, float((device.classify_many(test_x) == test_y).mean())))
     return crcs, tuple(curve)
-
-
-def _features(model: Model, head: Head, x: npt.NDArray[np.int8]) -> npt.NDArray[np.float32]:
-    """The features in real units, (n, D)."""
-    values = run(model.graph, model.kernels, [x.reshape(len(x), -1)], head.operator)
-    quantized = values[head.feature_tensor].astype(np.float64) - head.constants.feature_zero_point
-    return (quantized * head.feature_scale).astype(np.float32)
-
-
-def _float_head(
-    task: Task, dataset: DataSet, model: Model, head: Head, stream: npt.NDArray[np.int64]
-) -> FloatHead:
-    """Plain float32 SGD, all rows, from the dequantized factory head, with the device's eta."""
-    scale = head.weight_scale[:, None]
-    weights = (head.constants.weights * scale).astype(np.float32)
-    bias = (head.constants.bias * head.weight_scale * head.feature_scale).astype(np.float32)
-    energy = head.energy * head.feature_scale**2
-    features = _features(model, head, dataset.x[stream])
-    return float_head_learn(
-        features, dataset.y[stream], weights, bias, eta=task.head.eta, energy=energy
-    )

@@ -1,6 +1,7 @@
 """What every device can do, whatever its body: emulator, host process, QEMU or a board.
 
-Letters: B samples, N bytes of a sample's inputs, O bytes of its outputs, C classes.
+Letters: B samples, N bytes of a sample's inputs, O bytes of its outputs, C classes of
+the head.
 """
 
 from collections.abc import Sequence
@@ -30,12 +31,15 @@ class Info:
     head_operator: int
     """The operator that the head replaces; `operators` without a head."""
     classes: int
-    """0 without a head, and so `features` and `rows`."""
+    """Of the factory head; 0 without a head, and so `features` and `rows`."""
     features: int
     rows: int
     largest_payload: int
     has_counter: bool
     """Whether `measure` works."""
+
+
+NOT_ASKED = 0xFFFF
 
 
 @dataclass(frozen=True)
@@ -45,9 +49,23 @@ class LearnStep:
     crc: int
     """CRC-32 of all steps since the last reset."""
     predicted: int
-    """The class given before learning."""
+    """The class given before learning; NOT_ASKED where learning has stopped for now."""
     rows_written: int
     """0 for a skipped step."""
+    outcome: int
+    """A learner.Outcome; of a plain head LEARNED or CONFIDENT."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What a sample without a label did to normalization statistics."""
+
+    crc: int
+    """CRC-32 of the sums and arrays of the layer that looked at it; 0 where none is left to."""
+    layers_left: int
+    """That are still to be renewed."""
+    samples: int
+    """That the layer whose turn it is now has seen."""
 
 
 @dataclass(frozen=True)
@@ -99,11 +117,34 @@ class Device(Protocol):
     def learn_many(self, x: Array, labels: Sequence[int] | Array) -> list[LearnStep]:
         """B learning steps, in order."""
 
+    def observe(self, x: Array) -> tuple[int, bool]:
+        """The class of one sample that the device meets, and whether a learner sees drift."""
+
+    def add_class(self) -> int:
+        """A new class of the head; gives its index. Raises DeviceError where no row is left."""
+
+    def roll_back(self, version: int) -> None:
+        """Back to the factory head (0), or a version that a learner kept (1 is the newest)."""
+
+    def end_session(self) -> None:
+        """After the last sample for now: a learner does what it would do after some more."""
+
+    def new_day(self) -> None:
+        """A learner's budget of the day is whole again."""
+
     def reset(self) -> None:
-        """Back to the variables' first values and the factory head; the trace starts anew."""
+        """Back to the variables' first values, the factory head and the statistics of training;
+        the trace starts anew."""
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
-        """The cost of a protocol.Measure. LEARN_STEP changes the head."""
+        """The cost of a protocol.Measure. LEARN_STEP changes the head, OBSERVE_STATISTICS what
+        `observe_statistics` does."""
+
+    def observe_statistics(self, x: Array) -> Observation:
+        """One unlabelled sample for the normalization statistics of the layer whose turn it is."""
+
+    def observe_statistics_many(self, x: Array) -> list[Observation]:
+        """`observe_statistics` of B samples, in order."""
 
     def close(self) -> None:
         """Ends the device; nothing else may be called after it."""

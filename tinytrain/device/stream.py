@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement
+from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.protocol import (
     PROTOCOL_VERSION,
@@ -25,7 +25,9 @@ from tinytrain.protocol import (
 
 INFO = struct.Struct("<IIIIHHHHHHIB")
 STATUS = struct.Struct("<i")
-LEARN_STEP = struct.Struct("<IHH")
+LEARN_STEP = struct.Struct("<IHHH")
+OBSERVED = struct.Struct("<HH")
+OBSERVATION = struct.Struct("<IHH")
 MEASUREMENT = struct.Struct("<QI")
 
 PIPE_BYTES = 8192
@@ -124,8 +126,31 @@ class StreamDevice:
         replies = self._ask_many(Message.LEARN, requests)
         return [LearnStep(*LEARN_STEP.unpack(reply)) for reply in replies]
 
+    def add_class(self) -> int:
+        return int.from_bytes(self._ask(Message.ADD_CLASS), "little")
+
+    def observe(self, x: Array) -> tuple[int, bool]:
+        label, alarm = OBSERVED.unpack(self._ask(Message.OBSERVE, self._sample(x)))
+        return label, bool(alarm)
+
+    def roll_back(self, version: int) -> None:
+        self._ask(Message.ROLL_BACK, _u16("version", version))
+
+    def end_session(self) -> None:
+        self._ask(Message.END_SESSION)
+
+    def new_day(self) -> None:
+        self._ask(Message.NEW_DAY)
+
     def reset(self) -> None:
         self._ask(Message.RESET)
+
+    def observe_statistics(self, x: Array) -> Observation:
+        return self.observe_statistics_many(x.reshape(1, -1))[0]
+
+    def observe_statistics_many(self, x: Array) -> list[Observation]:
+        replies = self._ask_many(Message.OBSERVE_STATISTICS, self._samples(x))
+        return [Observation(*OBSERVATION.unpack(reply)) for reply in replies]
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         fields = _u16("kind", kind) + _u16("label", label)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import prod
 from typing import Any
 
@@ -117,18 +117,23 @@ def _prepare_conv_2d(p: Conv2D) -> _Tiled:
 @evaluate.register
 def conv_2d(p: Conv2D, x: Int8) -> Int8:
     tiled = _prepare_conv_2d(p)
-    columns, windows = tiled.layer.columns, tiled.windows
-    shape = p.output_height, windows.outputs[1] * tiled.tile, p.output_channels
-
-    def sums(part: Value, scratch: Scratch) -> Floats:
-        image = _image(p, part)
-        padded = windows.padded(image, p.input_zero_point, columns.dtype, scratch)
-        patches = _in_rows(windows.patches(padded), len(columns), scratch)
-        return tiled.layer.sums(patches, scratch).reshape(len(part), *shape)
-
-    work = prod(windows.outputs) * max(columns.shape)
-    outputs = _in_chunks(x, tiled.layer.rescale, shape, work, sums)
+    shape = _tiled_shape(p)
+    work = prod(tiled.windows.outputs) * max(tiled.layer.columns.shape)
+    outputs = _in_chunks(x, tiled.layer.rescale, shape, work, partial(_conv_2d_sums, p))
     return outputs[:, :, : p.output_width].reshape(len(x), -1)
+
+
+def _tiled_shape(p: Conv2D) -> tuple[int, int, int]:
+    tiled = _prepare_conv_2d(p)
+    return p.output_height, tiled.windows.outputs[1] * tiled.tile, p.output_channels
+
+
+def _conv_2d_sums(p: Conv2D, part: Value, scratch: Scratch) -> Floats:
+    tiled = _prepare_conv_2d(p)
+    columns, windows = tiled.layer.columns, tiled.windows
+    padded = windows.padded(_image(p, part), p.input_zero_point, columns.dtype, scratch)
+    patches = _in_rows(windows.patches(padded), len(columns), scratch)
+    return tiled.layer.sums(patches, scratch).reshape(len(part), *_tiled_shape(p))
 
 
 def _in_rows(patches: Floats, depth: int, scratch: Scratch) -> Floats:
@@ -220,24 +225,23 @@ def _prepare_depthwise(p: DepthwiseConv2D) -> _Depthwise:
 
 @evaluate.register
 def depthwise_conv_2d(p: DepthwiseConv2D, x: Int8) -> Int8:
-    layer = _prepare_depthwise(p)
+    rescale = _prepare_depthwise(p).rescale
     shape = p.output_height, p.output_width, p.output_channels
-
-    def sums(part: Value, scratch: Scratch) -> Floats:
-        image = _image(p, part)
-        if p.output_channels != p.input_channels:
-            image = np.repeat(image, p.output_channels // p.input_channels, axis=3)
-        padded = layer.windows.padded(
-            image, p.input_zero_point, layer.dtype, scratch, p.stride_width
-        )
-        wide = len(part), p.output_height, p.output_width * p.output_channels
-        acc = _tap_sums(p, padded, layer.taps[0], scratch.take("sums", wide, layer.dtype))
-        for taps in layer.taps[1:]:
-            acc += _tap_sums(p, padded, taps, scratch.take("more sums", wide, layer.dtype))
-        return acc.reshape(len(part), *shape)
-
-    outputs = _in_chunks(x, layer.rescale, shape, 2 * prod(shape), sums)
+    outputs = _in_chunks(x, rescale, shape, 2 * prod(shape), partial(_depthwise_sums, p))
     return outputs.reshape(len(x), -1)
+
+
+def _depthwise_sums(p: DepthwiseConv2D, part: Value, scratch: Scratch) -> Floats:
+    layer = _prepare_depthwise(p)
+    image = _image(p, part)
+    if p.output_channels != p.input_channels:
+        image = np.repeat(image, p.output_channels // p.input_channels, axis=3)
+    padded = layer.windows.padded(image, p.input_zero_point, layer.dtype, scratch, p.stride_width)
+    wide = len(part), p.output_height, p.output_width * p.output_channels
+    acc = _tap_sums(p, padded, layer.taps[0], scratch.take("sums", wide, layer.dtype))
+    for taps in layer.taps[1:]:
+        acc += _tap_sums(p, padded, taps, scratch.take("more sums", wide, layer.dtype))
+    return acc.reshape(len(part), p.output_height, p.output_width, p.output_channels)
 
 
 def _tap_sums(p: Convolution, padded: Floats, taps: _Taps, out: Floats) -> Floats:
@@ -251,6 +255,17 @@ def _tap_sums(p: Convolution, padded: Floats, taps: _Taps, out: Floats) -> Float
         writeable=False,
     )
     return np.einsum("nhrci,rci->nhi", windows, taps.weights, out=out)
+
+
+def accumulators(p: Convolution, x: Int8) -> npt.NDArray[np.int64]:
+    """The sums (n, pixels, O), bias included, that a Conv2D or DepthwiseConv2D rescales."""
+    if isinstance(p, Conv2D):
+        sums, rescale = _conv_2d_sums(p, x, Scratch()), _prepare_conv_2d(p).layer.rescale
+    else:
+        assert isinstance(p, DepthwiseConv2D)
+        sums, rescale = _depthwise_sums(p, x, Scratch()), _prepare_depthwise(p).rescale
+    found = sums[:, :, : p.output_width].astype(np.int64) + rescale.bias
+    return found.reshape(len(x), -1, p.output_channels)
 
 
 @lru_cache(maxsize=PREPARED)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tinytrain.adapt.cost import learner_bytes
 from tinytrain.device.build import build
 from tinytrain.device.interface import Device
 from tinytrain.device.opening import QEMU_TARGETS, open_device
@@ -96,11 +97,10 @@ class Bench:
 
 
 def head_bytes(model: Model) -> int:
-    """RAM of the learning head: the twin of the C macro TT_HEAD_BYTES."""
+    """RAM of the learning head."""
     if model.head is None:
         return 0
-    classes, features = model.head.constants.classes, model.head.constants.features
-    return classes * (3 * 4 + 2 * 2) + features * 2 + classes * features * 3
+    return model.head.constants.bytes if model.learner is None else learner_bytes(model.learner)
 
 
 def bench(project: Project, target: str) -> Bench:

@@ -12,15 +12,18 @@ import numpy.typing as npt
 
 from tinytrain.converters.c.writer import Golden, write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
+from tinytrain.emulator.statistics import training_moments
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions, find_head
+from tinytrain.learner import LearnerParts
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
 from tinytrain.pipeline.samples import random_inputs
 from tinytrain.pipeline.source import find_source
 from tinytrain.project import check_inputs, check_labels, prepare_model, read_arrays
+from tinytrain.statistics import Statistics, StatisticsOptions, build_statistics, find_layers
 
 GOLDEN_SAMPLES = 8
 MAX_NAME = 32
@@ -34,6 +37,9 @@ C_KEYWORDS = frozenset(
 ChooseOptions = Callable[[Graph, int], HeadOptions]
 """Options that depend on the graph and on the head's operator."""
 
+MakeLearner = Callable[[Model], LearnerParts | None]
+"""What learns around the head of a model, which has one; None for a plain head."""
+
 
 def convert(
     source: Path,
@@ -43,14 +49,20 @@ def convert(
     options: HeadOptions | ChooseOptions | None = None,
     samples: Path | None = None,
     representative: Path | None = None,
+    statistics: StatisticsOptions | None = None,
+    training: npt.NDArray[np.generic] | None = None,
+    make_learner: MakeLearner | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
     `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
+    `make_learner`: what learns around the head; without it the head is plain.
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
     random.
+    `statistics`: the layers whose normalization statistics the device re-estimates; those of the
+    training people are measured on `training` (n, *input shape), or else on the samples.
     """
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
     found = find_source(source, representative)
@@ -67,6 +79,14 @@ def convert(
         return operator, chosen
 
     model = prepare_model(found, prefix, choose)
+    if make_learner is not None and model.head is not None:
+        model = replace(model, learner=make_learner(model))
+    if statistics is not None:
+        x = training
+        if x is None and arrays:
+            x = check_inputs(arrays["x"], model.graph, f"{samples}: x")
+        measured = measured_statistics(model.graph, model.kernels, statistics, x)
+        model = replace(model, statistics=measured)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)
@@ -97,6 +117,21 @@ def feature_energy(
     inputs = split_inputs(graph, np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8))
     values = run_in_order(graph, kernels, inputs, end=operator)[feature].astype(np.int64)
     return float(((values - quantization.zero_point[0]) ** 2).sum(axis=1).mean())
+
+
+def measured_statistics(
+    graph: Graph,
+    kernels: tuple[Kernel, ...],
+    options: StatisticsOptions,
+    x: npt.NDArray[np.generic] | None,
+) -> Statistics:
+    """The layers that `options` names, with the statistics of the training people's x (n, ...)."""
+    operators = find_layers(graph, kernels, options)
+    if x is None:
+        raise InputError("--statistics compares with the training people: give --samples of them")
+    inputs = split_inputs(graph, np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8))
+    moments = training_moments(graph, kernels, operators, options.samples, inputs)
+    return build_statistics(kernels, options, moments)
 
 
 def _read_samples(path: Path) -> dict[str, npt.NDArray[np.generic]]:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from tinytrain.adapt.experiment import Experiment, UserResult, learning_experiment
+from tinytrain.adapt.streams import StreamOptions
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
 from tinytrain.errors import CheckError, InputError
 from tinytrain.pipeline import runs, stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import c_name, convert
+from tinytrain.pipeline.learner import learner_of
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.verify import Verification, verify
 from tinytrain.progress import Progress
@@ -40,14 +42,7 @@ def run(
     learn; None for the Cortex-M4 under QEMU, or the host where its tools are missing.
     """
     board = target or (BOARD if not missing_for(BOARD) else "host")
-    found = runs.start_run(task, out, seed, data_folder, progress)
-    if not runs.has_stage(found, runs.FLOAT):
-        stages.train(task, out, seed, progress, data_folder)
-    if not runs.has_stage(found, runs.PRUNED):
-        stages.prune(out, progress)
-    if not runs.has_stage(found, runs.INT8):
-        stages.quantize(out, progress)
-    convert_run(out)
+    found = make_project(task, out, seed, progress, data_folder)
     proofs = [_prove(out, proof, progress) for proof in dict.fromkeys(("host", board))]
     progress("bench", 0, 1)
     costs = bench(load_project(out / PROJECT), board)
@@ -56,6 +51,21 @@ def run(
         adapt(out, board, progress)
     write_json(out / RESULTS, {"verified": [asdict(p) for p in proofs], "bench": costs.as_json()})
     return report(out)
+
+
+def make_project(
+    task: str, out: Path, seed: int, progress: Progress, data_folder: Path | None = None
+) -> runs.Run:
+    """Data to C project in `out`; what is there of an interrupted run is not done again."""
+    found = runs.start_run(task, out, seed, data_folder, progress)
+    if not runs.has_stage(found, runs.FLOAT):
+        stages.train(task, out, seed, progress, data_folder)
+    if not runs.has_stage(found, runs.PRUNED):
+        stages.prune(out, progress)
+    if not runs.has_stage(found, runs.INT8):
+        stages.quantize(out, progress)
+    convert_run(out)
+    return found
 
 
 def convert_run(directory: Path) -> None:
@@ -68,11 +78,23 @@ def convert_run(directory: Path) -> None:
         options=lambda graph, operator: stages.head_options(found, graph, operator),
         samples=directory / "samples.npz",
         head="auto" if found.task.network.classifies else "none",
+        make_learner=lambda model: learner_of(found, model),
+        statistics=stages.statistics_options(found),
+        training=found.dataset.x[found.split.train],
     )
 
 
-def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
-    """The learning experiment of a run's unseen people, on `target`; writes its figures."""
+def adapt(
+    directory: Path,
+    target: str,
+    progress: Progress,
+    options: StreamOptions | None = None,
+    streams: int = 1,
+) -> Experiment:
+    """The learning experiment of a run's unseen people, on `target`; writes its figures.
+
+    `options`: of the streams, but for the passes, which are the task's.
+    """
     found = runs.open_run(directory)
     if not found.task.network.classifies:
         raise InputError(f"{directory}: an autoencoder has no classes that a person could teach")
@@ -87,6 +109,8 @@ def adapt(directory: Path, target: str, progress: Progress) -> Experiment:
             target,
             found.seed,
             progress,
+            replace(options or StreamOptions(), passes=found.task.head.passes),
+            streams,
         )
     write_json(directory / EXPERIMENT, experiment.as_json())
     with new_file(directory / PICTURE) as aside:

@@ -34,6 +34,7 @@ from tinytrain.pipeline.runs import (
     write_result,
 )
 from tinytrain.progress import Progress
+from tinytrain.statistics import StatisticsOptions
 from tinytrain.training.anomaly import anomaly_scores, squared_errors
 from tinytrain.training.data import IndexArray
 from tinytrain.training.evaluate import accuracy_by_group, group_accuracies
@@ -106,7 +107,15 @@ def head_options(found: Run, graph: Graph, operator: int) -> HeadOptions:
     samples = found.dataset.x[found.split.train]
     energy = feature_energy(graph, require_kernels(graph), operator, samples)
     head = found.task.head
-    return HeadOptions(head.eta, head.tau, head.rows, energy)
+    return HeadOptions(head.eta, head.tau, head.rows, energy, head.reserved, head.masters)
+
+
+def statistics_options(found: Run) -> StatisticsOptions | None:
+    """The task's layers whose statistics the device re-estimates, if any."""
+    chosen = found.task.statistics
+    if not chosen.layers:
+        return None
+    return StatisticsOptions(chosen.layers, chosen.samples, chosen.share)
 
 
 def _seen(found: Run) -> IndexArray:

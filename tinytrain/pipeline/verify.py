@@ -20,9 +20,11 @@ from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device
 from tinytrain.model import Model
 from tinytrain.pipeline.samples import Samples, project_samples
+from tinytrain.pipeline.verify_learner import learner_difference
 from tinytrain.progress import Progress, silent
 from tinytrain.project import Project
 from tinytrain.protocol import Region, Space
+from tinytrain.statistics import Statistics
 
 BATCH = 50
 """Samples or steps between two signs of progress."""
@@ -30,6 +32,7 @@ BATCH = 50
 REGION_TYPES = {
     Region.MASTER_WEIGHTS: ("master weight", "<i2"),
     Region.MASTER_BIAS: ("master bias", "<i4"),
+    Region.MASTER_LOW: ("low bits of master weight", "<u2"),
     Region.LOGITS: ("logit", "<i4"),
     Region.PROBABILITIES: ("probability", "<u2"),
     Region.ERROR: ("error", "<i4"),
@@ -38,7 +41,7 @@ REGION_TYPES = {
 DEVICE_FIELDS = {"largest_payload", "has_counter"}
 """What belongs to the device, not to its model."""
 
-MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS)
+MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS, Region.MASTER_LOW)
 
 
 @dataclass(frozen=True)
@@ -100,9 +103,13 @@ def _checks(
         inputs, labels = stream.inputs[:steps], stream.labels[:steps]
         yield _check_learning(model, device, reference, inputs, labels, progress)
         yield _check_head(model, device, reference, "head after learning")
+        if model.head.constants.capacity > model.head.constants.classes:
+            yield _check_new_class(model, device, reference)
         device.reset()
         reference.reset()
         yield _check_head(model, device, reference, "head after reset")
+    if steps and model.statistics is not None:
+        yield _check_statistics(model, device, model.statistics, stream.inputs[:steps], progress)
 
 
 def _info_difference(model: Model, device: Device) -> str | None:
@@ -263,6 +270,9 @@ def _step_difference(
     for body in (reference, device):
         body.reset()
         body.learn_many(inputs[: step + 1], labels[: step + 1])
+    if model.learner is not None:
+        _, where = learner_difference(device, reference)
+        return where or f"learner: emulator {ours}, device {theirs}"
     for region in (Region.LOGITS, Region.PROBABILITIES, Region.ERROR, *MASTERS):
         where = _region_difference(model, device, reference, region)
         if where is not None:
@@ -284,32 +294,86 @@ def _step_difference(
     return f"learning head, trace: emulator {ours.crc:08x}, device {theirs.crc:08x}"
 
 
-def _check_head(model: Model, device: Device, reference: EmulatedDevice, name: str) -> Check:
+def _check_head(
+    model: Model, device: Device, reference: EmulatedDevice, name: str, classes: int = 0
+) -> Check:
+    """All that was learned; `classes` in use, 0 for the factory's."""
+    if model.learner is not None:
+        compared, difference = learner_difference(device, reference)
+        return Check(name, compared, "bytes", difference)
     total = 0
     for region in MASTERS:
-        where = _region_difference(model, device, reference, region)
-        total += len(_region(model, reference, region))
+        where = _region_difference(model, device, reference, region, classes)
+        total += len(_region(model, reference, region, classes))
         if where is not None:
             return Check(name, total, "values", where)
     return Check(name, total, "values", None)
 
 
+def _check_new_class(model: Model, device: Device, reference: EmulatedDevice) -> Check:
+    """The learned head with one class more."""
+    name = "head with a new class"
+    ours, theirs = reference.add_class(), device.add_class()
+    if ours != theirs:
+        return Check(name, 1, "values", f"new class: emulator {ours}, device {theirs}")
+    return _check_head(model, device, reference, name, ours + 1)
+
+
+def _check_statistics(
+    model: Model,
+    device: Device,
+    statistics: Statistics,
+    inputs: npt.NDArray[np.uint8],
+    progress: Progress,
+) -> Check:
+    """Every observation until all layers are renewed, as far as the samples go; then inference
+    with the renewed layers, and again after a reset."""
+    reference = EmulatedDevice(model)
+    device.reset()
+    inputs = inputs[: statistics.plan.layers * statistics.plan.samples]
+    for start in range(0, len(inputs), BATCH):
+        batch = inputs[start : start + BATCH]
+        ours = reference.observe_statistics_many(batch)
+        theirs = device.observe_statistics_many(batch)
+        for offset, (first, second) in enumerate(zip(ours, theirs, strict=True)):
+            if first != second:
+                where = f"sample {start + offset}: emulator {first}, device {second}"
+                return Check("statistics", len(inputs), "samples", where)
+        progress("statistics", min(start + BATCH, len(inputs)), len(inputs))
+    for when in ("after renewal", "after reset"):
+        crcs = _first(reference.trace_many(inputs[:BATCH]), device.trace_many(inputs[:BATCH]))
+        if crcs is not None:
+            sample, operator = divmod(crcs[0], len(model.kernels))
+            kind = model.kernels[operator].kind
+            where = f"{when}, sample {sample}, operator {operator} ({kind}): its output differs"
+            return Check("statistics", len(inputs), "samples", where)
+        for body in (reference, device):
+            body.reset()
+    return Check("statistics", len(inputs), "samples", None)
+
+
 def _region_difference(
-    model: Model, device: Device, reference: EmulatedDevice, region: Region
+    model: Model, device: Device, reference: EmulatedDevice, region: Region, classes: int = 0
 ) -> str | None:
-    first = _first(_region(model, reference, region), _region(model, device, region))
+    first = _first(*(_region(model, body, region, classes) for body in (reference, device)))
     if first is None:
         return None
     name = REGION_TYPES[region][0]
     return f"learning head, {name} {first[0]}: emulator {first[1]}, device {first[2]}"
 
 
-def _region(model: Model, device: Device, region: Region) -> npt.NDArray[np.generic]:
-    """A region of the head, as numbers."""
+def _region(
+    model: Model, device: Device, region: Region, classes: int = 0
+) -> npt.NDArray[np.generic]:
+    """A region of the head, as numbers; `classes` in use, 0 for the factory's."""
     assert model.head is not None
     head = model.head.constants
     dtype = np.dtype(REGION_TYPES[region][1])
-    count = head.classes * (head.features if region == Region.MASTER_WEIGHTS else 1)
+    per_class = {
+        Region.MASTER_WEIGHTS: head.features,
+        Region.MASTER_LOW: head.features * head.wide,
+    }.get(region, 1)
+    count = (classes or head.classes) * per_class
     return np.frombuffer(device.read(Space.HEAD, region, 0, count * dtype.itemsize), dtype)
 
 

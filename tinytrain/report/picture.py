@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tinytrain.training.search import Search
 
 
-def _figure() -> type[Figure]:
+def figure_type() -> type[Figure]:
     """Matplotlib's figure, which draws without a display."""
     try:
         from matplotlib.figure import Figure
@@ -28,8 +28,7 @@ def _figure() -> type[Figure]:
 
 def draw_learning(experiment: Experiment, path: Path) -> None:
     """Accuracy over samples seen, a line for each user and a thick one for their mean."""
-    figure_type = _figure()
-    figure = figure_type(figsize=(8, 4.5), dpi=120, layout="constrained")
+    figure = figure_type()(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     curves = [user.curve for user in experiment.users]
     for user in experiment.users:
@@ -65,9 +64,8 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
 
     Where an output overlaps its input, the border between them runs along the diagonal.
     """
-    figure_type = _figure()
     steps = len(inspection.operators)
-    figure = figure_type(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
+    figure = figure_type()(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for index, stretch in enumerate(inspection.memory):
         _draw_stretch(axes, outline(stretch, inspection.memory, steps), f"C{index % 10}")
@@ -126,8 +124,7 @@ def draw_search(search: Search, path: Path) -> None:
 
     The area of a point is its weights' share of flash.
     """
-    figure_type = _figure()
-    figure = figure_type(figsize=(8, 4.5), dpi=120, layout="constrained")
+    figure = figure_type()(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     trained = [candidate for candidate in search.candidates if candidate.epochs]
     largest = max(candidate.cost.flash for candidate in trained)

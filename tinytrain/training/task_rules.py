@@ -82,6 +82,8 @@ def _classes(task: Task) -> Iterator[str]:
         yield "data.labels has one class; a classifier needs two"
     if len(labels) > 1 and task.head.rows > len(labels):
         yield f"head.rows is {task.head.rows}; there are {len(labels)} classes in data.labels"
+    if task.head.masters not in (16, 32):
+        yield f"head.masters is {task.head.masters}; 16 or 32"
 
 
 def _window(task: Task) -> Iterator[str]:

@@ -14,6 +14,7 @@ SOURCES = ("npz", "csv", "images", "wav", "scikit-learn-digits", "idx")
 KINDS = ("motion", "audio", "image")
 NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
 FRONTENDS = ("none", "log_mel")
+LEARNERS = ("none", "sgd", "lda", "lda+sgd")
 CRITERIA = ("taylor", "batch_norm")
 UNITS = ("macs", "bytes", "instructions")
 
@@ -307,10 +308,96 @@ class Head:
         default=0.1, metadata=key("skip samples of probability 1 - tau or more", low=0, high=0.999)
     )
     rows: int = field(default=2, metadata=key("rows written a step", low=2))
+    reserved: int = field(
+        default=0, metadata=key("classes that the device can add to its own", low=0, high=1022)
+    )
+    masters: int = field(
+        default=16, metadata=key("bits of the weights that learn: 16 or 32", low=16, high=32)
+    )
     shots: int = field(
         default=10, metadata=key("labelled samples of each class that a new person gives", low=1)
     )
     passes: int = field(default=1, metadata=key("how often the device sees each", low=1, high=100))
+
+
+@dataclass(frozen=True)
+class Learner:
+    """How the device learns, remembers and guards itself; of kind none, no other key counts."""
+
+    kind: str = field(
+        default="none",
+        metadata=key("none: sgd alone; lda: few samples teach it most", choices=LEARNERS),
+    )
+    start: int = field(
+        default=5, metadata=key("lda+sgd: samples of a class that LDA learns", low=1, high=2047)
+    )
+    prior: float = field(
+        default=0.0,
+        metadata=key("weight of training's means, in samples; 0: found out", low=0, high=1024),
+    )
+    ridge: float = field(
+        default=0.0,
+        metadata=key("added to the correlations' diagonal; 0: found out", low=0, high=16),
+    )
+    blend: int = field(
+        default=0,
+        metadata=key(
+            "weight of training's covariance, in samples; 0: it is all there is", low=0, high=65535
+        ),
+    )
+    slots: int = field(
+        default=10, metadata=key("samples of a class that are remembered", low=0, high=255)
+    )
+    held: int = field(default=0, metadata=key("of them, only to judge", low=0, high=254))
+    hold_every: int = field(
+        default=0, metadata=key("one sample in so many of a class is held", low=0, high=65535)
+    )
+    replays: int = field(
+        default=0, metadata=key("old samples that sgd learns with a new one", low=0, high=255)
+    )
+    implausible: float = field(
+        default=4.0,
+        metadata=key("bits of loss from which a label is doubted; 0: never", low=0, high=31),
+    )
+    work_every: int = field(
+        default=8, metadata=key("samples learned between two judgements", low=0, high=65535)
+    )
+    guard: bool = field(default=True, metadata=key("only what is judged better answers"))
+    margin: float = field(
+        default=1.0, metadata=key("bits by which it has to be better", low=0, high=1000)
+    )
+    confidence: float = field(default=0.75, metadata=key("and standard errors", low=0, high=16))
+    versions: int = field(default=1, metadata=key("kept to go back to", low=0, high=4))
+    patience: int = field(
+        default=0,
+        metadata=key("judgements in vain that end a day's learning; 0: none", low=0, high=65535),
+    )
+    daily_steps: int = field(
+        default=0, metadata=key("samples learned a day; 0: no limit", low=0, high=65535)
+    )
+    pseudo_labels: bool = field(
+        default=False, metadata=key("learn from confident answers without a label")
+    )
+    drift: bool = field(default=True, metadata=key("watch for inputs unlike training's"))
+    false_alarms: float = field(
+        default=0.01, metadata=key("share of samples at which drift may cry", low=1e-4, high=0.5)
+    )
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Which convolutions re-estimate their normalization statistics on the device."""
+
+    layers: tuple[str, ...] = field(
+        default=(),
+        metadata=key("output tensors in model.tflite, or all; no labels needed; none: off"),
+    )
+    samples: int = field(
+        default=50, metadata=key("forward passes that each looks at", low=1, high=65535)
+    )
+    share: float = field(
+        default=0.6, metadata=key("of the new person; the rest is training's", low=0, high=1)
+    )
 
 
 @dataclass(frozen=True)
@@ -340,6 +427,8 @@ class Task:
     pruning: Pruning = Pruning()
     quantization: Quantization = Quantization()
     head: Head = Head()
+    learner: Learner = Learner()
+    statistics: Statistics = Statistics()
     budget: Budget = Budget()
     folder: str = field(default="", compare=False)
     """Where the task file lies, from which `data.path` starts; no key of the file."""

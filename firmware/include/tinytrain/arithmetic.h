@@ -103,15 +103,66 @@ static inline int32_t tt_round_half_up(int32_t x, int32_t e)
     return (x + ((int32_t)1 << (e - 1))) >> e;
 }
 
+/* The same in 64 bits, for e in [1, 62] and x + half in int64. */
+static inline int64_t tt_round_half_up_int64(int64_t x, int32_t e)
+{
+    return (x + ((int64_t)1 << (e - 1))) >> e;
+}
+
+/* x limited to [-limit, limit]. */
+static inline int32_t tt_limit_int64(int64_t x, int32_t limit)
+{
+    if (x > limit) {
+        return limit;
+    }
+    return x < -(int64_t)limit ? -limit : (int32_t)x;
+}
+
+/* a / b rounded to nearest, ties away from zero, for |a| <= 2^62 and b > 0. */
+static inline int64_t tt_divide_rounded(int64_t a, int32_t b)
+{
+    uint64_t magnitude = (uint64_t)(a < 0 ? -a : a) + (uint32_t)b / 2u;
+    /* Most quotients are of words, which a machine divides many times faster. */
+    uint64_t quotient =
+        magnitude <= UINT32_MAX ? (uint32_t)magnitude / (uint32_t)b : magnitude / (uint32_t)b;
+    return a < 0 ? -(int64_t)quotient : (int64_t)quotient;
+}
+
 /* Leading zero bits; 32 for 0. */
 static inline int32_t tt_count_leading_zeros(uint32_t x)
 {
+#if defined(__GNUC__)
+    return x == 0u ? 32 : __builtin_clz(x);
+#else
     int32_t count = 32;
     while (x != 0u) {
         x >>= 1;
         count--;
     }
     return count;
+#endif
+}
+
+/* The square root, rounded down. */
+uint32_t tt_isqrt64(uint64_t x);
+
+/* log2(x) in Q10 for x >= 1, from the leading bit and the 6 bits below it. */
+int32_t tt_log2_q10(uint32_t x);
+
+/* 32 bits that look random, of number n of the stream `seed`: the finalizer of MurmurHash3
+ * (Appleby, public domain) over a Weyl sequence. */
+static inline uint32_t tt_hash(uint32_t seed, uint32_t n)
+{
+    uint32_t h = seed ^ (n * 0x9E3779B9u);
+    h = (h ^ (h >> 16)) * 0x85EBCA6Bu;
+    h = (h ^ (h >> 13)) * 0xC2B2AE35u;
+    return h ^ (h >> 16);
+}
+
+/* 0 to n - 1, each as likely as the others, from 32 random bits. */
+static inline uint32_t tt_choose(uint32_t h, uint32_t n)
+{
+    return (uint32_t)(((uint64_t)h * n) >> 32);
 }
 
 /* exp(x) in Q0.31 for x <= 0 in Q(integer_bits).(31 - integer_bits), integer_bits in [1, 5]. */

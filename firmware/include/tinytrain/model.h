@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "tinytrain/head.h"
+#include "tinytrain/learner.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -46,15 +47,18 @@ typedef struct tt_model {
     /* The operator that the learning head replaces (run [0, head_operator) yields the features),
      * or `operators` where the model has no head. */
     uint16_t head_operator;
-    const tt_slot *input;           /* [inputs] */
-    const tt_slot *output;          /* [outputs] */
-    const tt_slot *operator_output; /* [operators], each operator's first output */
-    const tt_constant *constant;    /* [constants] */
-    const tt_variable *variable;    /* [variables]; nothing else is written there */
-    uint32_t features_offset;       /* of the head's input, in the arena */
-    const tt_head_constants *head;  /* NULL without a head */
+    const tt_slot *input;            /* [inputs] */
+    const tt_slot *output;           /* [outputs] */
+    const tt_slot *operator_output;  /* [operators], each operator's first output */
+    const tt_constant *constant;     /* [constants] */
+    const tt_variable *variable;     /* [variables]; nothing else is written there */
+    uint32_t features_offset;        /* of the head's input, in the arena */
+    const tt_head_constants *head;   /* NULL without a head */
+    const tt_learner_parts *learner; /* NULL for a plain head, that only descends */
     /* Runs operators first, first + 1, ..., end - 1 on the arena. */
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
+    /* The layers whose statistics are re-estimated (statistics.h), or NULL. */
+    const struct tt_statistics_constants *statistics;
 } tt_model;
 
 #ifdef __cplusplus

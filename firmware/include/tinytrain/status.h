@@ -16,7 +16,12 @@
     X(TT_ERROR_NO_HEAD, -6, "the model has no learning head")                                      \
     X(TT_ERROR_MEMORY, -7, "a buffer is too small or misaligned")                                  \
     X(TT_ERROR_RANGE, -8, "an index, offset or length is out of bounds")                           \
-    X(TT_ERROR_UNSUPPORTED, -9, "this device cannot do that (it has no instruction counter)")
+    X(TT_ERROR_UNSUPPORTED, -9, "this device cannot do that (it has no instruction counter)")      \
+    X(TT_ERROR_FULL, -10, "no row is left for another class")                                      \
+    X(TT_ERROR_BUSY, -11, "there is work to finish first")                                         \
+    X(TT_ERROR_MODEL, -12, "the state is of another model or learner")                             \
+    X(TT_ERROR_NO_LEARNER, -13, "the model's head is a plain one: it has no learner")              \
+    X(TT_ERROR_NO_STATISTICS, -20, "the model names no layers whose statistics are re-estimated")
 
 #define TT_STATUS_VALUE(name, value, text) name = (value),
 enum {

@@ -20,11 +20,15 @@ extern "C" {
 typedef struct tt_device {
     const tt_model *model;
     uint8_t *arena;
-    tt_head head; /* unused where the model has none */
+    tt_head head;        /* of a model with a plain head */
+    tt_learner *learner; /* NULL where the model has none */
+    uint16_t predicted;  /* the class that was given before the last step was learned */
 } tt_device;
 
-/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: TT_HEAD_BYTES(C, D), aligned
- * to 4; NULL and 0 for a model without a head. Returns TT_OK or TT_ERROR_MEMORY. */
+/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: as many
+ * bytes as the model's header says (NAME_HEAD_BYTES), aligned to 8; NULL and 0 for a model without
+ * a head. Returns
+ * TT_OK or TT_ERROR_MEMORY. */
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes);
 
@@ -46,9 +50,34 @@ int32_t tt_infer(tt_device *device, const uint8_t *input, uint8_t *output);
 /* The class by the head as it has learned so far, 0 to C - 1, or TT_ERROR_NO_HEAD. */
 int32_t tt_classify(tt_device *device, const uint8_t *input);
 
-/* One learning step. Returns the class given before learning, 0 to C - 1, or TT_ERROR_NO_HEAD or
- * TT_ERROR_LABEL. */
+/* The same for every sample that the device meets: a learner follows drift by it. */
+int32_t tt_observe(tt_device *device, const uint8_t *input);
+
+/* Learns one labelled sample. Returns what became of it (learner.h: TT_LEARNED, TT_CONFIDENT, ...),
+ * or TT_ERROR_NO_HEAD, TT_ERROR_LABEL, or TT_ERROR_BUSY while there is work to do. */
 int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label);
+
+/* The session's last sample is learned: a learner begins what it would do after some more. */
+void tt_end_session(tt_device *device);
+
+/* One slice of a learner's work; 1 while there is more, 0 when there is none. Call it whenever
+ * there is time, or in a loop after tt_learn. */
+int32_t tt_work(tt_device *device);
+
+/* A new class for the head to learn. Returns its index, or TT_ERROR_NO_HEAD, TT_ERROR_FULL or
+ * TT_ERROR_BUSY. */
+int32_t tt_add_class(tt_device *device);
+
+/* Answers by the factory head (0) or a kept version (1 is the newest) again, and forgets what was
+ * learned beyond. TT_OK, or TT_ERROR_NO_HEAD, or TT_ERROR_RANGE where there is no such version. A
+ * plain head keeps none. */
+int32_t tt_roll_back(tt_device *device, uint16_t version);
+
+/* Forgets everything learned, and begins a new stream. */
+void tt_reset(tt_device *device);
+
+/* The head that learns, or NULL. */
+tt_head *tt_device_head(tt_device *device);
 
 #ifdef __cplusplus
 }

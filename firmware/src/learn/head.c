@@ -1,99 +1,144 @@
-/* The learning head: forward pass, softmax in base 2, and the sparse update.
+/* The learning head: forward pass, softmax in base 2, the sparse update, and new classes.
  *
- * Letters: C classes, D features. tinytrain/emulator/head.py computes the same bits.
+ * tinytrain/emulator/head.py computes the same bits; head.h says what the letters are.
  */
 #include "tinytrain/head.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "head_constants.h"
+#include "row_loops.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/crc32.h"
 #include "tinytrain/status.h"
 
-static void load_row(tt_head *head, uint16_t row)
+/* What the low bits of a new row are: half a unit of its weights. */
+#define TT_LOW_HALF 0x8000u
+
+void tt_head_load_factory(const tt_head_constants *constants, tt_rows *rows)
 {
-    size_t depth = head->constants->features;
-    for (size_t i = row * depth; i < (row + 1u) * depth; i++) {
-        int32_t weight = tt_max(head->constants->weights[i], -127);
-        head->forward_weights[i] = (int8_t)weight;
-        head->master_weights[i] = (int16_t)(weight * (1 << TT_MASTER_FRACTION_BITS));
+    size_t count = (size_t)constants->classes * constants->features;
+    for (size_t i = 0; i < count; i++) {
+        rows->weights[i] = (int16_t)(constants->weights[i] * (1 << TT_WEIGHT_FRACTION_BITS));
     }
-    head->master_bias[row] = head->constants->bias[row] * (1 << TT_MASTER_FRACTION_BITS);
+    for (uint16_t row = 0; row < constants->classes; row++) {
+        rows->bias[row] = constants->bias[row] * (1 << TT_WEIGHT_FRACTION_BITS);
+    }
+    rows->units = &constants->units;
+    rows->classes = constants->classes;
+}
+
+static void fill_low(tt_head *head, uint16_t first, uint16_t end)
+{
+    size_t features = head->constants->features;
+    if (head->low != NULL) {
+        for (size_t i = first * features; i < end * features; i++) {
+            head->low[i] = TT_LOW_HALF;
+        }
+    }
 }
 
 void tt_head_reset(tt_head *head)
 {
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
-        load_row(head, row);
-        head->logits[row] = 0;
-        head->error[row] = 0;
-        head->probabilities[row] = 0;
-    }
+    size_t capacity = head->constants->capacity;
+    tt_head_load_factory(head->constants, &head->rows);
+    fill_low(head, 0, (uint16_t)capacity);
+    memset(head->logits, 0, capacity * sizeof *head->logits);
+    memset(head->error, 0, capacity * sizeof *head->error);
+    memset(head->probabilities, 0, capacity * sizeof *head->probabilities);
+    head->power_sum = 0;
     head->rows_written = 0;
 }
 
 int32_t tt_head_init(tt_head *head, const tt_head_constants *constants, void *memory, size_t bytes)
 {
-    size_t classes = constants->classes;
+    size_t capacity = constants->capacity;
     size_t features = constants->features;
     if (memory == NULL || (uintptr_t)memory % 4u != 0u ||
-        bytes < TT_HEAD_BYTES(classes, features)) {
+        bytes < TT_HEAD_BYTES(capacity, features, constants->wide)) {
         return TT_ERROR_MEMORY;
     }
     head->constants = constants;
-    /* Widest items first, so that everything is aligned. */
-    head->master_bias = memory;
-    head->logits = head->master_bias + classes;
-    head->error = head->logits + classes;
-    head->master_weights = (int16_t *)(void *)(head->error + classes);
-    head->input = head->master_weights + classes * features;
-    head->probabilities = (uint16_t *)(void *)(head->input + features);
-    head->written = head->probabilities + classes;
-    head->forward_weights = (int8_t *)(void *)(head->written + classes);
+    /* Words before halves, and of these what is read in pairs first. */
+    head->rows.bias = memory;
+    head->logits = head->rows.bias + capacity;
+    head->error = head->logits + capacity;
+    head->input = (int16_t *)(void *)(head->error + capacity);
+    head->raised = head->input + features;
+    head->rows.weights = head->raised + features;
+    head->probabilities = (uint16_t *)head->rows.weights + capacity * features;
+    head->written = head->probabilities + capacity;
+    head->low = constants->wide != 0u ? head->written + capacity : NULL;
     tt_head_reset(head);
     return TT_OK;
 }
 
-static void load_input(tt_head *head, const int8_t *features)
-{
-    for (uint16_t i = 0; i < head->constants->features; i++) {
-        head->input[i] = (int16_t)(features[i] - head->constants->feature_zero_point);
-    }
-}
-
-static void compute_logits(tt_head *head)
+void tt_head_load_input(tt_head *head, const int8_t *features)
 {
     const tt_head_constants *k = head->constants;
-    const int8_t *weights = head->forward_weights;
-    for (uint16_t row = 0; row < k->classes; row++) {
-        int32_t acc = tt_round_half_up(head->master_bias[row], TT_MASTER_FRACTION_BITS);
-        for (uint16_t i = 0; i < k->features; i++) {
-            acc += weights[i] * head->input[i];
-        }
-        head->logits[row] =
-            tt_multiply_by_quantized_multiplier(acc, k->logit_multiplier[row], k->logit_shift[row]);
-        weights += k->features;
+    tt_center(features, k->feature_zero_point, 16 - head->rows.units->gradient_shift, head->input,
+              head->raised, k->features);
+}
+
+/* The products of a row of more features than add up within 32 bits. */
+static int64_t sum_long_row(const int16_t *w, const int16_t *x, size_t count)
+{
+    int64_t sum = 0;
+    for (size_t start = 0; start < count; start += TT_EXACT_FEATURES) {
+        size_t left = count - start;
+        int32_t part;
+        tt_multiply(w + start, 1, x + start, left < TT_EXACT_FEATURES ? left : TT_EXACT_FEATURES,
+                    &part);
+        sum += part;
+    }
+    return sum;
+}
+
+static inline int32_t logit(const tt_rows *rows, uint32_t row, int64_t sum)
+{
+    int64_t acc = tt_round_half_up_int64(sum + rows->bias[row], TT_WEIGHT_FRACTION_BITS);
+    return tt_multiply_by_quantized_multiplier((int32_t)acc, rows->units->logit_multiplier[row],
+                                               rows->units->logit_shift[row]);
+}
+
+static void long_logits(const tt_head *head, const tt_rows *rows)
+{
+    size_t features = head->constants->features;
+    for (uint32_t row = 0; row < rows->classes; row++) {
+        int64_t sum = sum_long_row(rows->weights + row * features, head->input, features);
+        head->logits[row] = logit(rows, row, sum);
     }
 }
 
-/* The class of the largest logit; ties go to the lowest. */
-static uint16_t best_class(const tt_head *head)
+static void short_logits(const tt_head *head, const tt_rows *rows)
 {
-    uint16_t best = 0;
-    for (uint16_t row = 1; row < head->constants->classes; row++) {
-        if (head->logits[row] > head->logits[best]) {
-            best = row;
-        }
+    int32_t *logits = head->logits;
+    tt_multiply(rows->weights, rows->classes, head->input, head->constants->features, logits);
+    for (uint32_t row = 0; row < rows->classes; row++) {
+        logits[row] = logit(rows, row, logits[row]);
     }
-    return best;
+}
+
+uint16_t tt_head_forward(tt_head *head, const tt_rows *rows)
+{
+    const int32_t *logits = head->logits;
+    if (head->constants->features > TT_EXACT_FEATURES) {
+        long_logits(head, rows);
+    } else {
+        short_logits(head, rows);
+    }
+    uint32_t best = 0;
+    for (uint32_t row = 1; row < rows->classes; row++) {
+        best = logits[row] > logits[best] ? row : best;
+    }
+    return (uint16_t)best;
 }
 
 uint16_t tt_head_classify(tt_head *head, const int8_t *features)
 {
-    load_input(head, features);
-    compute_logits(head);
-    return best_class(head);
+    tt_head_load_input(head, features);
+    return tt_head_forward(head, &head->rows);
 }
 
 /* 2^-(difference / 1024) in Q15. */
@@ -105,110 +150,141 @@ static uint32_t power_of_two(uint32_t difference)
            (whole > 31u ? 31u : whole);
 }
 
-/* Probabilities in Q15 from the logits; `best` is the class of the largest. */
-static void compute_probabilities(tt_head *head, uint16_t best)
+void tt_head_softmax(tt_head *head, uint16_t best, uint16_t classes)
 {
     uint32_t sum = 0;
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
+    for (uint16_t row = 0; row < classes; row++) {
         uint32_t power = power_of_two((uint32_t)head->logits[best] - (uint32_t)head->logits[row]);
         head->probabilities[row] = (uint16_t)power;
         sum += power;
     }
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
+    for (uint16_t row = 0; row < classes; row++) {
         uint32_t power = head->probabilities[row];
         head->probabilities[row] = (uint16_t)((power << TT_PROBABILITY_BITS) / sum);
     }
+    head->power_sum = sum;
+}
+
+int32_t tt_head_loss(const tt_head *head, uint16_t best, uint16_t label, uint16_t classes)
+{
+    if (label >= classes) {
+        return 31 << TT_LOGIT_FRACTION_BITS;
+    }
+    int32_t difference = head->logits[best] - head->logits[label];
+    return difference + tt_log2_q10(head->power_sum) -
+           (TT_PROBABILITY_BITS << TT_LOGIT_FRACTION_BITS);
 }
 
 /* The errors: probabilities, and for the true row minus the sum of the others. */
 static void compute_error(tt_head *head, uint16_t label)
 {
     int32_t sum = 0;
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
+    for (uint16_t row = 0; row < head->rows.classes; row++) {
         head->error[row] = head->probabilities[row];
-        sum += row == label ? 0 : head->error[row];
+        sum += head->error[row];
     }
-    head->error[label] = -sum;
+    head->error[label] -= sum;
 }
 
-static int is_chosen(const tt_head *head, uint16_t row)
+/* Sorts a row with an error into the `count` that are written, largest error first and equal ones
+ * as they come; after the true row, which stays. Returns how many there are now. */
+static uint32_t insert_row(tt_head *head, uint32_t row, uint32_t count)
 {
-    for (uint16_t i = 0; i < head->rows_written; i++) {
-        if (head->written[i] == row) {
-            return 1;
+    const int32_t *error = head->error;
+    uint16_t *written = head->written;
+    uint32_t place = count;
+    if (count == head->constants->rows) {
+        place--; /* the last one's, if it falls out */
+        if (place == 0u || error[row] <= error[written[place]]) {
+            return count;
         }
     }
-    return 0;
-}
-
-/* The row of largest error that is not chosen yet, ties to the lowest; C where none has any. */
-static uint16_t next_row(const tt_head *head)
-{
-    uint16_t best = head->constants->classes;
-    int32_t largest = 0;
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
-        if (head->error[row] > largest && !is_chosen(head, row)) {
-            largest = head->error[row];
-            best = row;
-        }
+    for (; place > 1u && error[written[place - 1u]] < error[row]; place--) {
+        written[place] = written[place - 1u];
     }
-    return best;
+    written[place] = (uint16_t)row;
+    return count < head->constants->rows ? count + 1u : count;
 }
 
-/* Which rows this step writes: the true one first, then by error; none for a skipped step. */
 static void choose_rows(tt_head *head, uint16_t label)
 {
-    const tt_head_constants *k = head->constants;
-    head->rows_written = 0;
-    if (-head->error[label] <= k->tau) {
-        return;
-    }
-    head->written[head->rows_written++] = label;
-    while (head->rows_written < k->rows) {
-        uint16_t row = next_row(head);
-        if (row == k->classes) {
-            return;
+    uint32_t classes = head->rows.classes;
+    uint32_t count = 0;
+    if (-head->error[label] > head->constants->tau) {
+        head->written[count++] = label;
+        for (uint32_t row = 0; row < classes; row++) {
+            if (head->error[row] > 0) {
+                count = insert_row(head, row, count);
+            }
         }
-        head->written[head->rows_written++] = row;
     }
+    head->rows_written = (uint16_t)count;
 }
 
-static void write_row(tt_head *head, uint16_t row)
+static void write_row(tt_head *head, size_t row)
 {
-    const tt_head_constants *k = head->constants;
-    int16_t *master = head->master_weights + (size_t)row * k->features;
-    int8_t *forward = head->forward_weights + (size_t)row * k->features;
-    int32_t g = tt_multiply_by_quantized_multiplier(head->error[row], k->gradient_multiplier[row],
-                                                    k->gradient_multiplier_shift[row]);
+    const tt_units *units = head->rows.units;
+    size_t features = head->constants->features;
+    int16_t *weights = head->rows.weights + row * features;
+    int32_t error = head->error[row];
+    int32_t g = tt_multiply_by_quantized_multiplier(error, units->gradient_multiplier[row],
+                                                    units->gradient_multiplier_shift[row]);
     g = tt_clamp(g, -TT_GRADIENT_LIMIT, TT_GRADIENT_LIMIT);
-    for (uint16_t i = 0; i < k->features; i++) {
-        if (head->input[i] != 0) {
-            int32_t change = tt_round_half_up(g * head->input[i], k->gradient_shift);
-            int32_t weight = tt_clamp(master[i] - change, -TT_MASTER_LIMIT, TT_MASTER_LIMIT);
-            master[i] = (int16_t)weight;
-            forward[i] = (int8_t)tt_round_half_up(weight, TT_MASTER_FRACTION_BITS);
-        }
+    if (head->low != NULL) {
+        tt_descend_wide(weights, head->low + row * features, head->raised, g, features);
+    } else {
+        tt_descend(weights, head->raised, g, features);
     }
     /* Both terms stay within 2^30, so the difference stays within int32. */
-    int32_t bias = head->master_bias[row] -
-                   tt_multiply_by_quantized_multiplier(head->error[row], k->bias_multiplier[row],
-                                                       k->bias_multiplier_shift[row]);
-    head->master_bias[row] = tt_clamp(bias, -TT_BIAS_LIMIT, TT_BIAS_LIMIT);
+    int32_t bias = head->rows.bias[row] -
+                   tt_multiply_by_quantized_multiplier(error, units->bias_multiplier[row],
+                                                       units->bias_multiplier_shift[row]);
+    head->rows.bias[row] = tt_clamp(bias, -TT_BIAS_LIMIT, TT_BIAS_LIMIT);
+}
+
+void tt_head_step(tt_head *head, uint16_t label)
+{
+    compute_error(head, label);
+    choose_rows(head, label);
+    for (uint32_t i = 0; i < head->rows_written; i++) {
+        write_row(head, head->written[i]);
+    }
 }
 
 int32_t tt_head_learn(tt_head *head, const int8_t *features, uint16_t label)
 {
-    if (label >= head->constants->classes) {
+    if (label >= head->rows.classes) {
         return TT_ERROR_LABEL;
     }
     uint16_t predicted = tt_head_classify(head, features);
-    compute_probabilities(head, predicted);
-    compute_error(head, label);
-    choose_rows(head, label);
-    for (uint16_t i = 0; i < head->rows_written; i++) {
-        write_row(head, head->written[i]);
-    }
+    tt_head_softmax(head, predicted, head->rows.classes);
+    tt_head_step(head, label);
     return predicted;
+}
+
+int32_t tt_head_add_class(tt_head *head)
+{
+    tt_rows *rows = &head->rows;
+    size_t features = head->constants->features;
+    uint16_t added = rows->classes;
+    if (added == head->constants->capacity) {
+        return TT_ERROR_FULL;
+    }
+    for (size_t i = 0; i < features; i++) {
+        int32_t sum = 0;
+        for (uint16_t row = 0; row < added; row++) {
+            sum += rows->weights[row * features + i];
+        }
+        rows->weights[added * features + i] = (int16_t)tt_divide_rounded(sum, added);
+    }
+    int64_t sum = 0;
+    for (uint16_t row = 0; row < added; row++) {
+        sum += rows->bias[row];
+    }
+    rows->bias[added] = (int32_t)tt_divide_rounded(sum, added);
+    rows->classes++;
+    fill_low(head, added, rows->classes);
+    return added;
 }
 
 static uint32_t fold16(uint32_t crc, uint16_t value)
@@ -224,20 +300,23 @@ static uint32_t fold32(uint32_t crc, uint32_t value)
 
 static uint32_t fold_row(uint32_t crc, const tt_head *head, uint16_t row)
 {
-    const int16_t *master = head->master_weights + (size_t)row * head->constants->features;
+    size_t features = head->constants->features;
     crc = fold16(crc, row);
-    for (uint16_t i = 0; i < head->constants->features; i++) {
-        crc = fold16(crc, (uint16_t)master[i]);
+    for (size_t i = row * features; i < (row + 1u) * features; i++) {
+        crc = fold16(crc, (uint16_t)head->rows.weights[i]);
     }
-    return fold32(crc, (uint32_t)head->master_bias[row]);
+    for (size_t i = row * features; head->low != NULL && i < (row + 1u) * features; i++) {
+        crc = fold16(crc, head->low[i]);
+    }
+    return fold32(crc, (uint32_t)head->rows.bias[row]);
 }
 
 uint32_t tt_head_trace(const tt_head *head, uint32_t crc)
 {
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
+    for (uint16_t row = 0; row < head->rows.classes; row++) {
         crc = fold32(crc, (uint32_t)head->logits[row]);
     }
-    for (uint16_t row = 0; row < head->constants->classes; row++) {
+    for (uint16_t row = 0; row < head->rows.classes; row++) {
         crc = fold16(crc, head->probabilities[row]);
     }
     crc = fold16(crc, head->rows_written);

@@ -95,25 +95,29 @@ static const tt_constant constant[] = {{weights, sizeof weights}, {bias, sizeof 
 
 #if TT_MODEL_CLASSES > 0
 
-static const int32_t multiplier[2] = {1518500250, 1073741824};
-static const int8_t shift[2] = {-3, -2};
-static const int8_t gradient_shift[2] = {-4, -3};
+static const int32_t multiplier[3] = {1518500250, 1073741824, 1073741824};
+static const int8_t shift[3] = {-3, -2, -2};
+static const int8_t gradient_shift[3] = {-4, -3, -3};
 
 static const tt_head_constants head = {
     .classes = 2,
+    .capacity = 3,
     .features = 3,
     .rows = 2,
     .tau = 300,
     .feature_zero_point = -3,
-    .gradient_shift = 8,
+    .units =
+        {
+            .gradient_shift = 9,
+            .logit_multiplier = multiplier,
+            .logit_shift = shift,
+            .gradient_multiplier = multiplier,
+            .gradient_multiplier_shift = gradient_shift,
+            .bias_multiplier = multiplier,
+            .bias_multiplier_shift = gradient_shift,
+        },
     .weights = weights,
     .bias = bias,
-    .logit_multiplier = multiplier,
-    .logit_shift = shift,
-    .gradient_multiplier = multiplier,
-    .gradient_multiplier_shift = gradient_shift,
-    .bias_multiplier = multiplier,
-    .bias_multiplier_shift = gradient_shift,
 };
 
 #define HEAD &head

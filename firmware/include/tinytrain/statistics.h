@@ -1,0 +1,94 @@
+/* Normalization statistics re-estimated on the device, without labels: each of a model's named
+ * convolutions looks at some inferences of the person it serves, and then gets biases, multipliers
+ * and shifts that bring the means and deviations of its channels nearer to those of the training
+ * people.
+ *
+ * Letters: O output channels of a layer. The rules, with every rounding, stand in LEARNING.md
+ * ("Statistics without labels"); tinytrain/emulator/statistics.py is the reference and gives the
+ * same bits.
+ */
+#ifndef TINYTRAIN_STATISTICS_H
+#define TINYTRAIN_STATISTICS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "tinytrain/kernels.h"
+#include "tinytrain/tinytrain.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a named layer has to know of itself, and of the training people. */
+typedef struct tt_layer_statistics {
+    int32_t operator_index;
+    int32_t depthwise;         /* 1: DEPTHWISE_CONV_2D, 0: CONV_2D */
+    int32_t accumulator_shift; /* e, 0 to 30: accumulators count in units of 2^e */
+    int32_t reach;             /* the largest magnitude of its sums without the bias */
+    const int32_t *mean;       /* [O] of the training people, units of 2^e */
+    const int32_t *deviation;  /* [O] */
+} tt_layer_statistics;
+
+typedef struct tt_statistics_plan {
+    int32_t layers;
+    int32_t samples;  /* forward passes that each layer looks at, 1 to 65535 */
+    int32_t share;    /* of the person in the renewed statistics, Q8, 0 to 256 */
+    int32_t channels; /* O, summed over the layers */
+    int32_t widest;   /* the largest O */
+} tt_statistics_plan;
+
+/* A named layer, in flash. */
+typedef struct tt_statistics_layer {
+    tt_layer_statistics training;
+    uint32_t input_offset;       /* of its input, in the arena */
+    tt_convolution *convolution; /* in RAM; inferences use the arrays that it points to */
+    const int32_t *bias;         /* [O] as converted, and so on */
+    const int32_t *multiplier;   /* [O] */
+    const int8_t *shift;         /* [O] */
+} tt_statistics_layer;
+
+/* Fixed at export, in flash. */
+typedef struct tt_statistics_constants {
+    tt_statistics_plan plan;
+    const tt_statistics_layer *const *layer; /* [layers], in the order of the network */
+} tt_statistics_constants;
+
+/* A model has one set of renewed arrays, so there is one of these a model. */
+typedef struct tt_statistics {
+    tt_device *device;
+    int64_t *sum;        /* [widest] of the layer that is looked at */
+    int64_t *square;     /* [widest] */
+    int32_t *bias;       /* [channels] renewed, layer after layer */
+    int32_t *multiplier; /* [channels] */
+    int8_t *shift;       /* [channels] */
+    int32_t first;       /* of the layer's channels in these three */
+    int32_t layer;       /* that is looked at; `layers` when all are renewed */
+    int32_t samples;     /* that it has seen */
+} tt_statistics;
+
+/* Bytes of the buffer: a constant expression. */
+#define TT_STATISTICS_BYTES(channels, widest) ((widest) * 16u + (channels) * 9u)
+
+/* Binds to a device and its memory (aligned to 8), with nothing renewed. Returns TT_OK,
+ * TT_ERROR_NO_STATISTICS where the model names no layers, or TT_ERROR_MEMORY. */
+int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *memory,
+                           size_t bytes);
+
+/* One forward pass up to the layer in question, which is renewed where this was the last that it
+ * waited for. Returns how many layers are still to be renewed; where that is 0 at the call already,
+ * nothing happens. */
+int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input);
+
+/* Every layer as it was converted, and estimation from the start. */
+void tt_statistics_undo(tt_statistics *statistics);
+
+/* CRC-32 of a layer's channels: sums and squares as int64, then the biases and multipliers as int32
+ * and the shifts as int8 that inferences use. Sums are those of the last layer looked at. */
+uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,322 @@
+/* The learner's state as bytes: its regions, export, and import of what is not trusted. The layout
+ * stands in firmware/LEARNING.md, section 8.
+ */
+#include <string.h>
+
+#include "memory.h"
+#include "tinytrain/crc32.h"
+#include "tinytrain/frame.h"
+#include "tinytrain/learner.h"
+#include "tinytrain/status.h"
+
+#define HEADER_BYTES 16u
+#define CHECKSUM_BYTES 4u
+#define MAGIC 0x314c5454u /* "TTL1" */
+#define BIAS_LIMIT (1 << 30)
+#define COUNT_LIMIT 2047u
+#define SCATTER_COUNT_LIMIT 4096u
+#define LARGEST_FEATURE 255
+#define LARGEST_PRODUCT (512 * 512)
+#define LEVEL_LIMIT (32 * 1024)
+#define LARGEST_BEST (1 << 24)
+#define DRIFT_LIMIT (1 << 24)
+
+/* The regions from here on are pairs, weights and bias: the active rows, then the versions. */
+#define FIRST_COPY 11
+
+typedef struct region {
+    void *data;
+    size_t bytes;
+} region;
+
+static region rows_region(const tt_learner *learner, const tt_rows *rows, uint16_t part)
+{
+    const tt_head_constants *k = learner->parts->head;
+    if (part == 0) {
+        return (region){rows->weights, (size_t)k->capacity * k->features * sizeof *rows->weights};
+    }
+    return (region){rows->bias, k->capacity * sizeof *rows->bias};
+}
+
+static region head_region(tt_learner *learner, uint16_t index)
+{
+    const tt_head_constants *k = learner->parts->head;
+    switch (index) {
+    case 0:
+        return (region){&learner->counters, sizeof learner->counters};
+    case 3:
+        return (region){learner->head.low, k->wide ? (size_t)k->capacity * k->features * 2u : 0u};
+    default:
+        return rows_region(learner, &learner->head.rows, (uint16_t)(index - 1));
+    }
+}
+
+static region lda_region(const tt_learner *learner)
+{
+    const tt_head_constants *k = learner->parts->head;
+    if (learner->parts->analytic == NULL) {
+        return (region){NULL, 0};
+    }
+    /* Its first array, with which the rest that is kept lies together. */
+    return (region){learner->lda.sums,
+                    TT_LDA_STATE_BYTES((size_t)k->capacity, (size_t)k->features,
+                                       (size_t)(learner->parts->lda->blend > 0))};
+}
+
+static region memory_region(const tt_learner *learner, uint16_t index)
+{
+    const tt_memory *memory = &learner->memory;
+    size_t places = (size_t)memory->capacity * memory->rules->slots;
+    switch (index) {
+    case 5:
+        return (region){memory->guess, places * sizeof *memory->guess};
+    case 6:
+        return (region){memory->seen, memory->capacity * sizeof *memory->seen};
+    case 7:
+        return (region){memory->offered, memory->capacity * sizeof *memory->offered};
+    case 8:
+        return (region){memory->samples, places * memory->features};
+    case 9:
+        return (region){memory->state, places};
+    default:
+        return (region){memory->stored, memory->capacity};
+    }
+}
+
+static region region_at(tt_learner *learner, uint16_t index)
+{
+    const tt_learner_constants *rules = learner->parts->rules;
+    if (index < 4) {
+        return head_region(learner, index);
+    }
+    if (index == 4) {
+        return lda_region(learner);
+    }
+    if (index < FIRST_COPY) {
+        return memory_region(learner, index);
+    }
+    uint16_t copy = (uint16_t)((index - FIRST_COPY) / 2);
+    if (copy >= (rules->guard ? 1 + rules->versions : 0)) {
+        return (region){NULL, 0};
+    }
+    return rows_region(learner, copy == 0 ? &learner->active : &learner->version[copy - 1],
+                       (uint16_t)((index - FIRST_COPY) % 2));
+}
+
+/* What the parts count themselves, into the counters. */
+static void gather(tt_learner *learner)
+{
+    tt_learner_counters *counters = &learner->counters;
+    counters->candidate_classes = learner->head.rows.classes;
+    counters->active_classes = learner->active.classes;
+    for (uint16_t i = 0; i < TT_MAX_VERSIONS; i++) {
+        counters->version_classes[i] = learner->version[i].classes;
+    }
+}
+
+int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes)
+{
+    if (index >= TT_LEARNER_REGIONS) {
+        return TT_ERROR_RANGE;
+    }
+    gather(learner);
+    region found = region_at(learner, index);
+    *data = found.data;
+    *bytes = (uint32_t)found.bytes;
+    return TT_OK;
+}
+
+/* Which learner a state is of, beside its model. */
+static uint32_t layout(const tt_learner *learner)
+{
+    const tt_head_constants *k = learner->parts->head;
+    const uint16_t sizes[2] = {k->capacity, k->features};
+    uint32_t crc = tt_crc32(0, learner->parts->rules, sizeof *learner->parts->rules);
+    return tt_crc32(crc, sizes, sizeof sizes);
+}
+
+static uint32_t regions_bytes(tt_learner *learner)
+{
+    uint32_t bytes = 0;
+    for (uint16_t i = 0; i < TT_LEARNER_REGIONS; i++) {
+        bytes += (uint32_t)region_at(learner, i).bytes;
+    }
+    return bytes;
+}
+
+uint32_t tt_learner_export_bytes(tt_learner *learner)
+{
+    return HEADER_BYTES + regions_bytes(learner) + CHECKSUM_BYTES;
+}
+
+void tt_learner_export(tt_learner *learner, uint32_t model, uint8_t *out)
+{
+    uint8_t *cursor = out + HEADER_BYTES;
+    gather(learner);
+    tt_put_u32(out, MAGIC);
+    tt_put_u32(out + 4, model);
+    tt_put_u32(out + 8, layout(learner));
+    tt_put_u32(out + 12, regions_bytes(learner));
+    for (uint16_t i = 0; i < TT_LEARNER_REGIONS; i++) {
+        region found = region_at(learner, i);
+        if (found.bytes > 0) {
+            memcpy(cursor, found.data, found.bytes);
+            cursor += found.bytes;
+        }
+    }
+    tt_put_u32(cursor, tt_crc32(0, out, (size_t)(cursor - out)));
+}
+
+static int32_t within(int32_t value, int32_t limit)
+{
+    return value >= -limit && value <= limit;
+}
+
+static int32_t classes_fit(const tt_learner *learner, uint32_t classes)
+{
+    const tt_head_constants *k = learner->parts->head;
+    return classes >= k->classes && classes <= k->capacity;
+}
+
+static int32_t counters_fit(const tt_learner *learner)
+{
+    const tt_learner_counters *c = &learner->counters;
+    const tt_learner_constants *rules = learner->parts->rules;
+    uint32_t most = rules->guard ? TT_SOURCE_ACTIVE : TT_SOURCE_CANDIDATE;
+    int32_t fit = classes_fit(learner, c->candidate_classes) && c->source <= most &&
+                  !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
+                  c->alarm <= 1 && c->level >= 0 && c->level <= LEVEL_LIMIT &&
+                  within(c->best, LARGEST_BEST) && c->kept <= rules->versions &&
+                  within(c->confidence, DRIFT_LIMIT) && within(c->distance, DRIFT_LIMIT);
+    if (rules->guard) {
+        fit = fit && classes_fit(learner, c->active_classes);
+        for (uint16_t i = 0; i < rules->versions; i++) {
+            fit = fit && classes_fit(learner, c->version_classes[i]);
+        }
+    }
+    return fit;
+}
+
+static int32_t rows_fit(const tt_learner *learner, const tt_rows *rows)
+{
+    for (uint16_t row = 0; row < learner->parts->head->capacity; row++) {
+        if (!within(rows->bias[row], BIAS_LIMIT)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int32_t scatter_fits(const tt_lda *lda, size_t features)
+{
+    if (*lda->scatter_count > SCATTER_COUNT_LIMIT) {
+        return 0;
+    }
+    for (size_t i = 0; i < features * (features + 1u) / 2u; i++) {
+        if (!within(lda->scatter[i], LARGEST_PRODUCT * *lda->scatter_count)) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static int32_t lda_fits(const tt_learner *learner)
+{
+    const tt_head_constants *k = learner->parts->head;
+    const tt_lda *lda = &learner->lda;
+    if (learner->parts->analytic == NULL) {
+        return 1;
+    }
+    for (size_t row = 0; row < k->capacity; row++) {
+        if (lda->counts[row] > COUNT_LIMIT) {
+            return 0;
+        }
+        for (size_t i = 0; i < k->features; i++) {
+            if (!within(lda->sums[row * k->features + i], LARGEST_FEATURE * lda->counts[row])) {
+                return 0;
+            }
+        }
+    }
+    return learner->parts->lda->blend == 0 || scatter_fits(lda, k->features);
+}
+
+/* Every stored place is in use, no other one is, and none is of a class that there is not. */
+static int32_t memory_fits(const tt_learner *learner)
+{
+    const tt_memory *memory = &learner->memory;
+    const tt_learner_constants *rules = memory->rules;
+    for (uint16_t label = 0; label < memory->capacity; label++) {
+        if (memory->stored[label] > rules->slots - rules->held ||
+            (memory->stored[label] > 0 && label >= learner->counters.candidate_classes)) {
+            return 0;
+        }
+        for (uint16_t place = 0; place < rules->slots; place++) {
+            uint32_t index = tt_memory_index(memory, label, place);
+            uint8_t state = memory->state[index];
+            int32_t used = place >= rules->held && place < rules->held + memory->stored[label];
+            int32_t fits = place < rules->held
+                               ? (state == TT_SLOT_EMPTY || state == TT_SLOT_HELD)
+                               : (used ? state == TT_SLOT_LEARNED || state == TT_SLOT_ASIDE
+                                       : state == TT_SLOT_EMPTY);
+            if (!fits || memory->guess[index] >= memory->capacity ||
+                (state != TT_SLOT_EMPTY && label >= learner->counters.candidate_classes)) {
+                return 0;
+            }
+        }
+    }
+    return 1;
+}
+
+static int32_t state_fits(const tt_learner *learner)
+{
+    int32_t fit = counters_fit(learner) && rows_fit(learner, &learner->head.rows) &&
+                  lda_fits(learner) && memory_fits(learner);
+    if (learner->parts->rules->guard) {
+        fit = fit && rows_fit(learner, &learner->active);
+        for (uint16_t i = 0; i < learner->parts->rules->versions; i++) {
+            fit = fit && rows_fit(learner, &learner->version[i]);
+        }
+    }
+    return fit;
+}
+
+/* The counters' shares, back to the parts. */
+static void hand_out(tt_learner *learner)
+{
+    const tt_learner_counters *counters = &learner->counters;
+    learner->head.rows.classes = (uint16_t)counters->candidate_classes;
+    learner->active.classes = (uint16_t)counters->active_classes;
+    learner->active.units = learner->head.rows.units;
+    for (uint16_t i = 0; i < TT_MAX_VERSIONS; i++) {
+        learner->version[i].classes = (uint16_t)counters->version_classes[i];
+        learner->version[i].units = learner->head.rows.units;
+    }
+}
+
+int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes)
+{
+    if (bytes < HEADER_BYTES + CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
+        tt_get_u32(in + bytes - CHECKSUM_BYTES) != tt_crc32(0, in, bytes - CHECKSUM_BYTES)) {
+        return TT_ERROR_FRAME;
+    }
+    if (tt_get_u32(in + 4) != model || tt_get_u32(in + 8) != layout(learner) ||
+        bytes != tt_learner_export_bytes(learner) ||
+        tt_get_u32(in + 12) != regions_bytes(learner)) {
+        return TT_ERROR_MODEL;
+    }
+    const uint8_t *cursor = in + HEADER_BYTES;
+    tt_learner_reset(learner);
+    for (uint16_t i = 0; i < TT_LEARNER_REGIONS; i++) {
+        region found = region_at(learner, i);
+        if (found.bytes > 0) {
+            memcpy(found.data, cursor, found.bytes);
+            cursor += found.bytes;
+        }
+    }
+    if (!state_fits(learner)) {
+        tt_learner_reset(learner);
+        return TT_ERROR_RANGE;
+    }
+    hand_out(learner);
+    return TT_OK;
+}

@@ -1,0 +1,213 @@
+/* Normalization statistics re-estimated from forward passes. */
+#include "tinytrain/statistics.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "../kernels/sums.h"
+#include "statistics_constants.h"
+#include "tinytrain/arithmetic.h"
+#include "tinytrain/crc32.h"
+
+/* What a channel's requantization is made of. */
+typedef struct rescale {
+    int32_t bias;
+    int32_t multiplier;
+    int32_t shift;
+} rescale;
+
+static const tt_statistics_constants *constants_of(const tt_statistics *statistics)
+{
+    return statistics->device->model->statistics;
+}
+
+int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *memory, size_t bytes)
+{
+    const tt_statistics_constants *constants = device->model->statistics;
+    if (constants == NULL) {
+        return TT_ERROR_NO_STATISTICS;
+    }
+    size_t channels = (size_t)constants->plan.channels;
+    size_t widest = (size_t)constants->plan.widest;
+    if (memory == NULL || (uintptr_t)memory % 8u != 0u ||
+        bytes < TT_STATISTICS_BYTES(channels, widest)) {
+        return TT_ERROR_MEMORY;
+    }
+    statistics->device = device;
+    statistics->sum = memory;
+    statistics->square = statistics->sum + widest;
+    statistics->bias = (int32_t *)(statistics->square + widest);
+    statistics->multiplier = statistics->bias + channels;
+    statistics->shift = (int8_t *)(statistics->multiplier + channels);
+    tt_statistics_undo(statistics);
+    return TT_OK;
+}
+
+void tt_statistics_undo(tt_statistics *statistics)
+{
+    const tt_statistics_constants *constants = constants_of(statistics);
+    for (int32_t i = 0; i < constants->plan.layers; i++) {
+        const tt_statistics_layer *layer = constants->layer[i];
+        layer->convolution->bias = layer->bias;
+        layer->convolution->multiplier = layer->multiplier;
+        layer->convolution->shift = layer->shift;
+    }
+    statistics->first = 0;
+    statistics->layer = 0;
+    statistics->samples = 0;
+}
+
+/* The accumulator of one channel at one output pixel. */
+static int32_t accumulator(const tt_statistics_layer *layer, const int8_t *input,
+                           const tt_window *w, int32_t channel)
+{
+    const tt_convolution *p = layer->convolution;
+    int32_t sum;
+    if (layer->training.depthwise != 0) {
+        int32_t depth_multiplier = p->output_channels / p->input_channels;
+        sum = tt_sum_channel(p, input, w, channel / depth_multiplier, channel);
+    } else {
+        ptrdiff_t filter_size = (ptrdiff_t)p->kernel_height * p->kernel_width * p->input_channels;
+        sum = tt_sum_window(p, input, w, p->weights + channel * filter_size);
+    }
+    return sum + p->bias[channel];
+}
+
+static void accumulate(tt_statistics *statistics, const tt_statistics_layer *layer)
+{
+    const tt_convolution *p = layer->convolution;
+    const int8_t *input = (const int8_t *)(statistics->device->arena + layer->input_offset);
+    for (int32_t y = 0; y < p->output_height; y++) {
+        for (int32_t x = 0; x < p->output_width; x++) {
+            tt_window w = tt_window_at(p, y, x);
+            for (int32_t o = 0; o < p->output_channels; o++) {
+                int32_t a = accumulator(layer, input, &w, o) >> layer->training.accumulator_shift;
+                statistics->sum[o] += a;
+                statistics->square[o] += (int64_t)a * a;
+            }
+        }
+    }
+}
+
+/* (a / b) in Q16, for |a| <= 2^40 and b > 0. */
+static int64_t ratio_q16(int64_t a, int32_t b)
+{
+    return tt_divide_rounded(a * TT_RATIO_ONE, b);
+}
+
+/* Multiplier and shift times a ratio in Q16 between TT_MIN_RATIO and TT_MAX_RATIO. */
+static void scale(rescale *channel, int64_t ratio)
+{
+    int64_t product = channel->multiplier * ratio;
+    /* Of 45 to 49 bits, so that the upper word is not 0. */
+    int32_t raised = 17 - tt_count_leading_zeros((uint32_t)(product >> 32));
+    int64_t rounded = tt_round_half_up_int64(product, 16 + raised);
+    if (rounded > INT32_MAX) {
+        rounded >>= 1;
+        raised++;
+    }
+    channel->multiplier = (int32_t)rounded;
+    channel->shift += raised;
+}
+
+/* The mean and deviation of a channel: the person's, mixed with those of the training people. */
+static void mix(const tt_statistics *statistics, const tt_statistics_layer *layer, int32_t channel,
+                int32_t *mean, int32_t *deviation)
+{
+    const tt_statistics_constants *constants = constants_of(statistics);
+    const tt_convolution *p = layer->convolution;
+    int64_t own = constants->plan.share;
+    int64_t rest = TT_SHARE_ONE - own;
+    int64_t sum = statistics->sum[channel];
+    int64_t before = layer->training.deviation[channel];
+    int32_t n = constants->plan.samples * p->output_height * p->output_width;
+    int64_t centre = tt_divide_rounded(sum, n);
+    int64_t remainder = sum - n * centre;
+    int64_t spread = statistics->square[channel] - n * centre * centre - 2 * centre * remainder;
+    int64_t moved = centre - layer->training.mean[channel];
+    int64_t within = own * (spread / n) + rest * before * before;
+    int64_t between = own * rest * moved * moved;
+    *mean = layer->training.mean[channel] + (int32_t)tt_round_half_up_int64(own * moved, 8);
+    *deviation = (int32_t)tt_isqrt64((uint64_t)((within * TT_SHARE_ONE + between) >> 16));
+}
+
+/* Whether the channel changes; then `channel` is what it becomes. */
+static bool renew_channel(const tt_statistics *statistics, const tt_statistics_layer *layer,
+                          int32_t o, rescale *channel)
+{
+    int32_t mean;
+    int32_t deviation;
+    mix(statistics, layer, o, &mean, &deviation);
+    if (layer->training.deviation[o] < TT_MIN_DEVIATION || deviation < TT_MIN_DEVIATION ||
+        channel->multiplier == 0) {
+        return false;
+    }
+    int64_t ratio = ratio_q16(layer->training.deviation[o], deviation);
+    ratio = tt_max(tt_limit_int64(ratio, TT_MAX_RATIO), TT_MIN_RATIO);
+    int64_t moved = ratio_q16(layer->training.mean[o], (int32_t)ratio) - mean;
+    int64_t bias = channel->bias + moved * ((int64_t)1 << layer->training.accumulator_shift);
+    scale(channel, ratio);
+    int32_t room = (TT_ACCUMULATOR_LIMIT >> tt_max(channel->shift, 0)) - layer->training.reach;
+    if (bias > room || -bias > room || channel->shift < TT_MIN_SHIFT ||
+        channel->shift > TT_MAX_SHIFT) {
+        return false;
+    }
+    channel->bias = (int32_t)bias;
+    return true;
+}
+
+static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
+{
+    tt_convolution *p = layer->convolution;
+    int32_t *bias = statistics->bias + statistics->first;
+    int32_t *multiplier = statistics->multiplier + statistics->first;
+    int8_t *shift = statistics->shift + statistics->first;
+    for (int32_t o = 0; o < p->output_channels; o++) {
+        rescale factory = {layer->bias[o], layer->multiplier[o], layer->shift[o]};
+        rescale renewed = factory;
+        if (!renew_channel(statistics, layer, o, &renewed)) {
+            renewed = factory;
+        }
+        bias[o] = renewed.bias;
+        multiplier[o] = renewed.multiplier;
+        shift[o] = (int8_t)renewed.shift;
+    }
+    p->bias = bias;
+    p->multiplier = multiplier;
+    p->shift = shift;
+    statistics->first += p->output_channels;
+}
+
+int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
+{
+    const tt_statistics_constants *constants = constants_of(statistics);
+    tt_device *device = statistics->device;
+    if (statistics->layer == constants->plan.layers) {
+        return 0;
+    }
+    const tt_statistics_layer *layer = constants->layer[statistics->layer];
+    if (statistics->samples == 0) {
+        memset(statistics->sum, 0, (size_t)constants->plan.widest * 2u * sizeof *statistics->sum);
+    }
+    tt_load_input(device, input);
+    device->model->run(device->arena, 0, (uint16_t)layer->training.operator_index);
+    accumulate(statistics, layer);
+    statistics->samples++;
+    if (statistics->samples == constants->plan.samples) {
+        renew(statistics, layer);
+        statistics->layer++;
+        statistics->samples = 0;
+    }
+    return constants->plan.layers - statistics->layer;
+}
+
+uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer)
+{
+    const tt_convolution *p = constants_of(statistics)->layer[layer]->convolution;
+    size_t channels = (size_t)p->output_channels;
+    uint32_t crc = tt_crc32(0, (const uint8_t *)statistics->sum, 8u * channels);
+    crc = tt_crc32(crc, (const uint8_t *)statistics->square, 8u * channels);
+    crc = tt_crc32(crc, (const uint8_t *)p->bias, 4u * channels);
+    crc = tt_crc32(crc, (const uint8_t *)p->multiplier, 4u * channels);
+    return tt_crc32(crc, (const uint8_t *)p->shift, channels);
+}

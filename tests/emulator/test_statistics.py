@@ -1,0 +1,216 @@
+"""Re-estimated statistics in C, under sanitizers and on Cortex-M, give the bits of the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.firmware import statistics_device
+from tinytrain import arithmetic as fixed
+from tinytrain.emulator import statistics
+from tinytrain.emulator.inference import evaluate
+from tinytrain.emulator.weighted_kernels import accumulators
+from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D, window
+from tinytrain.protocol import Status
+from tinytrain.statistics import (
+    ACCUMULATOR_LIMIT,
+    MAX_MAGNITUDE,
+    MIN_DEVIATION,
+    LayerStatistics,
+    StatisticsPlan,
+    accumulator_shift,
+    layer_reach,
+)
+
+Program = list[str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A layer, what training people had in it, and one person's samples."""
+
+    height: int
+    width: int
+    channels: int
+    outputs: int
+    """Of a depthwise layer the depth multiplier."""
+    kernel: int
+    stride: int
+    padding: str
+    depthwise: bool
+    samples: int
+    share: int
+    style: str
+    """Of weights and inputs: `random`, `extreme` (largest magnitudes) or `constant` inputs."""
+    training: str
+    """`near` what the samples give, `far` from it, or at the `limit`."""
+    seed: int
+
+
+cases = st.builds(
+    Case,
+    height=st.integers(1, 9),
+    width=st.integers(1, 9),
+    channels=st.integers(1, 5),
+    outputs=st.integers(1, 4),
+    kernel=st.integers(1, 3),
+    stride=st.integers(1, 2),
+    padding=st.just("SAME"),
+    depthwise=st.booleans(),
+    samples=st.integers(1, 6),
+    share=st.one_of(st.integers(0, 256), st.sampled_from((0, 154, 256))),
+    style=st.sampled_from(("random", "extreme", "constant")),
+    training=st.sampled_from(("near", "far", "limit")),
+    seed=st.integers(0, 2**32 - 1),
+)
+
+FIXED = [
+    Case(9, 9, 5, 4, 3, 1, "SAME", False, 6, 154, "random", "near", 1),
+    Case(9, 9, 5, 2, 3, 2, "VALID", True, 6, 154, "random", "near", 2),
+    Case(4, 7, 3, 4, 3, 1, "SAME", False, 3, 256, "extreme", "limit", 3),
+    Case(5, 5, 2, 1, 2, 1, "SAME", True, 2, 128, "constant", "far", 4),
+]
+
+
+def layer_of(case: Case, rng: np.random.Generator) -> Convolution:
+    """With biases and shifts up to what conversion accepts."""
+    rows = window(case.height, case.kernel, case.stride, 1, case.padding)
+    columns = window(case.width, case.kernel, case.stride, 1, case.padding)
+    outputs = case.channels * case.outputs if case.depthwise else case.outputs
+    shape = (case.kernel, case.kernel)
+    whole = (1, *shape, outputs) if case.depthwise else (outputs, *shape, case.channels)
+    weights = rng.integers(-127, 128, whole)
+    if case.style == "extreme":
+        weights = np.where(weights < 0, -127, 127)
+    largest = case.kernel**2 * case.channels * 127 * 255
+    steepest = min(30, (ACCUMULATOR_LIMIT // largest).bit_length() - 1)
+    low, high = (-31, steepest + 1) if rng.random() < 0.3 else (-9, 0)
+    shift = rng.integers(low, high, outputs)
+    multiplier = rng.integers(1 << 30, 1 << 31, outputs)
+    multiplier[rng.random(outputs) < 0.1] = 0
+    room = (ACCUMULATOR_LIMIT >> np.maximum(shift, 0)) - largest
+    wide = rng.random() < 0.3
+    bias = rng.integers(-room, room + 1) if wide else rng.integers(-(1 << 15), 1 << 15, outputs)
+    bias = np.clip(bias, -room, room)
+    return (DepthwiseConv2D if case.depthwise else Conv2D)(
+        case.height, case.width, case.channels, rows.outputs, columns.outputs, outputs,
+        *shape, case.stride, case.stride, 1, 1, rows.before, columns.before,
+        int(rng.integers(-128, 128)), int(rng.integers(-128, 128)), -128, 127,
+        weights.astype(np.int8), bias.astype(np.int32), multiplier.astype(np.int32),
+        shift.astype(np.int8),
+    )  # fmt: skip
+
+
+def inputs_of(case: Case, rng: np.random.Generator) -> npt.NDArray[np.int8]:
+    size = (case.samples + 1, case.height * case.width * case.channels)
+    x = rng.integers(-128, 128, size)
+    if case.style == "extreme":
+        x = np.where(x < 0, -128, 127)
+    if case.style == "constant":
+        x[:] = x[0, 0]
+    return x.astype(np.int8)
+
+
+def training_of(
+    case: Case, p: Convolution, x: npt.NDArray[np.int8], rng: np.random.Generator
+) -> LayerStatistics:
+    shift = accumulator_shift(p, case.samples)
+    outputs = p.output_channels
+    acc = accumulators(p, x) >> shift
+    mean, deviation = acc.mean(axis=(0, 1)), acc.std(axis=(0, 1))
+    if case.training == "far":
+        mean, deviation = mean * rng.uniform(-2, 2, outputs), deviation * rng.uniform(0, 9, outputs)
+    if case.training == "limit":
+        mean = MAX_MAGNITUDE * rng.choice([-1.0, 1.0], outputs)
+        deviation = rng.choice([0.0, MIN_DEVIATION - 1, MIN_DEVIATION, MAX_MAGNITUDE], outputs)
+    return LayerStatistics(
+        0, int(case.depthwise), shift, layer_reach(p),
+        np.clip(np.rint(mean), -MAX_MAGNITUDE, MAX_MAGNITUDE).astype(np.int32),
+        np.clip(np.rint(deviation), 0, MAX_MAGNITUDE).astype(np.int32),
+    )  # fmt: skip
+
+
+def assert_the_program_gives_the_emulators_bits(program: Program, case: Case) -> None:
+    rng = np.random.default_rng(case.seed)
+    p, x = layer_of(case, rng), inputs_of(case, rng)
+    layer = training_of(case, p, x, rng)
+    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    found = statistics_device.run(program, p, layer, plan, x)
+    total = square = np.zeros(p.output_channels, np.int64)
+    used = p
+    for i, theirs in enumerate(found.observed):
+        if i < case.samples:
+            acc = accumulators(p, x[i : i + 1])[0] >> layer.accumulator_shift
+            total, square = total + acc.sum(axis=0), square + (acc**2).sum(axis=0)
+        if i == case.samples - 1:
+            used = statistics.renew(p, layer, plan, total, square)
+        assert theirs.left == int(i < case.samples - 1)
+        assert theirs.trace == statistics.layer_trace(used, total, square)
+        assert theirs.output == evaluate(used, x[i : i + 1]).tobytes()
+    assert found.undone == evaluate(p, x[-1:]).tobytes()
+    assert found.statuses == (Status.NO_STATISTICS, Status.MEMORY, Status.MEMORY)
+
+
+@pytest.fixture(scope="session")
+def host_program(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: None) -> Program:
+    return statistics_device.build_program(tmp_path_factory.mktemp("statistics"), "host")
+
+
+@settings(max_examples=150, deadline=None)
+@given(cases)
+@example(FIXED[0])
+@example(FIXED[1])
+@example(FIXED[2])
+@example(FIXED[3])
+def test_the_host_gives_the_emulators_bits(host_program: Program, case: Case) -> None:
+    assert_the_program_gives_the_emulators_bits(host_program, case)
+
+
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0"])
+def test_cortex_m_gives_the_emulators_bits(
+    target: str, tmp_path: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target(target)
+    program = statistics_device.build_program(tmp_path, target)
+    for case in FIXED:
+        assert_the_program_gives_the_emulators_bits(program, case)
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_another_persons_channels_come_back_to_those_of_training(depthwise: bool) -> None:
+    """Inputs of another gain and offset give, with share 1, nearly the outputs they had."""
+    case = Case(9, 9, 3, 3, 3, 1, "VALID", depthwise, 40, 256, "random", "near", 5)
+    rng = np.random.default_rng(case.seed)
+    p = layer_of(case, rng)
+    ones = np.ones(p.output_channels, np.int32)
+    p = replace(p, bias=1000 * ones, multiplier=ones << 30, shift=(-8 * ones).astype(np.int8))
+    usual = rng.integers(-60, 60, (case.samples, 243)).astype(np.int8)
+    moved = (usual / 2 + 20).astype(np.int8)
+    layer = training_of(case, p, usual, rng)
+    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    acc = accumulators(p, moved) >> layer.accumulator_shift
+    renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
+    before, wanted, after = (
+        fixed.multiply_by_quantized_multiplier(accumulators(q, x), q.multiplier, q.shift)
+        for q, x in ((p, moved), (p, usual), (renewed, moved))
+    )
+    assert np.abs(after - wanted).mean() < 0.05 * np.abs(before - wanted).mean()
+
+
+def test_a_channel_that_does_not_vary_is_left_alone() -> None:
+    case = Case(5, 5, 2, 3, 3, 1, "VALID", False, 4, 154, "constant", "near", 6)
+    rng = np.random.default_rng(case.seed)
+    p, x = layer_of(case, rng), inputs_of(case, rng)
+    layer = training_of(case, p, x, rng)
+    plan = StatisticsPlan(1, case.samples, case.share, 3, 3)
+    acc = accumulators(p, x[:4])
+    renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
+    for name in ("bias", "multiplier", "shift"):
+        np.testing.assert_array_equal(getattr(renewed, name), getattr(p, name))
