@@ -28,16 +28,16 @@ def learner_of(found: Run, model: Model) -> LearnerParts | None:
     training = class_of(model, found.dataset, found.split.train)
     validation = class_of(model, found.dataset, found.split.validation)
     known = known_people(head, training, validation, found.task.head.shots, found.seed)
-    lda = analytic(known, _lda_options(wanted, known))
+    needs_lda = wanted.kind != "sgd" or wanted.drift
+    lda = analytic(known, _lda_options(wanted, known)) if needs_lda else None
     watched = validation if len(validation.samples) else training
     drift = None
-    if wanted.drift:
+    if wanted.drift and lda is not None:
         options = DriftOptions(false_alarms=wanted.false_alarms)
         drift = drift_constants(head.constants, lda, training, watched, options)
     if wanted.pseudo_labels:
         rules = replace(rules, pseudo=_threshold(model, watched))
-    needs_lda = wanted.kind != "sgd" or wanted.drift
-    return LearnerParts(rules, head.constants, lda if needs_lda else None, drift)
+    return LearnerParts(rules, head.constants, lda, drift)
 
 
 def learner_options(wanted: tasks.Learner) -> LearnerOptions:
