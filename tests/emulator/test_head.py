@@ -372,7 +372,7 @@ def test_tau_of_one_never_learns_and_tau_of_zero_always_does() -> None:
 def test_weights_stay_within_their_limits_under_the_same_extreme_sample(recipe: Recipe) -> None:
     constants = recipe.head().constants
     rows = factory_rows(constants)
-    rows.weights *= 2  # The room above the factory's largest weight is used up.
+    rows.weights[:] *= 2  # The room above the factory's largest weight is used up.
     x, y = recipe.stream(1)
     highest = 0
     for step in range(3000):
