@@ -21,7 +21,8 @@ from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel, Parameters, multipliers
 
 LOGIT_FRACTION_BITS = 10
-WEIGHT_FRACTION_BITS = 8
+WEIGHT_FRACTION_BITS = 7
+"""Of a weight below the int8 weight that it was; the bit that int16 has left is room to grow."""
 PROBABILITY_BITS = 15
 GRADIENT_SHIFTS = (9, 16)
 """Fraction bits of a row's gradient factor, so that g and the raised input are 16 bits each."""
@@ -67,7 +68,7 @@ class HeadUnits(Parameters):
     gradient_shift: int
     """F: fraction bits of g, within GRADIENT_SHIFTS."""
     logit_multiplier: npt.NDArray[np.int32]
-    """And shift: sum / 256 to log2 units, Q10."""
+    """And shift: sum / 128 to log2 units, Q10."""
     logit_shift: npt.NDArray[np.int8]
     gradient_multiplier: npt.NDArray[np.int32]
     """And shift: error (Q15) to g, a row's gradient factor."""
@@ -279,7 +280,7 @@ def _units(
 def units(
     scale: npt.NDArray[np.float64], sx: float, features: int, eta: float, energy: float
 ) -> HeadUnits:
-    """Of rows (R, features) in which a weight is worth scale (R,) / 256, on features worth sx.
+    """Of rows (R, features) in which a weight is worth scale (R,) / 128, on features worth sx.
 
     `energy`: mean |x|^2 in quantized units. Raises InputError, without saying of what, where they
     leave the range of integers.

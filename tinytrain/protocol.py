@@ -103,7 +103,7 @@ class Region(IntEnum):
     """The head's arrays: the index of READ in Space.HEAD. C classes in use, D features."""
 
     MASTER_WEIGHTS = 0
-    """int16 [C][D], the weights themselves; Q7.8 in the factory's units"""
+    """int16 [C][D], the weights themselves; Q8.7 in the factory's units"""
     MASTER_BIAS = 1
     """int32 [C], units of the weights' sums"""
     LOGITS = 2

@@ -168,16 +168,16 @@ class Reference:
         self.k = constants
         self.fraction = 16 if constants.wide else 0
         self.masters = [
-            [int(w) * 256 * 2**self.fraction + (self.fraction and 0x8000) for w in row]
+            [int(w) * 128 * 2**self.fraction + (self.fraction and 0x8000) for w in row]
             for row in constants.weights
         ]
-        self.bias = [int(b) * 256 for b in constants.bias]
+        self.bias = [int(b) * 128 for b in constants.bias]
 
     def logits(self, x: list[int]) -> list[int]:
         found = []
         for c, row in enumerate(self.masters):
             acc = sum((m >> self.fraction) * v for m, v in zip(row, x, strict=True))
-            acc = acc + self.bias[c] + 128 >> 8
+            acc = acc + self.bias[c] + 64 >> 7
             found.append(mbqm(acc, *factors(self.k, "logit", c)))
         return found
 
@@ -372,6 +372,7 @@ def test_tau_of_one_never_learns_and_tau_of_zero_always_does() -> None:
 def test_weights_stay_within_their_limits_under_the_same_extreme_sample(recipe: Recipe) -> None:
     constants = recipe.head().constants
     rows = factory_rows(constants)
+    rows.weights[:] *= 2  # The room above the factory's largest weight is used up.
     x, y = recipe.stream(1)
     highest = 0
     for step in range(3000):

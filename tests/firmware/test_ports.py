@@ -103,7 +103,7 @@ def test_constants_and_the_factory_head_can_be_read(device: StreamDevice) -> Non
     assert device.read(Space.CONSTANT, 0, 2, 3) == WEIGHTS.tobytes()[2:5]
     assert device.read(Space.CONSTANT, 0, 6, 0) == b""
     masters = device.read(Space.HEAD, Region.MASTER_WEIGHTS, 0, 12)
-    assert masters == (WEIGHTS.astype("<i2") * 256).tobytes()
+    assert masters == (WEIGHTS.astype("<i2") * 128).tobytes()
 
 
 def test_learning_gives_the_same_bits_on_every_target_and_again_after_a_reset(
@@ -119,7 +119,7 @@ def test_learning_gives_the_same_bits_on_every_target_and_again_after_a_reset(
 
 def test_a_class_can_be_added_learned_and_forgotten(device: StreamDevice) -> None:
     """The new row is the mean of the two; then the third and last row of memory is in use."""
-    rows = WEIGHTS.astype(int) * 256
+    rows = WEIGHTS.astype(int) * 128
     assert device.add_class() == 2
     assert answer(device, Message.ADD_CLASS, b"") == Status.FULL
     weights = np.frombuffer(device.read(Space.HEAD, Region.MASTER_WEIGHTS, 0, 18), "<i2")

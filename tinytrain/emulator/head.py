@@ -48,7 +48,7 @@ class Rows:
     arrays."""
 
     weights: npt.NDArray[np.int16]
-    """(n, R, D); of the factory head Q7.8."""
+    """(n, R, D); of the factory head Q8.7."""
     bias: npt.NDArray[np.int32]
     """(n, R) units of the weights' sums, -2^30 to 2^30."""
     classes: Int

@@ -57,7 +57,7 @@ def _inner(shape: tuple[int, ...]) -> tuple[int, ...]:
 def learn(project: Project, target: str, stream: Path, out: Path, progress: Progress) -> int:
     """Learns the stream (x, y) in order and writes the head; gives the number of steps.
 
-    The file holds `weights` int16 (C, D) Q7.8, `bias` int32 (C,) in units of the weights' sums,
+    The file holds `weights` int16 (C, D) Q8.7, `bias` int32 (C,) in units of the weights' sums,
     `trace` uint32 (n,), `predicted` (n,) before each step, `rows_written` (n,).
     """
     head = project.model.head

@@ -18,7 +18,7 @@ extern "C" {
 /* What rows are worth: factors of each row, as multiplier and shift. */
 typedef struct tt_units {
     int32_t gradient_shift;                  /* F: fraction bits of g. 9 to 16 */
-    const int32_t *logit_multiplier;         /* [R] sum / 256 to log2 units, Q10 */
+    const int32_t *logit_multiplier;         /* [R] sum / 128 to log2 units, Q10 */
     const int8_t *logit_shift;               /* [R] */
     const int32_t *gradient_multiplier;      /* [R] error (Q15) to g, a row's gradient factor */
     const int8_t *gradient_multiplier_shift; /* [R] */
@@ -44,7 +44,7 @@ typedef struct tt_head_constants {
 
 /* What classes are recognized by. */
 typedef struct tt_rows {
-    int16_t *weights; /* [R][D]; of the factory head Q7.8 */
+    int16_t *weights; /* [R][D]; of the factory head Q8.7 */
     int32_t *bias;    /* [R] units of the weights' sums, -2^30 to 2^30 */
     const tt_units *units;
     uint16_t classes; /* C */
