@@ -65,6 +65,8 @@ class _Risen:
     """(S, T, 2) distance and doubt, in spreads of the baseline."""
     people: Int
     """(S,) whose streams they are."""
+    strange: npt.NDArray[np.bool_]
+    """(S,) whether the network was not trained on them."""
 
 
 def drift_constants(
@@ -75,7 +77,8 @@ def drift_constants(
     options: DriftOptions,
 ) -> DriftConstants:
     """Thresholds that no more than a share `options.false_alarms` of the observations of a person
-    passes that they were not made from: with each known person left out in turn, on average."""
+    passes that they were not made from: with each known person left out in turn, on average over
+    the training people, and over the strangers among the validation people."""
     usual = answers(constants, training.features)
     expected = _expected(lda, usual)
     seen = drifting.signals(lda, expected, usual.x, usual.classes, usual.probabilities)
@@ -83,7 +86,8 @@ def drift_constants(
     unset = DriftConstants(
         options.shift, options.settle, 1, spreads[0], 1, spreads[1], UNLIMITED, expected
     )
-    people = _people(training, validation)
+    strangers = np.setdiff1d(_groups(validation), _groups(training))
+    people = _people(training, validation, strangers)
     values = [
         drifting.signals(lda, expected, found.x, found.classes, found.probabilities)
         for found in (answers(constants, person.features) for person in people)
@@ -91,7 +95,7 @@ def drift_constants(
     on = np.rint(256 * _thresholds(_risen(unset, people, values), options.false_alarms))
     distance_on, doubt_on = np.clip(on, 1, 1 << 16).astype(int).tolist()
     limit = UNLIMITED
-    if len(np.setdiff1d(_groups(validation), _groups(training))):
+    if len(strangers):
         farthest = max(float(value[:, 0].mean()) for value in values)
         limit = _limit(farthest, float(expected[usual.classes].mean()))
     return replace(unset, distance_on=distance_on, doubt_on=doubt_on, distance_limit=limit)
@@ -139,9 +143,10 @@ class _Person:
     """(n, D)"""
     labels: IndexArray
     """(n,)"""
+    strange: bool
 
 
-def _people(training: Class, validation: Class) -> list[_Person]:
+def _people(training: Class, validation: Class, strangers: Int) -> list[_Person]:
     """All known people, or MOST_PEOPLE of them."""
     samples = np.concatenate([training.samples, validation.samples])
     features = np.concatenate([training.features, validation.features])
@@ -149,9 +154,11 @@ def _people(training: Class, validation: Class) -> list[_Person]:
     names, counts = np.unique(group, return_counts=True)
     enough = names[counts >= LEAST_SAMPLES]
     if not len(enough):
-        return [_Person(features, labels)]
-    chosen = enough[:: -(-len(enough) // MOST_PEOPLE)]
-    return [_Person(features[group == name], labels[group == name]) for name in chosen]
+        return [_Person(features, labels, False)]
+    return [
+        _Person(features[group == name], labels[group == name], name in strangers)
+        for name in enough[:: -(-len(enough) // MOST_PEOPLE)]
+    ]
 
 
 def _expected(lda: LdaConstants, usual: Answers) -> npt.NDArray[np.int16]:
@@ -177,7 +184,8 @@ def _risen(constants: DriftConstants, people: Sequence[_Person], values: Sequenc
         drifting.follow(constants, state, devices, value, np.ones(len(streams), bool))
         if step >= settle:
             risen[:, step - settle] = (state.running - state.level) / state.spread
-    return _Risen(risen, np.repeat(np.arange(len(people)), STREAMS))
+    strange = np.array([person.strange for person in people])
+    return _Risen(risen, np.repeat(np.arange(len(people)), STREAMS), np.repeat(strange, STREAMS))
 
 
 def _thresholds(risen: _Risen, rate: float) -> Float:
@@ -199,15 +207,17 @@ def _passed(spreads: Float, rate: float) -> Float:
 
 
 def _left_out(risen: _Risen, rate: float, scale: float) -> float:
-    """The share of observations with an alarm, of each person by the others' thresholds."""
+    """The share of observations with an alarm, of each person by the others' thresholds: of the
+    strangers or of the others, whoever has more."""
     on = np.zeros((len(risen.people), drifting.SIGNALS))
     for person in np.unique(risen.people):
         own = risen.people == person
         others = risen.spreads[own if own.all() else ~own]
         on[own] = scale * _passed(others, rate)
-    alarm, count = np.zeros(len(on), bool), 0
+    alarm, count = np.zeros(len(on), bool), np.zeros(len(on))
     for step in range(risen.spreads.shape[1]):
         now = risen.spreads[:, step]
         alarm = (now > on).any(axis=1) | (alarm & ~(now < on / 2).all(axis=1))
-        count += int(alarm.sum())
-    return count / (len(on) * risen.spreads.shape[1])
+        count += alarm
+    sides = (count[risen.strange == side] for side in (False, True))
+    return max(float(side.mean()) for side in sides if len(side)) / risen.spreads.shape[1]
