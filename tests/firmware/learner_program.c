@@ -87,8 +87,8 @@ static void forge(const uint8_t *kept, uint8_t *forged, uint32_t bytes)
     memcpy(forged, kept, bytes);
     for (uint32_t changes = 1u + draw() % 4u; changes > 0; changes--) {
         /* Half of the time where the counters are. */
-        uint32_t end = draw() % 2u ? 16u + (uint32_t)sizeof(tt_learner_counters)
-                                   : bytes - CHECKSUM_BYTES;
+        uint32_t end =
+            draw() % 2u ? 16u + (uint32_t)sizeof(tt_learner_counters) : bytes - CHECKSUM_BYTES;
         forged[16u + draw() % (end - 16u)] = (uint8_t)(draw() % 4u ? draw() : 0xffu);
     }
     tt_put_u32(forged + bytes - CHECKSUM_BYTES, tt_crc32(0, forged, bytes - CHECKSUM_BYTES));

@@ -1,5 +1,5 @@
-/* Drift: what the device sees of late, against the baseline of what it saw first. The rules stand in
- * firmware/LEARNING.md, section 7; tinytrain/emulator/drift.py computes the same. */
+/* Drift: what the device sees of late, against the baseline of what it saw first. The rules stand
+ * in firmware/LEARNING.md, section 7; tinytrain/emulator/drift.py computes the same. */
 #ifndef TINYTRAIN_DRIFT_H
 #define TINYTRAIN_DRIFT_H
 
