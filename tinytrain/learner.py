@@ -11,6 +11,9 @@ from enum import IntEnum
 from functools import cached_property
 from typing import ClassVar
 
+import numpy as np
+import numpy.typing as npt
+
 from tinytrain.head import HeadConstants, HeadUnits
 from tinytrain.lda_constants import LdaConstants
 from tinytrain.operators.kernel import Parameters
@@ -22,6 +25,9 @@ MAX_VERSIONS = 4
 
 LONGEST_LOSS = 31 * ONE_BIT
 """The loss of a class that has no row."""
+
+UNLIMITED = (1 << 31) - 1
+"""Above every baseline of drift."""
 
 GAIN_SHIFT = 4
 """From a loss in Q10 to what the guard sums up, Q6."""
@@ -98,17 +104,24 @@ class LearnerConstants(Parameters):
 
 @dataclass(frozen=True, eq=False)
 class DriftConstants(Parameters):
-    """The twin of the C struct tt_drift_constants; all but the shift have 8 fraction bits more than
-    Q15 (confidence) and Q10 (distance)."""
+    """The twin of the C struct tt_drift_constants; spreads and the limit have 8 fraction bits more
+    than distance, Q10 standard deviations, and doubt, Q13."""
 
     structure: ClassVar[str] = "tt_drift_constants"
     drift_shift: int
-    confidence: int
-    confidence_on: int
-    confidence_off: int
-    distance: int
+    """1 to 12: the running means forget with 2^-drift_shift a sample."""
+    settle_shift: int
+    """4 to 9: the baseline is of the first 2^settle_shift samples."""
     distance_on: int
-    distance_off: int
+    """Q8 spreads above the baseline, 1 to 2^16."""
+    distance_spread: int
+    """The least that a device's spread counts as, 1 to 2^21."""
+    doubt_on: int
+    doubt_spread: int
+    distance_limit: int
+    """Of an untaught device's baseline; UNLIMITED: none."""
+    usual: npt.NDArray[np.int16]
+    """(C0,) Q10, the training people's distance from each class."""
 
 
 @dataclass(frozen=True, eq=False)

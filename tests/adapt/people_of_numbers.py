@@ -15,12 +15,14 @@ CLASSES, FEATURES, PEOPLE, SAMPLES = 4, 8, 6, 12
 ZERO = -20
 
 
-def dataset(seed: int = 0, offset: float = 24.0) -> DataSet:
-    """`SAMPLES` of each class of each of `PEOPLE`; the samples are their own features."""
+def dataset(
+    seed: int = 0, offset: float = 24.0, people: int = PEOPLE, samples: int = SAMPLES
+) -> DataSet:
+    """`samples` of each class of each of `people`; the samples are their own features."""
     generator = np.random.default_rng(seed)
     centres = generator.normal(0, 20, (CLASSES, FEATURES))
-    offsets = generator.normal(0, offset, (PEOPLE, CLASSES, FEATURES))
-    group, label = np.divmod(np.arange(PEOPLE * CLASSES * SAMPLES) // SAMPLES, CLASSES)
+    offsets = generator.normal(0, offset, (people, CLASSES, FEATURES))
+    group, label = np.divmod(np.arange(people * CLASSES * samples) // samples, CLASSES)
     x = ZERO + centres[label] + offsets[group, label]
     x = x + generator.normal(0, 16, x.shape)
     return DataSet(
@@ -31,7 +33,7 @@ def dataset(seed: int = 0, offset: float = 24.0) -> DataSet:
         recording=group * CLASSES + label,
         overlap=False,
         label_names=tuple("abcd"),
-        group_names=tuple(f"person {i}" for i in range(PEOPLE)),
+        group_names=tuple(f"person {i}" for i in range(people)),
         scale=np.ones(1, np.float32),
         zero=np.zeros(1, np.float32),
         given_test=np.zeros(0, np.int64),

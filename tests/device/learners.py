@@ -45,6 +45,7 @@ class Recipe:
     daily_steps: int = 0
     pseudo: int = 0
     drift: bool = True
+    settle_shift: int = 4
     seed: int = 0
 
     def rules(self) -> LearnerConstants:
@@ -75,8 +76,8 @@ class Recipe:
             x[at], y[at], head.constants.feature_zero_point, self.classes,
             head.constants.capacity, LdaOptions(blend=self.blend), head.feature_scale,
         )  # fmt: skip
-        drift = DriftConstants(3, 20_000 << 8, 9_000 << 8, 14_000 << 8, 900 << 8, 2_000 << 8,
-                               1_400 << 8)  # fmt: skip
+        usual = np.full(self.classes, 900, np.int16)
+        drift = DriftConstants(3, self.settle_shift, 128, 60 << 8, 160, 100 << 8, 200 << 8, usual)
         return LearnerParts(self.rules(), head.constants, lda, drift if self.drift else None)
 
 

@@ -39,12 +39,12 @@ static void act(void)
 {
     uint8_t input[TT_MODEL_INPUT_BYTES];
     random_input(input);
-    uint32_t action = draw() % 20u;
+    uint32_t action = draw() % 40u;
     if (action == 0) {
         (void)tt_add_class(&device);
     } else if (action == 1) {
         (void)tt_roll_back(&device, (uint16_t)(draw() % 3u));
-    } else if (action < 5) {
+    } else if (action < 16) { /* often enough for the baseline of drift */
         (void)tt_observe(&device, input);
     } else {
         (void)tt_learn(&device, input, (uint16_t)(draw() % TT_MODEL_CAPACITY));
@@ -86,8 +86,9 @@ static void forge(const uint8_t *kept, uint8_t *forged, uint32_t bytes)
 {
     memcpy(forged, kept, bytes);
     for (uint32_t changes = 1u + draw() % 4u; changes > 0; changes--) {
-        /* Half of the time in the first hundred bytes, where the counters are. */
-        uint32_t end = draw() % 2u ? 100u : bytes - CHECKSUM_BYTES;
+        /* Half of the time where the counters are. */
+        uint32_t end =
+            draw() % 2u ? 16u + (uint32_t)sizeof(tt_learner_counters) : bytes - CHECKSUM_BYTES;
         forged[16u + draw() % (end - 16u)] = (uint8_t)(draw() % 4u ? draw() : 0xffu);
     }
     tt_put_u32(forged + bytes - CHECKSUM_BYTES, tt_crc32(0, forged, bytes - CHECKSUM_BYTES));

@@ -251,6 +251,8 @@ def _begin_anew(parts: LearnerParts, state: State, devices: Int, answering: head
     for counter in (state.best, state.stale, state.due):
         counter[devices] = 0
     state.stopped[devices] = False
+    if state.drift is not None:
+        drifting.restart(state.drift, devices)
 
 
 def new_day(state: State, devices: Int) -> None:
@@ -284,8 +286,7 @@ def observe(parts: LearnerParts, state: State, devices: Int, features: Int8) -> 
     p = seen.p[np.arange(len(devices)), seen.best]
     alarm = np.zeros(len(devices), bool)
     if state.drift is not None:
-        assert parts.drift is not None and parts.lda is not None
-        drifting.observe(parts.drift, parts.lda, state.drift, devices, x, seen.best, p)
+        _follow_drift(parts, state, devices, x, seen.best)
         alarm = state.drift.alarm[devices]
     if parts.rules.pseudo:
         sure = (p >= parts.rules.pseudo) & ~alarm & (_closed(parts, state, devices) < 0)
@@ -295,3 +296,15 @@ def observe(parts: LearnerParts, state: State, devices: Int, features: Int8) -> 
         forward = candidates.forward(parts, state, which, x[at])
         candidates.learn(parts, state, which, x[at], seen.best[at], forward)
     return seen.best
+
+
+def _follow_drift(parts: LearnerParts, state: State, devices: Int, x: Int, classes: Int) -> None:
+    """By what the factory head makes of samples x (k, D), where the answers `classes` (k,) are no
+    added ones."""
+    assert parts.drift is not None and parts.lda is not None and state.drift is not None
+    at = np.flatnonzero(classes < parts.head.classes)
+    seen = candidates.answer(parts, head.factory_rows(parts.head, len(at)), x[at])
+    p = seen.p[np.arange(len(at)), seen.best]
+    values = drifting.signals(parts.lda, parts.drift.usual, x[at], seen.best, p)
+    untaught = state.source[devices[at]] == Source.FACTORY
+    drifting.follow(parts.drift, state.drift, devices[at], values, untaught)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.emulator.drift import SIGNALS
 from tinytrain.emulator.head import Rows
 from tinytrain.emulator.learner_state import State
 from tinytrain.learner import MAX_VERSIONS, LearnerParts
@@ -59,8 +60,6 @@ def _counters(parts: LearnerParts, state: State, device: int) -> bytes:
     """The struct tt_learner_counters."""
     copies = [rows.classes[device] for rows in (state.active, *state.versions)][: parts.copies]
     copies += [0] * (1 + MAX_VERSIONS - len(copies))
-    drift = state.drift
-    seen = (drift.confidence, drift.distance, drift.alarm) if drift is not None else ()
     values = [
         *(
             array[device]
@@ -70,9 +69,18 @@ def _counters(parts: LearnerParts, state: State, device: int) -> bytes:
             )
         ),
         *copies,
-        *([array[device] for array in seen] or [0, 0, 0]),
+        *_drift(state, device),
     ]  # fmt: skip
     return np.array(values, np.int64).astype("<u4").tobytes()
+
+
+def _drift(state: State, device: int) -> list[int]:
+    """The counters of drift: `settled`, level, spread and running mean of each signal, `alarm`."""
+    drift = state.drift
+    if drift is None:
+        return [0] * (2 + 3 * SIGNALS)
+    signals = np.stack([drift.level, drift.spread, drift.running], axis=2)[device]
+    return [int(drift.settled[device]), *signals.ravel().tolist(), int(drift.alarm[device])]
 
 
 def _sums(parts: LearnerParts, state: State, device: int) -> bytes:

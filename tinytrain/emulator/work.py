@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.emulator import candidate as candidates
+from tinytrain.emulator import drift as drifting
 from tinytrain.emulator import guard as guarding
 from tinytrain.emulator import head
 from tinytrain.emulator import lda as analytic
@@ -112,6 +113,8 @@ def _decide(parts: LearnerParts, state: State, devices: Int, evidence: guarding.
     copies.assign(state.active, at, copies.take(state.candidate, at))
     state.source[at] = Source.ACTIVE
     state.best[at] = guarding.score(evidence)[taken]
+    if state.drift is not None:
+        drifting.restart(state.drift, at[state.drift.alarm[at]])
     left = devices[~taken]
     state.best[left] -= state.best[left] >> 2
     state.stale[devices] = np.where(taken, 0, state.stale[devices] + 1)

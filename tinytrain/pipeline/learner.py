@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tinytrain.adapt.calibrate import Known, analytic, calibrated, known_people
+from tinytrain.adapt.drift import DriftOptions, drift_constants
 from tinytrain.adapt.people import Class, class_of, head_of
-from tinytrain.adapt.thresholds import DriftOptions, drift_constants, pseudo_label_threshold
+from tinytrain.adapt.thresholds import pseudo_label_threshold
 from tinytrain.lda import LdaOptions
 from tinytrain.learner import LearnerParts
 from tinytrain.learner_options import LearnerOptions, learner_constants
@@ -34,7 +35,7 @@ def learner_of(found: Run, model: Model) -> LearnerParts | None:
     drift = None
     if wanted.drift and lda is not None:
         options = DriftOptions(false_alarms=wanted.false_alarms)
-        drift = drift_constants(head.constants, lda, training, watched, options)
+        drift = drift_constants(head.constants, lda, training, validation, options)
     if wanted.pseudo_labels:
         rules = replace(rules, pseudo=_threshold(model, watched))
     return LearnerParts(rules, head.constants, lda, drift)

@@ -378,7 +378,7 @@ class Learner:
     pseudo_labels: bool = field(
         default=False, metadata=key("learn from confident answers without a label")
     )
-    drift: bool = field(default=True, metadata=key("watch for inputs unlike training's"))
+    drift: bool = field(default=True, metadata=key("watch for inputs unlike a device's first"))
     false_alarms: float = field(
         default=0.01, metadata=key("share of samples at which drift may cry", low=1e-4, high=0.5)
     )

@@ -78,15 +78,17 @@ typedef struct tt_learner_constants {
     int32_t seed;
 } tt_learner_constants;
 
-/* Running means have 8 fraction bits more than Q15 (confidence) and Q10 (distance). */
+/* What drift is followed by: distance from the training means, Q10 standard deviations, and doubt,
+ * one less confidence, Q13. Spreads and the limit have 8 more fraction bits. */
 typedef struct tt_drift_constants {
-    int32_t drift_shift;
-    int32_t confidence; /* what training saw */
-    int32_t confidence_on;
-    int32_t confidence_off;
-    int32_t distance;
-    int32_t distance_on;
-    int32_t distance_off;
+    int32_t drift_shift;     /* 1 to 12: the running means forget with 2^-drift_shift a sample */
+    int32_t settle_shift;    /* 4 to 9: the baseline is of the first 2^settle_shift samples */
+    int32_t distance_on;     /* Q8 spreads above the baseline, 1 to 2^16 */
+    int32_t distance_spread; /* the least that a device's spread counts as, 1 to 2^21 */
+    int32_t doubt_on;
+    int32_t doubt_spread;
+    int32_t distance_limit; /* of an untaught device's baseline; 2^31 - 1: none */
+    const int16_t *usual;   /* [C0] Q10, the training people's distance from each class */
 } tt_drift_constants;
 
 /* The analytic head's functions, so that a learner without one links none of them. */
@@ -133,6 +135,14 @@ typedef struct tt_learner_parts {
     const tt_drift_constants *drift;  /* NULL: drift is not followed */
 } tt_learner_parts;
 
+/* One of the two signals of drift. Both have 8 fraction bits more than the signal, within +-2^21,
+ * once the baseline is made; until then they are sums. */
+typedef struct tt_drift_signal {
+    int32_t level;   /* the baseline's mean; until then the sum of the signal */
+    uint32_t spread; /* its standard deviation; until then the sum of squares, in 16ths */
+    int32_t running; /* the running mean; 0 until then */
+} tt_drift_signal;
+
 /* What a learner counts: a region of its state. */
 typedef struct tt_learner_counters {
     uint32_t step;
@@ -147,8 +157,9 @@ typedef struct tt_learner_counters {
     uint32_t candidate_classes;
     uint32_t active_classes;
     uint32_t version_classes[TT_MAX_VERSIONS];
-    int32_t confidence; /* drift */
-    int32_t distance;
+    uint32_t settled; /* observations of the baseline of drift, up to 2^settle_shift */
+    tt_drift_signal distance;
+    tt_drift_signal doubt;
     uint32_t alarm;
 } tt_learner_counters;
 
@@ -227,7 +238,8 @@ uint16_t tt_learner_classify(tt_learner *learner, const int8_t *features);
  * answers where the task wants it. */
 uint16_t tt_learner_observe(tt_learner *learner, const int8_t *features);
 
-/* 1 while the inputs or the answers are unlike training's. */
+/* 1 while the inputs are unlike the first ones that this device met: never in the first
+ * 2^settle_shift observations, from the factory or after a roll-back. */
 uint16_t tt_learner_alarm(const tt_learner *learner);
 
 /* Learns one sample. Returns what became of it (TT_LEARNED, ...), or TT_ERROR_LABEL, or

@@ -183,6 +183,7 @@ static void begin(tt_learner *learner, uint16_t classes, const tt_rows *answerin
     counters->stale = 0;
     counters->due = 0;
     counters->stopped = 0;
+    tt_drift_reset(counters);
     learner->work.stage = STAGE_IDLE;
 }
 
@@ -197,9 +198,6 @@ void tt_learner_reset(tt_learner *learner)
         for (uint16_t i = 0; i < parts->rules->versions; i++) {
             clear_rows(learner, &learner->version[i]);
         }
-    }
-    if (parts->drift != NULL) {
-        tt_drift_reset(parts->drift, &learner->counters);
     }
 }
 
@@ -574,6 +572,9 @@ static void decide(tt_learner *learner)
         counters->source = TT_SOURCE_ACTIVE;
         counters->best = tt_guard_score(work);
         counters->stale = 0;
+        if (counters->alarm) {
+            tt_drift_reset(counters);
+        }
     } else {
         counters->stale++;
         counters->best -= counters->best >> 2;
@@ -660,17 +661,42 @@ void tt_learner_new_day(tt_learner *learner)
     learner->counters.stopped = 0;
 }
 
+/* The class of the loaded input by the rows that answer; its probability is head.probabilities. */
+static uint16_t answer(tt_learner *learner)
+{
+    uint16_t best = forward_answering(learner);
+    tt_head_softmax(&learner->head, best, learner->answering);
+    return best;
+}
+
+/* The same, and follows drift by what the factory head makes of the input. An answer that is an
+ * added class is not followed: training knows nothing of it. */
+static uint16_t answer_and_follow(tt_learner *learner)
+{
+    tt_head *head = &learner->head;
+    const tt_learner_parts *parts = learner->parts;
+    uint16_t known = forward_factory(head);
+    tt_head_softmax(head, known, parts->head->classes);
+    uint16_t probability = head->probabilities[known];
+    uint16_t best = known;
+    if (learner->counters.source == TT_SOURCE_FACTORY) {
+        learner->answering = parts->head->classes;
+    } else {
+        best = answer(learner);
+    }
+    if (best < parts->head->classes) {
+        tt_drift_observe(parts, &learner->counters, head->input, known, probability);
+    }
+    return best;
+}
+
 uint16_t tt_learner_observe(tt_learner *learner, const int8_t *features)
 {
     tt_head *head = &learner->head;
     const tt_learner_parts *parts = learner->parts;
     tt_head_load_input(head, features);
-    uint16_t best = forward_answering(learner);
-    tt_head_softmax(head, best, learner->answering);
+    uint16_t best = parts->drift != NULL ? answer_and_follow(learner) : answer(learner);
     uint16_t probability = head->probabilities[best];
-    if (parts->drift != NULL) {
-        tt_drift_observe(parts, &learner->counters, head->input, best, probability);
-    }
     if (parts->rules->pseudo > 0 && probability >= parts->rules->pseudo &&
         !learner->counters.alarm && learner->work.stage == STAGE_IDLE && closed(learner) < 0 &&
         best < head->rows.classes) {

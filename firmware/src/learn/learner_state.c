@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "drift.h"
 #include "memory.h"
 #include "tinytrain/crc32.h"
 #include "tinytrain/frame.h"
@@ -19,7 +20,6 @@
 #define LARGEST_PRODUCT (512 * 512)
 #define LEVEL_LIMIT (32 * 1024)
 #define LARGEST_BEST (1 << 24)
-#define DRIFT_LIMIT (1 << 24)
 
 /* The regions from here on are pairs, weights and bias: the active rows, then the versions. */
 #define FIRST_COPY 11
@@ -130,7 +130,9 @@ int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint
 static uint32_t layout(const tt_learner *learner)
 {
     const tt_head_constants *k = learner->parts->head;
-    const uint16_t sizes[2] = {k->capacity, k->features};
+    const tt_drift_constants *drift = learner->parts->drift;
+    const uint16_t settle_shift = (uint16_t)(drift != NULL ? drift->settle_shift : 0);
+    const uint16_t sizes[3] = {k->capacity, k->features, settle_shift};
     uint32_t crc = tt_crc32(0, learner->parts->rules, sizeof *learner->parts->rules);
     return tt_crc32(crc, sizes, sizeof sizes);
 }
@@ -178,6 +180,28 @@ static int32_t classes_fit(const tt_learner *learner, uint32_t classes)
     return classes >= k->classes && classes <= k->capacity;
 }
 
+/* A signal of drift: sums of `settled` samples, or what was made of all of them. */
+static int32_t signal_fits(const tt_drift_signal *signal, uint32_t settled, int32_t complete)
+{
+    if (!complete) {
+        return within(signal->level, TT_DRIFT_SIGNAL_LIMIT * (int32_t)settled) &&
+               signal->spread <= TT_DRIFT_LARGEST_SQUARE * settled && signal->running == 0;
+    }
+    return within(signal->level, TT_DRIFT_MEAN_LIMIT) && signal->spread <= TT_DRIFT_MEAN_LIMIT &&
+           within(signal->running, TT_DRIFT_MEAN_LIMIT);
+}
+
+static int32_t drift_fits(const tt_learner *learner)
+{
+    const tt_learner_counters *c = &learner->counters;
+    const tt_drift_constants *k = learner->parts->drift;
+    uint32_t all = k != NULL ? 1u << k->settle_shift : 0u;
+    int32_t complete = all > 0u && c->settled == all;
+    return c->settled <= all && c->alarm <= (uint32_t)complete &&
+           signal_fits(&c->distance, c->settled, complete) &&
+           signal_fits(&c->doubt, c->settled, complete);
+}
+
 static int32_t counters_fit(const tt_learner *learner)
 {
     const tt_learner_counters *c = &learner->counters;
@@ -185,9 +209,8 @@ static int32_t counters_fit(const tt_learner *learner)
     uint32_t most = rules->guard ? TT_SOURCE_ACTIVE : TT_SOURCE_CANDIDATE;
     int32_t fit = classes_fit(learner, c->candidate_classes) && c->source <= most &&
                   !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
-                  c->alarm <= 1 && c->level >= 0 && c->level <= LEVEL_LIMIT &&
-                  within(c->best, LARGEST_BEST) && c->kept <= rules->versions &&
-                  within(c->confidence, DRIFT_LIMIT) && within(c->distance, DRIFT_LIMIT);
+                  c->level >= 0 && c->level <= LEVEL_LIMIT && within(c->best, LARGEST_BEST) &&
+                  c->kept <= rules->versions && drift_fits(learner);
     if (rules->guard) {
         fit = fit && classes_fit(learner, c->active_classes);
         for (uint16_t i = 0; i < rules->versions; i++) {
