@@ -100,7 +100,7 @@ fuzz:
 	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -Itests/firmware/tiny -Ifirmware/include -Ifirmware/app -Ifirmware/port \
 	    -o build/fuzz/serve tests/firmware/fuzz_serve.c firmware/app/serve.c \
-	    tests/firmware/tiny/tiny.c firmware/src/*.c firmware/src/*/*.c
+	    firmware/app/answer_*.c tests/firmware/tiny/tiny.c firmware/src/*.c firmware/src/*/*.c
 	build/fuzz/serve -max_total_time=$(SECONDS) -max_len=1024 -print_final_stats=1 \
 	    tests/firmware/corpus
 
