@@ -1,4 +1,6 @@
 /* Answers about the head and the learner: classifying, learning, new classes. */
+#include <stdbool.h>
+
 #include "answers.h"
 #include "tinytrain/protocol.h"
 
@@ -24,7 +26,9 @@ int32_t tt_answer_observe(tt_serve *serve, const uint8_t *input)
         return label;
     }
     reply_u16(serve, (uint16_t)label);
-    reply_u16(serve, (uint16_t)(device->learner != NULL ? device->learner->counters.alarm : 0u));
+    /* Numbers that are being taken over are none yet. */
+    bool knows = device->learner != NULL && device->learner->work.stage != TT_STAGE_IMPORT;
+    reply_u16(serve, (uint16_t)(knows ? device->learner->counters.alarm : 0u));
     return TT_OK;
 }
 

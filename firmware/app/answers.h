@@ -46,6 +46,10 @@ int32_t tt_answer_new_day(tt_serve *serve);
 /* Whether the device's learner folds its steps into its trace. */
 void tt_set_tracing(tt_device *device, uint32_t tracing);
 
+/* answer_state.c */
+int32_t tt_answer_export(tt_serve *serve, const uint8_t *payload);
+int32_t tt_answer_import(tt_serve *serve, const tt_frame *request);
+
 /* answer_measure.c */
 int32_t tt_answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
 

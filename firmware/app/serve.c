@@ -132,6 +132,12 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE_STATISTICS:
         return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_EXPORT:
+        return request->payload_bytes == 8 ? tt_answer_export(serve, payload) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_IMPORT_BEGIN:
+    case TT_MESSAGE_IMPORT_WRITE:
+    case TT_MESSAGE_IMPORT_END:
+        return tt_answer_import(serve, request);
     default:
         return TT_ERROR_MESSAGE;
     }

@@ -38,8 +38,8 @@ class Recipe:
     reserved: int = 0
     masters: int = 16
 
-    def head(self) -> Head:
-        """As `convert` makes it of a model whose only layer is dense."""
+    def model(self) -> bytes:
+        """A model whose only layer is dense."""
         rng = np.random.default_rng(self.seed)
         shape = (self.classes, self.features)
         weights = rng.choice([-128, 127], shape) if self.extreme else rng.integers(-128, 128, shape)
@@ -51,7 +51,11 @@ class Recipe:
             Tensor((1, self.classes), scale=self.input_scale * self.weight_scale * 500),
         ]
         operator = Operator("FULLY_CONNECTED", (0, 1, 2), (3,), "FullyConnectedOptions")
-        graph = parse_tflite(build(tensors, [operator], [0], [3]), "head")
+        return build(tensors, [operator], [0], [3])
+
+    def head(self) -> Head:
+        """As `convert` makes it of the model."""
+        graph = parse_tflite(self.model(), "head")
         energy = None if self.extreme else self.features * 5500.0
         options = HeadOptions(self.eta, self.tau, self.rows, energy, self.reserved, self.masters)
         return build_head(graph, require_kernels(graph), 0, options)

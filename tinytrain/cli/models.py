@@ -188,13 +188,26 @@ def infer(directory: Path, target: str, source: Path, out: Path) -> None:
     metavar="head.npz",
     help="Where the head goes: weights, bias, trace.",
 )
-def learn(directory: Path, target: str, stream: Path, out: Path) -> None:
+@click.option(
+    "--state", type=PATH, metavar="before.bin", help="Go on from what a learner had learned."
+)
+@click.option(
+    "--save-state", type=PATH, metavar="after.bin", help="Where all that was learned goes."
+)
+def learn(
+    directory: Path,
+    target: str,
+    stream: Path,
+    out: Path,
+    state: Path | None,
+    save_state: Path | None,
+) -> None:
     """Learn a stream of labelled samples on a device, from the factory head on."""
     from tinytrain.pipeline.use import learn as run
     from tinytrain.project import load_project
 
     with progress_bars() as progress:
-        count = run(load_project(directory), target, stream, out, progress)
+        count = run(load_project(directory), target, stream, out, progress, state, save_state)
     click.echo(f"{out}: the head after {count} steps on {target}")
 
 

@@ -38,7 +38,7 @@ static uint16_t forward_answering(tt_learner *learner)
 {
     const tt_rows *rows =
         learner->counters.source == TT_SOURCE_ACTIVE ? &learner->active : &learner->head.rows;
-    if (learner->counters.source == TT_SOURCE_FACTORY) {
+    if (learner->counters.source == TT_SOURCE_FACTORY || learner->work.stage == TT_STAGE_IMPORT) {
         learner->answering = learner->parts->head->classes;
         return tt_learner_forward_factory(&learner->head);
     }
@@ -267,6 +267,9 @@ int32_t tt_learner_add_class(tt_learner *learner)
 
 void tt_learner_new_day(tt_learner *learner)
 {
+    if (learner->work.stage == TT_STAGE_IMPORT) {
+        return;
+    }
     learner->counters.today = 0;
     learner->counters.stale = 0;
     learner->counters.stopped = 0;
@@ -276,6 +279,9 @@ uint16_t tt_learner_observe(tt_learner *learner, const int8_t *features)
 {
     tt_head *head = &learner->head;
     const tt_learner_parts *parts = learner->parts;
+    if (learner->work.stage == TT_STAGE_IMPORT) {
+        return tt_learner_classify(learner, features);
+    }
     tt_head_load_input(head, features);
     uint16_t best = forward_answering(learner);
     tt_head_softmax(head, best, learner->answering);
@@ -296,5 +302,5 @@ uint16_t tt_learner_observe(tt_learner *learner, const int8_t *features)
 
 uint16_t tt_learner_alarm(const tt_learner *learner)
 {
-    return (uint16_t)learner->counters.alarm;
+    return learner->work.stage != TT_STAGE_IMPORT && learner->counters.alarm != 0;
 }

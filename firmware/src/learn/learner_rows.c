@@ -109,6 +109,9 @@ void tt_learner_keep_version(tt_learner *learner)
 int32_t tt_learner_roll_back(tt_learner *learner, uint16_t version)
 {
     tt_learner_counters *counters = &learner->counters;
+    if (learner->work.stage == TT_STAGE_IMPORT) {
+        return TT_ERROR_BUSY;
+    }
     if (version > counters->kept) {
         return TT_ERROR_RANGE;
     }

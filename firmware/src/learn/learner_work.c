@@ -160,8 +160,8 @@ int32_t tt_learner_work(tt_learner *learner)
     case STAGE_DECIDE:
         decide(learner);
         break;
-    default:
-        break;
+    default: /* idle, or a state is being taken over */
+        return 0;
     }
     return learner->work.stage != STAGE_IDLE;
 }
