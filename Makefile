@@ -12,6 +12,7 @@
 # VENV    where it goes, .venv
 # TARGET  host, cortex-m0, cortex-m4 (default), cortex-m33 or cortex-m55
 # MODEL   a converted project, demo/project
+# DRAWS   random models that each kernel is tested with, 100
 # SECONDS how long to fuzz, 600
 
 PYTHON ?= python3
@@ -19,6 +20,7 @@ VENV   ?= .venv
 TARGET ?= cortex-m4
 MODEL  ?= demo/project
 DEMO   ?= demo
+DRAWS  ?= 100
 SECONDS ?= 600
 
 BIN    := $(VENV)/bin
@@ -64,7 +66,7 @@ demo: setup
 	$(BIN)/tinytrain run watch --out $(DEMO)
 
 test: setup
-	DRAWS=200 $(BIN)/pytest --numprocesses 2 --dist loadfile
+	DRAWS=$(DRAWS) $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lint: setup
 	$(BIN)/ruff format --check tinytrain converters tests benchmarks
@@ -100,7 +102,7 @@ fuzz:
 	clang -std=c99 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
 	    -Itests/firmware/tiny -Ifirmware/include -Ifirmware/app -Ifirmware/port \
 	    -o build/fuzz/serve tests/firmware/fuzz_serve.c firmware/app/serve.c \
-	    tests/firmware/tiny/tiny.c firmware/src/*.c firmware/src/*/*.c
+	    firmware/app/answer_*.c tests/firmware/tiny/tiny.c firmware/src/*.c firmware/src/*/*.c
 	build/fuzz/serve -max_total_time=$(SECONDS) -max_len=1024 -print_final_stats=1 \
 	    tests/firmware/corpus
 

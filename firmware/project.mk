@@ -51,7 +51,10 @@ PORT_ASSEMBLER := $(wildcard $(RUNTIME)/$(PORT)/*.s $(RUNTIME)/$(PORT)/*.S)
 objects         = $(addsuffix .o,$(addprefix $(BUILD)/object/,$(basename \
                   $(subst ../,,$(patsubst /%,%,$(1))))))
 COMMON         := $(call objects,$(COMMON_SOURCES) $(PORT_ASSEMBLER))
-DEVICE         := $(COMMON) $(call objects,$(RUNTIME)/app/device.c $(RUNTIME)/app/serve.c)
+# The application that speaks the protocol.
+DEVICE_SOURCES := $(addprefix $(RUNTIME)/app/,device.c serve.c answer_learn.c answer_measure.c \
+                  answer_state.c)
+DEVICE         := $(COMMON) $(call objects,$(DEVICE_SOURCES))
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
 
 .PHONY: all selftest size clean FORCE
@@ -80,8 +83,7 @@ $(call objects,$(1)): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
-ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c \
-               $(addprefix $(RUNTIME)/app/,device.c serve.c selftest.c)
+ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c $(DEVICE_SOURCES) $(RUNTIME)/app/selftest.c
 $(foreach source,$(ALL_SOURCES) $(PORT_ASSEMBLER),$(eval $(call compile,$(source))))
 
 selftest: $(BUILD)/selftest

@@ -2,11 +2,13 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from tests.compile_once import put_in_path
 
 # A finding on the CI would turn a change red that did not cause it: there the draws are always the
 # same. Developers' runs draw anew each time.
@@ -29,6 +31,17 @@ def require(program: str, package: str) -> None:
         if os.environ.get("CI"):
             pytest.fail(message, pytrace=False)
         pytest.skip(message)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Projects share the runtime: each of its files is compiled once, for all workers."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", put_in_path(folder / "compiled"))
+        yield
 
 
 @pytest.fixture(scope="session")

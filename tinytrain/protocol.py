@@ -22,6 +22,9 @@ HEADER = struct.Struct("<BBH")
 CHECKSUM = struct.Struct("<I")
 """CRC-32 as zlib's, over all before it."""
 
+STATE_HEADER_BYTES = 16
+"""What a learner's state begins with, and IMPORT_BEGIN sends."""
+
 NAME_BYTES = 64
 """The longest model name that INFO gives; a longer one is cut."""
 
@@ -88,6 +91,10 @@ class Message(IntEnum):
     NEW_DAY = 13
     END_SESSION = 14
     OBSERVE_STATISTICS = 32
+    EXPORT = 48
+    IMPORT_BEGIN = 49
+    IMPORT_WRITE = 50
+    IMPORT_END = 51
 
 
 class Space(IntEnum):

@@ -4,22 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "answers.h"
 #include "port.h"
 #include "tinytrain/crc32.h"
 #include "tinytrain/protocol.h"
-
-/* The status that a reply begins with. */
-#define STATUS_BYTES 4u
-
-/* What a measured call works on. */
-typedef struct measured {
-    tt_device *device;
-    uint16_t first; /* operators first to end - 1 */
-    uint16_t end;
-    uint16_t label;
-    tt_statistics *statistics;
-    const uint8_t *input;
-} measured;
 
 static int32_t answer(tt_serve *serve, const tt_frame *request);
 static int32_t answer_info(tt_serve *serve);
@@ -27,15 +15,7 @@ static int32_t answer_infer(tt_serve *serve, const uint8_t *input);
 static int32_t answer_trace(tt_serve *serve, const uint8_t *input);
 static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input);
 static int32_t answer_read(tt_serve *serve, const uint8_t *payload);
-static int32_t answer_classify(tt_serve *serve, const uint8_t *input);
-static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
-static int32_t answer_add_class(tt_serve *serve);
-static int32_t answer_observe(tt_serve *serve, const uint8_t *input);
-static int32_t answer_end_session(tt_serve *serve);
-static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
-static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
-static void set_tracing(tt_device *device, uint32_t tracing);
 static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
@@ -63,7 +43,7 @@ int32_t tt_serve_init(tt_serve *serve, tt_device *device, uint8_t *buffer, size_
                                                model->operators, capacity)) {
         return TT_ERROR_MEMORY;
     }
-    set_tracing(device, 1);
+    tt_set_tracing(device, 1);
     /* Without the last byte, which only the closing 0x00 of a reply needs. */
     tt_receiver_init(&serve->receiver, buffer, TT_FRAME_BUFFER_BYTES(payload_bytes) - 1u);
     return TT_OK;
@@ -126,57 +106,40 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_READ:
         return request->payload_bytes == 12 ? answer_read(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_CLASSIFY:
-        return has_input(serve, request, 0) ? answer_classify(serve, payload) : TT_ERROR_LENGTH;
+        return has_input(serve, request, 0) ? tt_answer_classify(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_LEARN:
-        return has_input(serve, request, 2) ? answer_learn(serve, tt_get_u16(payload), payload + 2)
-                                            : TT_ERROR_LENGTH;
+        return has_input(serve, request, 2)
+                   ? tt_answer_learn(serve, tt_get_u16(payload), payload + 2)
+                   : TT_ERROR_LENGTH;
     case TT_MESSAGE_RESET:
         return request->payload_bytes == 0 ? answer_reset(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_MEASURE:
-        return has_input(serve, request, 4) ? answer_measure(serve, tt_get_u16(payload),
-                                                             tt_get_u16(payload + 2), payload + 4)
-                                            : TT_ERROR_LENGTH;
+        return has_input(serve, request, 4)
+                   ? tt_answer_measure(serve, tt_get_u16(payload), tt_get_u16(payload + 2),
+                                       payload + 4)
+                   : TT_ERROR_LENGTH;
     case TT_MESSAGE_ADD_CLASS:
-        return request->payload_bytes == 0 ? answer_add_class(serve) : TT_ERROR_LENGTH;
+        return request->payload_bytes == 0 ? tt_answer_add_class(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_OBSERVE:
-        return has_input(serve, request, 0) ? answer_observe(serve, payload) : TT_ERROR_LENGTH;
+        return has_input(serve, request, 0) ? tt_answer_observe(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_ROLL_BACK:
         return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
                                            : TT_ERROR_LENGTH;
     case TT_MESSAGE_END_SESSION:
-        return request->payload_bytes == 0 ? answer_end_session(serve) : TT_ERROR_LENGTH;
+        return request->payload_bytes == 0 ? tt_answer_end_session(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_NEW_DAY:
-        return request->payload_bytes == 0 ? answer_new_day(serve) : TT_ERROR_LENGTH;
+        return request->payload_bytes == 0 ? tt_answer_new_day(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_OBSERVE_STATISTICS:
         return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_EXPORT:
+        return request->payload_bytes == 8 ? tt_answer_export(serve, payload) : TT_ERROR_LENGTH;
+    case TT_MESSAGE_IMPORT_BEGIN:
+    case TT_MESSAGE_IMPORT_WRITE:
+    case TT_MESSAGE_IMPORT_END:
+        return tt_answer_import(serve, request);
     default:
         return TT_ERROR_MESSAGE;
-    }
-}
-
-static void reply_u8(tt_serve *serve, uint8_t value)
-{
-    serve->reply[serve->reply_bytes++] = value;
-}
-
-static void reply_u16(tt_serve *serve, uint16_t value)
-{
-    tt_put_u16(serve->reply + serve->reply_bytes, value);
-    serve->reply_bytes += 2;
-}
-
-static void reply_u32(tt_serve *serve, uint32_t value)
-{
-    tt_put_u32(serve->reply + serve->reply_bytes, value);
-    serve->reply_bytes += 4;
-}
-
-static void reply_data(tt_serve *serve, const void *data, size_t bytes)
-{
-    if (bytes > 0) {
-        memcpy(serve->reply + serve->reply_bytes, data, bytes);
-        serve->reply_bytes += bytes;
     }
 }
 
@@ -336,94 +299,10 @@ static int32_t answer_read(tt_serve *serve, const uint8_t *payload)
     return TT_OK;
 }
 
-static int32_t answer_classify(tt_serve *serve, const uint8_t *input)
-{
-    const tt_head *head = tt_device_head(serve->device);
-    int32_t label = tt_classify(serve->device, input);
-    if (label < 0) {
-        return label;
-    }
-    const tt_learner *learner = serve->device->learner;
-    uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
-    reply_u16(serve, (uint16_t)label);
-    reply_data(serve, head->logits, classes * sizeof *head->logits);
-    return TT_OK;
-}
-
-static int32_t answer_observe(tt_serve *serve, const uint8_t *input)
-{
-    tt_device *device = serve->device;
-    int32_t label = tt_observe(device, input);
-    if (label < 0) {
-        return label;
-    }
-    reply_u16(serve, (uint16_t)label);
-    reply_u16(serve, (uint16_t)(device->learner != NULL ? device->learner->counters.alarm : 0u));
-    return TT_OK;
-}
-
-/* A learning step and all the work that follows from it. */
-static int32_t answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input)
-{
-    tt_device *device = serve->device;
-    int32_t outcome = tt_learn(device, input, label);
-    if (outcome < 0) {
-        return outcome;
-    }
-    const tt_head *head = tt_device_head(device);
-    uint16_t rows_written = head->rows_written;
-    if (device->learner == NULL) {
-        serve->trace = tt_head_trace(head, serve->trace);
-    }
-    while (tt_work(device)) {
-    }
-    reply_u32(serve, device->learner != NULL ? device->learner->trace : serve->trace);
-    reply_u16(serve, device->predicted);
-    reply_u16(serve, rows_written);
-    reply_u16(serve, (uint16_t)outcome);
-    return TT_OK;
-}
-
-static int32_t answer_add_class(tt_serve *serve)
-{
-    int32_t added = tt_add_class(serve->device);
-    if (added < 0) {
-        return added;
-    }
-    reply_u16(serve, (uint16_t)added);
-    return TT_OK;
-}
-
-static int32_t answer_end_session(tt_serve *serve)
-{
-    tt_end_session(serve->device);
-    while (tt_work(serve->device)) {
-    }
-    return TT_OK;
-}
-
-static int32_t answer_new_day(tt_serve *serve)
-{
-    tt_device *device = serve->device;
-    if (device->learner == NULL) {
-        return TT_ERROR_NO_LEARNER;
-    }
-    device->model->learner->functions->new_day(device->learner);
-    return TT_OK;
-}
-
-/* A learner folds its steps itself: there can be several in one call. */
-static void set_tracing(tt_device *device, uint32_t tracing)
-{
-    if (device->learner != NULL) {
-        device->learner->tracing = tracing;
-    }
-}
-
 static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
-    set_tracing(serve->device, 1);
+    tt_set_tracing(serve->device, 1);
     if (serve->statistics != NULL) {
         tt_statistics_undo(serve->statistics);
     }
@@ -443,96 +322,5 @@ static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
     reply_u32(serve, looks ? tt_statistics_trace(statistics, layer) : 0);
     reply_u16(serve, (uint16_t)left);
     reply_u16(serve, (uint16_t)statistics->samples);
-    return TT_OK;
-}
-
-static void observe_statistics(void *context)
-{
-    const measured *call = context;
-    (void)tt_statistics_observe(call->statistics, call->input);
-}
-
-static void run_operators(void *context)
-{
-    const measured *call = context;
-    call->device->model->run(call->device->arena, call->first, call->end);
-}
-
-static void learn_features(void *context)
-{
-    const measured *call = context;
-    const uint8_t *features = call->device->arena + call->device->model->features_offset;
-    tt_device *device = call->device;
-    if (device->learner != NULL) {
-        const tt_learner_functions *functions = device->model->learner->functions;
-        (void)functions->learn(device->learner, (const int8_t *)features, call->label);
-    } else {
-        (void)tt_head_learn(&device->head, (const int8_t *)features, call->label);
-    }
-}
-
-/* Finds what MEASURE's kind counts: `work`, with its operators in `call`. */
-static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
-                               void (**work)(void *context), measured *call)
-{
-    const tt_model *model = device->model;
-    *work = run_operators;
-    if (kind == TT_MEASURE_INFERENCE) {
-        call->first = 0;
-        call->end = model->operators;
-        return TT_OK;
-    }
-    if (kind == TT_MEASURE_LEARN_STEP) {
-        if (model->head == NULL) {
-            return TT_ERROR_NO_HEAD;
-        }
-        if (label >= tt_device_head(device)->rows.classes) {
-            return TT_ERROR_LABEL;
-        }
-        *work = learn_features;
-        call->first = model->head_operator;
-        return TT_OK;
-    }
-    if (kind == TT_MEASURE_OBSERVE_STATISTICS) {
-        *work = observe_statistics;
-        call->first = 0;
-        return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
-    }
-    if (kind - TT_MEASURE_OPERATOR >= model->operators) {
-        return TT_ERROR_RANGE;
-    }
-    call->first = (uint16_t)(kind - TT_MEASURE_OPERATOR);
-    call->end = (uint16_t)(call->first + 1);
-    return TT_OK;
-}
-
-static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input)
-{
-    tt_device *device = serve->device;
-    void (*work)(void *context);
-    measured call = {
-        .device = device, .label = label, .statistics = serve->statistics, .input = input};
-    uint64_t instructions;
-    uint32_t stack_bytes;
-    if (!tt_port_has_counter()) {
-        return TT_ERROR_UNSUPPORTED;
-    }
-    int32_t status = prepare_measure(device, kind, label, &work, &call);
-    if (status != TT_OK) {
-        return status;
-    }
-    tt_load_input(device, input);
-    device->model->run(device->arena, 0, call.first);
-    set_tracing(device, 0);
-    int32_t counted = tt_port_measure(work, &call, &instructions, &stack_bytes);
-    set_tracing(device, 1);
-    while (tt_work(device)) {
-    }
-    if (!counted) {
-        return TT_ERROR_UNSUPPORTED;
-    }
-    reply_u32(serve, (uint32_t)instructions);
-    reply_u32(serve, (uint32_t)(instructions >> 32));
-    reply_u32(serve, stack_bytes);
     return TT_OK;
 }

@@ -20,6 +20,7 @@ from tinytrain.lda_constants import LdaConstants
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 PROGRAM = Path(__file__).with_name("lda_program.c")
+EXCHANGE = Path(__file__).with_name("exchange.h")
 SOURCES = ("arithmetic.c", "learn/lda.c", "learn/solve.c")
 TIMEOUT = 120
 
@@ -74,6 +75,7 @@ def build_program(
             place.parent.mkdir(exist_ok=True)
             place.symlink_to(header)
     shutil.copyfile(program, folder / "runtime" / "app" / "selftest.c")
+    shutil.copyfile(EXCHANGE, folder / "runtime" / "app" / EXCHANGE.name)
     (folder / "model" / "golden.c").write_text("typedef int nothing;\n")
     shutil.copyfile(FIRMWARE / "project.mk", folder / "Makefile")
     made = build(folder, target, "selftest")

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "exchange.h"
 #include "port.h"
 #include "tinytrain/lda.h"
 #include "tinytrain/status.h"
@@ -33,24 +34,6 @@ static tt_lda_constants constants;
 static tt_lda lda;
 static int32_t more;
 static bool counts;
-
-static void receive(void *place, size_t bytes)
-{
-    uint8_t *next = place;
-    while (bytes > 0) {
-        size_t count = tt_port_read(next, bytes);
-        if (count == 0) {
-            tt_port_exit(2);
-        }
-        next += count;
-        bytes -= count;
-    }
-}
-
-static void send(const void *place, size_t bytes)
-{
-    tt_port_write(place, bytes);
-}
 
 static void receive_constants(void)
 {

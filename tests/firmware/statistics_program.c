@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "exchange.h"
 #include "port.h"
 #include "tinytrain/statistics.h"
 
@@ -34,24 +35,6 @@ static tt_slot slot;
 static tt_model model;
 static tt_device device;
 static tt_statistics statistics;
-
-static void receive(void *place, size_t bytes)
-{
-    uint8_t *next = place;
-    while (bytes > 0) {
-        size_t count = tt_port_read(next, bytes);
-        if (count == 0) {
-            tt_port_exit(2);
-        }
-        next += count;
-        bytes -= count;
-    }
-}
-
-static void send(const void *place, size_t bytes)
-{
-    tt_port_write(place, bytes);
-}
 
 static void run_nothing(uint8_t *place, uint16_t first, uint16_t end)
 {

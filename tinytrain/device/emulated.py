@@ -123,6 +123,12 @@ class EmulatedDevice:
     def new_day(self) -> None:
         self._learner().new_day()
 
+    def export_state(self) -> bytes:
+        return self._learner().export_state(self.info().source_hash)
+
+    def import_state(self, state: bytes) -> None:
+        self._learner().import_state(self.info().source_hash, state)
+
     def reset(self) -> None:
         self._variables = initial_state(self._model.graph)
         self._load_variables()

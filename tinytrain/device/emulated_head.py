@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from tinytrain.device.interface import NOT_ASKED, LearnStep
 from tinytrain.emulator import head as plain
-from tinytrain.emulator import learner, learner_bytes, learner_state
+from tinytrain.emulator import learner, learner_bytes, learner_import, learner_state
 from tinytrain.emulator.head import Rows
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.head import Head
@@ -46,6 +46,12 @@ class EmulatedHead(Protocol):
 
     def end_session(self) -> None:
         """The work that would begin after some more samples."""
+
+    def export_state(self, model: int) -> bytes:
+        """The learner's state; `model`: the hash of its source."""
+
+    def import_state(self, model: int, state: bytes) -> None:
+        """Takes a state over."""
 
     def head_region(self, region: Region) -> bytes:
         """What READ gives of the head."""
@@ -99,6 +105,14 @@ class PlainHead:
         """There is no work."""
 
     def new_day(self) -> None:
+        raise DeviceError(f"emulator: {STATUS_TEXTS[Status.NO_LEARNER]}")
+
+    def export_state(self, model: int) -> bytes:
+        del model
+        raise DeviceError(f"emulator: {STATUS_TEXTS[Status.NO_LEARNER]}")
+
+    def import_state(self, model: int, state: bytes) -> None:
+        del model, state
         raise DeviceError(f"emulator: {STATUS_TEXTS[Status.NO_LEARNER]}")
 
     def head_region(self, region: Region) -> bytes:
@@ -156,6 +170,21 @@ class LearnerHead:
 
     def new_day(self) -> None:
         learner.new_day(self._state, ONE)
+
+    def export_state(self, model: int) -> bytes:
+        return learner_bytes.exported(self._parts, self._state, model)
+
+    def import_state(self, model: int, state: bytes) -> None:
+        try:
+            learner_import.check_origin(self._parts, model, state)
+        except InputError as error:
+            raise DeviceError(f"emulator: {error}") from None
+        # Whatever is wrong from here on, the learner is as from the factory.
+        self._state = learner_state.initial(self._parts, 1, traced=True)
+        try:
+            self._state = learner_import.taken_over(self._parts, state)
+        except InputError as error:
+            raise DeviceError(f"emulator: {error}") from None
 
     def head_region(self, region: Region) -> bytes:
         """Of what a step computes only the last one's trace is kept."""

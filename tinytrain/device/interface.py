@@ -132,6 +132,14 @@ class Device(Protocol):
     def new_day(self) -> None:
         """A learner's budget of the day is whole again."""
 
+    def export_state(self) -> bytes:
+        """All that a learner has learned and remembers: firmware/LEARNING.md, section 8."""
+
+    def import_state(self, state: bytes) -> None:
+        """Takes an exported state over. Raises DeviceError where it is of another model or learner,
+        and nothing has changed; where it is damaged or a number in it is out of bounds, the
+        learner is as from the factory."""
+
     def reset(self) -> None:
         """Back to the variables' first values, the factory head and the statistics of training;
         the trace starts anew."""

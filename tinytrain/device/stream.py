@@ -1,6 +1,7 @@
 """The protocol's client: a device at the other end of a byte stream."""
 
 import struct
+import zlib
 from collections.abc import Sequence
 from itertools import islice
 from types import TracebackType
@@ -12,8 +13,10 @@ from numpy.typing import NDArray
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.protocol import (
+    CHECKSUM,
     PROTOCOL_VERSION,
     REPLY,
+    STATE_HEADER_BYTES,
     STATUS_TEXTS,
     Frame,
     FrameError,
@@ -29,6 +32,7 @@ LEARN_STEP = struct.Struct("<IHHH")
 OBSERVED = struct.Struct("<HH")
 OBSERVATION = struct.Struct("<IHH")
 MEASUREMENT = struct.Struct("<QI")
+OFFSET = struct.Struct("<I")
 
 PIPE_BYTES = 8192
 """Requests sent ahead of their replies. Less than a pipe holds (64 KB on Linux, 16 KB on macOS), so
@@ -141,6 +145,29 @@ class StreamDevice:
 
     def new_day(self) -> None:
         self._ask(Message.NEW_DAY)
+
+    def export_state(self) -> bytes:
+        header = self._ask(Message.EXPORT, struct.pack("<II", 0, STATE_HEADER_BYTES))
+        end = STATE_HEADER_BYTES + int.from_bytes(header[12:], "little")
+        most = self.info().largest_payload - STATUS.size
+        requests = [
+            struct.pack("<II", start, min(most, end - start))
+            for start in range(STATE_HEADER_BYTES, end, most)
+        ]
+        state = header + b"".join(self._ask_many(Message.EXPORT, requests))
+        return state + CHECKSUM.pack(zlib.crc32(state))
+
+    def import_state(self, state: bytes) -> None:
+        self._ask(Message.IMPORT_BEGIN, state[:STATE_HEADER_BYTES])
+        # What is too long is cut, so that the end, with a wrong checksum, is reached in any case.
+        end = STATE_HEADER_BYTES + int.from_bytes(state[12:STATE_HEADER_BYTES], "little")
+        end = max(min(end, len(state) - CHECKSUM.size), STATE_HEADER_BYTES)
+        most = self.info().largest_payload - OFFSET.size
+        for start in range(STATE_HEADER_BYTES, end, most):
+            piece = state[start : min(start + most, end)]
+            self._ask(Message.IMPORT_WRITE, OFFSET.pack(start) + piece)
+        checksum = state[end:] if len(state) == end + CHECKSUM.size else bytes(CHECKSUM.size)
+        self._ask(Message.IMPORT_END, checksum)
 
     def reset(self) -> None:
         self._ask(Message.RESET)

@@ -1,5 +1,5 @@
 """The learner in numpy, for any number of devices at once: the reference of
-firmware/src/learn/learner.c. The rules stand in firmware/LEARNING.md, section 6, with the numbers
+firmware/src/learn/learner*.c. The rules stand in firmware/LEARNING.md, section 6, with the numbers
 of its steps.
 
 Letters: n devices, k of them taking part in a call, R rows, D features. `devices` is always (k,)

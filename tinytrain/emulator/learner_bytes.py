@@ -4,15 +4,21 @@ firmware/src/learn/learner_state.c gives.
 
 from __future__ import annotations
 
+import struct
+import zlib
 from collections.abc import Callable
+from dataclasses import fields
 
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.emulator import learner_state
 from tinytrain.emulator.drift import SIGNALS
 from tinytrain.emulator.head import Rows
 from tinytrain.emulator.learner_state import State
 from tinytrain.learner import MAX_VERSIONS, LearnerParts
+
+MAGIC = b"TTL1"
 
 REGION_NAMES = (
     "counters", "candidate's weights", "candidate's bias", "candidate's low bits",
@@ -40,6 +46,25 @@ def region(parts: LearnerParts, state: State, index: int, device: int = 0) -> by
         if (index - FIRST_COPY) % 2 == 0
         else _bias(copies[copy], device)
     )
+
+
+def header(parts: LearnerParts, model: int) -> bytes:
+    """What an exported state begins with; `model`: the hash of its source."""
+    rules = (int(getattr(parts.rules, field.name)) for field in fields(parts.rules))
+    layout = zlib.crc32(struct.pack("<16Hi", *rules))
+    settle_shift = 0 if parts.drift is None else parts.drift.settle_shift
+    sizes = struct.pack("<HHH", parts.head.capacity, parts.head.features, settle_shift)
+    layout = zlib.crc32(sizes, layout)
+    state = learner_state.initial(parts, 1)
+    size = sum(len(region(parts, state, index)) for index in range(len(REGION_NAMES)))
+    return struct.pack("<4sIII", MAGIC, model, layout, size)
+
+
+def exported(parts: LearnerParts, state: State, model: int, device: int = 0) -> bytes:
+    """The state as tt_learner_export writes it."""
+    regions = (region(parts, state, index, device) for index in range(len(REGION_NAMES)))
+    data = header(parts, model) + b"".join(regions)
+    return data + struct.pack("<I", zlib.crc32(data))
 
 
 def _weights(rows: Rows, device: int) -> bytes:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
 
 from tinytrain.device.opening import open_device
 from tinytrain.errors import InputError
+from tinytrain.pipeline import states
 from tinytrain.pipeline.output import new_file
 from tinytrain.progress import Progress
 from tinytrain.project import (
@@ -54,8 +56,19 @@ def _inner(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if shape[:1] == (1,) else shape
 
 
-def learn(project: Project, target: str, stream: Path, out: Path, progress: Progress) -> int:
+def learn(
+    project: Project,
+    target: str,
+    stream: Path,
+    out: Path,
+    progress: Progress,
+    before: Path | None = None,
+    after: Path | None = None,
+) -> int:
     """Learns the stream (x, y) in order and writes the head; gives the number of steps.
+
+    From the factory on, or from the learner's state in the file `before`; its state at the end goes
+    into the file `after`.
 
     The file holds `weights` int16 (C, D) Q8.7, `bias` int32 (C,) in units of the weights' sums,
     `trace` uint32 (n,), `predicted` (n,) before each step, `rows_written` (n,).
@@ -69,10 +82,18 @@ def learn(project: Project, target: str, stream: Path, out: Path, progress: Prog
     if len(y) != len(x):
         raise InputError(f"{stream}: no array y; labels (n,) are expected beside x")
     check_labels(y, len(x), project.model, f"{stream}: y")
+    if after is not None:
+        states.check_learner(project)
+    state = None if before is None else states.read(project, before)
     shape = (head.constants.classes, head.constants.features)
     steps = []
-    with new_file(out) as aside, open_device(project, target) as device:
+    with ExitStack() as opened:
+        aside = opened.enter_context(new_file(out))
+        kept = None if after is None else opened.enter_context(new_file(after))
+        device = opened.enter_context(open_device(project, target))
         device.reset()
+        if before is not None and state is not None:
+            states.give(device, state, before)
         for start in range(0, len(x), BATCH):
             batch = slice(start, start + BATCH)
             steps += device.learn_many(x[batch], y[batch])
@@ -89,4 +110,6 @@ def learn(project: Project, target: str, stream: Path, out: Path, progress: Prog
                 predicted=np.array([step.predicted for step in steps], np.int64),
                 rows_written=np.array([step.rows_written for step in steps], np.int64),
             )
+        if kept is not None:
+            kept.write_bytes(device.export_state())
     return len(steps)

@@ -57,6 +57,9 @@ enum {
     TT_SLOT_HELD
 };
 
+/* tt_progress.stage while a state is taken over in pieces. */
+#define TT_STAGE_IMPORT 0xffffu
+
 /* Fixed at export, in flash. */
 typedef struct tt_learner_constants {
     uint16_t kind;        /* TT_KIND_... */
@@ -121,6 +124,12 @@ typedef struct tt_learner_functions {
     int32_t (*roll_back)(tt_learner *learner, uint16_t version);
     void (*new_day)(tt_learner *learner);
     int32_t (*region)(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
+    int32_t (*export_part)(tt_learner *learner, uint32_t model, uint32_t offset, uint8_t *out,
+                           uint32_t bytes);
+    int32_t (*import_begin)(tt_learner *learner, uint32_t model, const uint8_t *header);
+    int32_t (*import_write)(tt_learner *learner, uint32_t offset, const uint8_t *in,
+                            uint32_t bytes);
+    int32_t (*import_end)(tt_learner *learner, uint32_t checksum);
 } tt_learner_functions;
 
 extern const tt_learner_functions tt_learner_head;
@@ -178,12 +187,12 @@ typedef struct tt_memory {
 
 /* Where the work is. */
 typedef struct tt_progress {
-    uint16_t stage; /* 0: none */
+    uint16_t stage; /* 0: none; TT_STAGE_IMPORT */
     uint16_t label; /* the place that comes next */
     uint16_t place;
-    int32_t gain; /* S, Q6 bits */
-    uint32_t squares;
-    uint32_t samples;
+    int32_t gain;     /* S, Q6 bits */
+    uint32_t squares; /* Q; of an import the CRC-32 so far */
+    uint32_t samples; /* m; of an import the bytes so far */
 } tt_progress;
 
 struct tt_learner {
@@ -256,14 +265,16 @@ int32_t tt_learner_work(tt_learner *learner);
 int32_t tt_learner_add_class(tt_learner *learner);
 
 /* Answers by the factory head (0) or a kept version (1 is the newest) again, and forgets what was
- * learned beyond. TT_OK, or TT_ERROR_RANGE where there is no such version. */
+ * learned beyond. TT_OK, or TT_ERROR_RANGE where there is no such version, or TT_ERROR_BUSY while a
+ * state is taken over. */
 int32_t tt_learner_roll_back(tt_learner *learner, uint16_t version);
 
 /* The budget of the day is whole again; call it once a day. */
 void tt_learner_new_day(tt_learner *learner);
 
 /* One stretch of the state, for keeping it over a power cycle and for comparing it: `index` from 0
- * to TT_LEARNER_REGIONS - 1, some of them empty. TT_OK or TT_ERROR_RANGE. */
+ * to TT_LEARNER_REGIONS - 1, some of them empty. TT_OK, TT_ERROR_RANGE, or
+ * TT_ERROR_BUSY while a state is taken over. */
 #define TT_LEARNER_REGIONS (13u + 2u * TT_MAX_VERSIONS)
 int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
 
@@ -273,10 +284,34 @@ uint32_t tt_learner_export_bytes(tt_learner *learner);
 /* Writes the state, export_bytes of it, into `out`: whose model it is of, the regions, a CRC-32. */
 void tt_learner_export(tt_learner *learner, uint32_t model, uint8_t *out);
 
+/* `bytes` of an exported state from `offset` on, without its CRC-32. TT_ERROR_RANGE beyond its end,
+ * TT_ERROR_BUSY while one is taken over. */
+int32_t tt_learner_export_part(tt_learner *learner, uint32_t model, uint32_t offset, uint8_t *out,
+                               uint32_t bytes);
+
 /* Takes an exported state over. It is not trusted: TT_ERROR_FRAME where it is damaged,
  * TT_ERROR_MODEL where it is of another model or learner, TT_ERROR_RANGE where a number in it is
  * out of bounds; the learner is as it was then, or in the last case as from the factory. */
 int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes);
+
+/* The same in pieces, for where there is no room for a second copy. From the beginning to the end
+ * the factory head answers, and learning, new classes and rolling back are TT_ERROR_BUSY;
+ * tt_learner_reset gives it up.
+ *
+ * Begin: `header` is the state's first 16 bytes. TT_ERROR_MODEL where it is of another model or
+ * learner; nothing has changed then. Else everything is forgotten. */
+#define TT_STATE_HEADER_BYTES 16u
+int32_t tt_learner_import_begin(tt_learner *learner, uint32_t model, const uint8_t *header);
+
+/* The next bytes, from `offset` in the state on: the first piece's is TT_STATE_HEADER_BYTES.
+ * TT_ERROR_RANGE, and nothing has changed, where they are not the next or too many, or nothing was
+ * begun. */
+int32_t tt_learner_import_write(tt_learner *learner, uint32_t offset, const uint8_t *in,
+                                uint32_t bytes);
+
+/* The end, with the state's CRC-32. TT_ERROR_FRAME where it or the length is wrong, TT_ERROR_RANGE
+ * where a number is out of bounds or nothing was begun; the learner is as from the factory then. */
+int32_t tt_learner_import_end(tt_learner *learner, uint32_t checksum);
 
 #ifdef __cplusplus
 }

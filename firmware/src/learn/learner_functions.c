@@ -13,4 +13,8 @@ const tt_learner_functions tt_learner_head = {
     .roll_back = tt_learner_roll_back,
     .new_day = tt_learner_new_day,
     .region = tt_learner_region,
+    .export_part = tt_learner_export_part,
+    .import_begin = tt_learner_import_begin,
+    .import_write = tt_learner_import_write,
+    .import_end = tt_learner_import_end,
 };

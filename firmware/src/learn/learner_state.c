@@ -10,7 +10,6 @@
 #include "tinytrain/learner.h"
 #include "tinytrain/status.h"
 
-#define HEADER_BYTES 16u
 #define CHECKSUM_BYTES 4u
 #define MAGIC 0x314c5454u /* "TTL1" */
 #define BIAS_LIMIT (1 << 30)
@@ -119,6 +118,9 @@ int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint
     if (index >= TT_LEARNER_REGIONS) {
         return TT_ERROR_RANGE;
     }
+    if (learner->work.stage == TT_STAGE_IMPORT) {
+        return TT_ERROR_BUSY;
+    }
     gather(learner);
     region found = region_at(learner, index);
     *data = found.data;
@@ -148,25 +150,70 @@ static uint32_t regions_bytes(tt_learner *learner)
 
 uint32_t tt_learner_export_bytes(tt_learner *learner)
 {
-    return HEADER_BYTES + regions_bytes(learner) + CHECKSUM_BYTES;
+    return TT_STATE_HEADER_BYTES + regions_bytes(learner) + CHECKSUM_BYTES;
+}
+
+/* The first bytes of an exported state: what it is of. */
+static void header_of(tt_learner *learner, uint32_t model, uint8_t *header)
+{
+    tt_put_u32(header, MAGIC);
+    tt_put_u32(header + 4, model);
+    tt_put_u32(header + 8, layout(learner));
+    tt_put_u32(header + 12, regions_bytes(learner));
+}
+
+/* Copies `bytes` from or to the regions, seen as one stretch, from `offset` on. */
+static void move(tt_learner *learner, uint32_t offset, uint8_t *out, const uint8_t *in,
+                 uint32_t bytes)
+{
+    for (uint16_t i = 0; i < TT_LEARNER_REGIONS && bytes > 0; i++) {
+        region found = region_at(learner, i);
+        uint32_t size = (uint32_t)found.bytes;
+        if (offset >= size) {
+            offset -= size;
+            continue;
+        }
+        uint32_t count = bytes < size - offset ? bytes : size - offset;
+        uint8_t *place = (uint8_t *)found.data + offset;
+        if (in != NULL) {
+            memcpy(place, in, count);
+            in += count;
+        } else {
+            memcpy(out, place, count);
+            out += count;
+        }
+        bytes -= count;
+        offset = 0;
+    }
+}
+
+int32_t tt_learner_export_part(tt_learner *learner, uint32_t model, uint32_t offset, uint8_t *out,
+                               uint32_t bytes)
+{
+    uint8_t header[TT_STATE_HEADER_BYTES];
+    uint32_t total = TT_STATE_HEADER_BYTES + regions_bytes(learner);
+    if (learner->work.stage == TT_STAGE_IMPORT) {
+        return TT_ERROR_BUSY;
+    }
+    if (offset > total || bytes > total - offset) {
+        return TT_ERROR_RANGE;
+    }
+    gather(learner);
+    header_of(learner, model, header);
+    for (; bytes > 0 && offset < sizeof header; offset++, bytes--) {
+        *out++ = header[offset];
+    }
+    if (bytes > 0) {
+        move(learner, offset - TT_STATE_HEADER_BYTES, out, NULL, bytes);
+    }
+    return TT_OK;
 }
 
 void tt_learner_export(tt_learner *learner, uint32_t model, uint8_t *out)
 {
-    uint8_t *cursor = out + HEADER_BYTES;
-    gather(learner);
-    tt_put_u32(out, MAGIC);
-    tt_put_u32(out + 4, model);
-    tt_put_u32(out + 8, layout(learner));
-    tt_put_u32(out + 12, regions_bytes(learner));
-    for (uint16_t i = 0; i < TT_LEARNER_REGIONS; i++) {
-        region found = region_at(learner, i);
-        if (found.bytes > 0) {
-            memcpy(cursor, found.data, found.bytes);
-            cursor += found.bytes;
-        }
-    }
-    tt_put_u32(cursor, tt_crc32(0, out, (size_t)(cursor - out)));
+    uint32_t bytes = TT_STATE_HEADER_BYTES + regions_bytes(learner);
+    (void)tt_learner_export_part(learner, model, 0, out, bytes);
+    tt_put_u32(out + bytes, tt_crc32(0, out, bytes));
 }
 
 static int32_t within(int32_t value, int32_t limit)
@@ -316,30 +363,68 @@ static void hand_out(tt_learner *learner)
     }
 }
 
+int32_t tt_learner_import_begin(tt_learner *learner, uint32_t model, const uint8_t *header)
+{
+    uint8_t own[TT_STATE_HEADER_BYTES];
+    header_of(learner, model, own);
+    if (memcmp(header, own, sizeof own) != 0) {
+        return TT_ERROR_MODEL;
+    }
+    tt_learner_reset(learner);
+    learner->work =
+        (tt_progress){.stage = TT_STAGE_IMPORT, .squares = tt_crc32(0, own, sizeof own)};
+    return TT_OK;
+}
+
+int32_t tt_learner_import_write(tt_learner *learner, uint32_t offset, const uint8_t *in,
+                                uint32_t bytes)
+{
+    tt_progress *work = &learner->work;
+    if (work->stage != TT_STAGE_IMPORT || offset != TT_STATE_HEADER_BYTES + work->samples ||
+        bytes > regions_bytes(learner) - work->samples) {
+        return TT_ERROR_RANGE;
+    }
+    move(learner, work->samples, NULL, in, bytes);
+    work->squares = tt_crc32(work->squares, in, bytes);
+    work->samples += bytes;
+    return TT_OK;
+}
+
+int32_t tt_learner_import_end(tt_learner *learner, uint32_t checksum)
+{
+    const tt_progress *work = &learner->work;
+    int32_t status = TT_OK;
+    if (work->stage != TT_STAGE_IMPORT) {
+        return TT_ERROR_RANGE;
+    }
+    if (work->samples != regions_bytes(learner) || work->squares != checksum) {
+        status = TT_ERROR_FRAME;
+    } else if (!state_fits(learner)) {
+        status = TT_ERROR_RANGE;
+    }
+    if (status != TT_OK) {
+        tt_learner_reset(learner);
+        return status;
+    }
+    hand_out(learner);
+    learner->work = (tt_progress){.stage = 0};
+    return TT_OK;
+}
+
 int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes)
 {
-    if (bytes < HEADER_BYTES + CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
+    if (bytes < TT_STATE_HEADER_BYTES + CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
         tt_get_u32(in + bytes - CHECKSUM_BYTES) != tt_crc32(0, in, bytes - CHECKSUM_BYTES)) {
         return TT_ERROR_FRAME;
     }
-    if (tt_get_u32(in + 4) != model || tt_get_u32(in + 8) != layout(learner) ||
-        bytes != tt_learner_export_bytes(learner) ||
-        tt_get_u32(in + 12) != regions_bytes(learner)) {
+    if (bytes != tt_learner_export_bytes(learner)) {
         return TT_ERROR_MODEL;
     }
-    const uint8_t *cursor = in + HEADER_BYTES;
-    tt_learner_reset(learner);
-    for (uint16_t i = 0; i < TT_LEARNER_REGIONS; i++) {
-        region found = region_at(learner, i);
-        if (found.bytes > 0) {
-            memcpy(found.data, cursor, found.bytes);
-            cursor += found.bytes;
-        }
+    int32_t status = tt_learner_import_begin(learner, model, in);
+    if (status != TT_OK) {
+        return status;
     }
-    if (!state_fits(learner)) {
-        tt_learner_reset(learner);
-        return TT_ERROR_RANGE;
-    }
-    hand_out(learner);
-    return TT_OK;
+    (void)tt_learner_import_write(learner, TT_STATE_HEADER_BYTES, in + TT_STATE_HEADER_BYTES,
+                                  regions_bytes(learner));
+    return tt_learner_import_end(learner, tt_get_u32(in + bytes - CHECKSUM_BYTES));
 }

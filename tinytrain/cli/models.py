@@ -1,0 +1,252 @@
+"""Commands for a model and its C project: convert, verify, infer, learn, bench, inspect."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from tinytrain.cli.group import CHECK_FAILED, main
+from tinytrain.cli.shared import (
+    PATH,
+    TARGETS,
+    json_option,
+    print_json,
+    progress_bars,
+    project_argument,
+    proof_target_option,
+    seed_option,
+    target_option,
+)
+from tinytrain.errors import InputError
+
+
+@main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")
+@click.argument("model", metavar="MODEL", type=PATH)
+@click.option("--out", required=True, type=PATH, metavar="DIR", help="Where the project goes.")
+@click.option("--name", help="Prefix of the C names; default: from the file's name.")
+@click.option(
+    "--head",
+    default="auto",
+    show_default=True,
+    help="What learns: auto, none, or the output tensor (name or index) of a FULLY_CONNECTED.",
+)
+@click.option(
+    "--samples",
+    type=PATH,
+    metavar="FILE.npz",
+    help="Real inputs x (n, *input shape) int8, labels y: set the head's step size, become the "
+    "golden samples, and serve `verify`.",
+)
+@click.option(
+    "--representative",
+    type=PATH,
+    metavar="x.npy",
+    help="For a .keras: float32 inputs (n, *input shape), to quantize it with; several inputs: an "
+    ".npz with an array for each.",
+)
+@click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
+@click.option(
+    "--tau",
+    default=0.1,
+    show_default=True,
+    help="Learning: skip samples whose class has probability 1 - tau or more.",
+)
+@click.option("--rows", default=2, show_default=True, help="Learning: rows written a step.")
+@click.option(
+    "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
+)
+@click.option(
+    "--statistics",
+    metavar="LAYER,...|all",
+    help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
+    "without labels; those of training are measured on --samples.",
+)
+@click.option(
+    "--statistics-samples",
+    default=50,
+    show_default=True,
+    help="Forward passes that each of these layers looks at.",
+)
+def convert(
+    model: Path,
+    out: Path,
+    name: str | None,
+    head: str,
+    samples: Path | None,
+    representative: Path | None,
+    eta: float,
+    tau: float,
+    rows: int,
+    reserve: int,
+    statistics: str | None,
+    statistics_samples: int,
+) -> None:
+    """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
+    from tinytrain.head import HeadOptions
+    from tinytrain.pipeline.convert import convert as run
+    from tinytrain.statistics import StatisticsOptions
+
+    layers = None
+    if statistics is not None:
+        layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
+    options = HeadOptions(eta, tau, rows, reserved=reserve)
+    done = run(model, out, name, head, options, samples, representative, layers)
+    click.echo(
+        f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
+        f"weights, arena {done.memory.arena_bytes:,} bytes"
+    )
+    for note in done.graph.notes:
+        click.echo(note)
+    if done.head is None:
+        click.echo(
+            "no learning head"
+            + ("" if head == "none" else ": the model does not end in a FULLY_CONNECTED classifier")
+        )
+    else:
+        k = done.head.constants
+        click.echo(f"learning head: {k.classes} classes, {k.features} features")
+        if samples is None:
+            click.echo("its step size rests on an assumed feature energy; give --samples")
+    if done.statistics is not None:
+        click.echo(
+            f"statistics without labels: {done.statistics.plan.layers} layers, "
+            f"{done.statistics.memory_bytes:,} bytes of RAM"
+        )
+
+
+@main.command(epilog="Example: tinytrain verify project --target cortex-m4")
+@project_argument
+@proof_target_option
+@click.option("--samples", default=200, show_default=True, help="Inferences to compare.")
+@click.option("--steps", default=1000, show_default=True, help="Learning steps to compare.")
+@click.option("--layers", is_flag=True, help="Show every operator, and the first that differs.")
+@seed_option
+def verify(directory: Path, target: str, samples: int, steps: int, layers: bool, seed: int) -> None:
+    """Compare a device with the emulator, bit by bit; exit with 0 only if every bit agrees."""
+    from tinytrain.pipeline.layers import compare_layers
+    from tinytrain.pipeline.verify import verify as run
+    from tinytrain.project import load_project
+    from tinytrain.report.tables import layers_text, verification_text
+
+    if samples < 0 or steps < 0 or samples + steps == 0:
+        raise InputError(
+            f"--samples {samples} --steps {steps}: neither may be negative, and not both 0"
+        )
+    project = load_project(directory)
+    with progress_bars() as progress:
+        found = run(project, target, samples, steps, seed, progress)
+        rows = compare_layers(project, target, samples, seed, progress) if layers else ()
+    if layers:
+        click.echo(layers_text(rows) + "\n")
+    click.echo(verification_text(found))
+    sys.exit(0 if found.passed else CHECK_FAILED)
+
+
+@main.command(epilog="Example: tinytrain infer project --target host --input x.npy --output y.npy")
+@project_argument
+@target_option
+@click.option(
+    "--input",
+    "source",
+    required=True,
+    type=PATH,
+    metavar="x.npy",
+    help="Inputs (n, *input shape) int8.",
+)
+@click.option(
+    "--output", "out", required=True, type=PATH, metavar="y.npy", help="Where the int8 outputs go."
+)
+def infer(directory: Path, target: str, source: Path, out: Path) -> None:
+    """Run the model on a device: int8 inputs to int8 outputs."""
+    from tinytrain.pipeline.use import infer as run
+    from tinytrain.project import load_project
+
+    with progress_bars() as progress:
+        count = run(load_project(directory), target, source, out, progress)
+    click.echo(f"{out}: outputs of {count} samples by {target}")
+
+
+@main.command(
+    epilog="Example: tinytrain learn project --target cortex-m4 --stream s.npz --output head.npz"
+)
+@project_argument
+@target_option
+@click.option(
+    "--stream",
+    required=True,
+    type=PATH,
+    metavar="s.npz",
+    help="x (n, *input shape) int8 and labels y (n,), learned in order.",
+)
+@click.option(
+    "--output",
+    "out",
+    required=True,
+    type=PATH,
+    metavar="head.npz",
+    help="Where the head goes: weights, bias, trace.",
+)
+@click.option(
+    "--state", type=PATH, metavar="before.bin", help="Go on from what a learner had learned."
+)
+@click.option(
+    "--save-state", type=PATH, metavar="after.bin", help="Where all that was learned goes."
+)
+def learn(
+    directory: Path,
+    target: str,
+    stream: Path,
+    out: Path,
+    state: Path | None,
+    save_state: Path | None,
+) -> None:
+    """Learn a stream of labelled samples on a device, from the factory head on."""
+    from tinytrain.pipeline.use import learn as run
+    from tinytrain.project import load_project
+
+    with progress_bars() as progress:
+        count = run(load_project(directory), target, stream, out, progress, state, save_state)
+    click.echo(f"{out}: the head after {count} steps on {target}")
+
+
+@main.command(epilog="Example: tinytrain bench project --target cortex-m4 --json")
+@project_argument
+@click.option(
+    "--target", default="cortex-m4", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+@json_option
+def bench(directory: Path, target: str, as_json: bool) -> None:
+    """Count instructions exactly, and bytes of flash and RAM."""
+    from tinytrain.pipeline.bench import bench as run
+    from tinytrain.project import load_project
+    from tinytrain.report.tables import bench_text
+
+    found = run(load_project(directory), target)
+    if as_json:
+        print_json(found.as_json())
+    else:
+        click.echo(bench_text(found))
+
+
+@main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
+@click.argument("model", metavar="MODEL|DIR", type=PATH)
+@click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
+@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw the arena over time.")
+@json_option
+def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
+    """Show a model, a row an operator, and what of it cannot be converted."""
+    from tinytrain.pipeline.inspection import inspect as run
+    from tinytrain.pipeline.inspection import picture_memory
+    from tinytrain.report.tables import inspection_text, memory_text
+
+    found = run(model)
+    if picture is not None:
+        picture_memory(found, picture)
+    if as_json:
+        print_json(found.as_json())
+        return
+    click.echo(inspection_text(found))
+    if memory and found.memory:
+        click.echo("\n" + memory_text(found))

@@ -1,0 +1,47 @@
+"""What commands share: options, bars, JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+
+from tinytrain.progress import Progress
+
+TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or serial:PORT"
+
+PATH = click.Path(path_type=Path)
+project_argument = click.argument("directory", metavar="DIR", type=PATH)
+proof_target_option = click.option(
+    "--target", default="host", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+target_option = click.option(
+    "--target", default="emulator", show_default=True, metavar="T", help=f"One of {TARGETS}."
+)
+data_option = click.option(
+    "--data", type=PATH, metavar="DIR", help="Where to look first for the task's data."
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Of everything random.",
+)
+
+
+@contextmanager
+def progress_bars() -> Iterator[Progress]:
+    """Bars on standard error, one for each thing counted; silent where nobody looks."""
+    from tinytrain.report.progress import bars
+
+    with bars() as advance:
+        yield advance
+
+
+def print_json(value: object) -> None:
+    click.echo(json.dumps(value, indent=2))
