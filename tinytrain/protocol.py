@@ -88,6 +88,7 @@ class Message(IntEnum):
     NEW_DAY = 13
     END_SESSION = 14
     OBSERVE_STATISTICS = 32
+    JUDGE_STATISTICS = 33
 
 
 class Space(IntEnum):

@@ -36,7 +36,9 @@ static int32_t answer_new_day(tt_serve *serve);
 static int32_t answer_reset(tt_serve *serve);
 static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);
 static void set_tracing(tt_device *device, uint32_t tracing);
+static int32_t answer_roll_back(tt_serve *serve, uint16_t version);
 static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input);
+static int32_t answer_judge_statistics(tt_serve *serve, uint16_t label, const uint8_t *input);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -141,7 +143,7 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE:
         return has_input(serve, request, 0) ? answer_observe(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_ROLL_BACK:
-        return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
+        return request->payload_bytes == 2 ? answer_roll_back(serve, tt_get_u16(payload))
                                            : TT_ERROR_LENGTH;
     case TT_MESSAGE_END_SESSION:
         return request->payload_bytes == 0 ? answer_end_session(serve) : TT_ERROR_LENGTH;
@@ -150,6 +152,10 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE_STATISTICS:
         return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_JUDGE_STATISTICS:
+        return has_input(serve, request, 2)
+                   ? answer_judge_statistics(serve, tt_get_u16(payload), payload + 2)
+                   : TT_ERROR_LENGTH;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -420,15 +426,42 @@ static void set_tracing(tt_device *device, uint32_t tracing)
     }
 }
 
+static void undo_statistics(tt_serve *serve)
+{
+    if (serve->statistics != NULL) {
+        serve->device->model->statistics->functions->undo(serve->statistics);
+    }
+}
+
 static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
     set_tracing(serve->device, 1);
-    if (serve->statistics != NULL) {
-        tt_statistics_undo(serve->statistics);
-    }
+    undo_statistics(serve);
     serve->trace = 0;
     return TT_OK;
+}
+
+static int32_t answer_roll_back(tt_serve *serve, uint16_t version)
+{
+    int32_t status = tt_roll_back(serve->device, version);
+    if (status == TT_OK && version == 0) {
+        undo_statistics(serve);
+    }
+    return status;
+}
+
+static void reply_statistics(tt_serve *serve, uint32_t crc)
+{
+    const tt_statistics *statistics = serve->statistics;
+    int32_t layers = serve->device->model->statistics->plan.layers;
+    reply_u32(serve, crc);
+    reply_u32(serve, (uint32_t)statistics->trial.gain);
+    reply_u32(serve, statistics->trial.squares);
+    reply_u16(serve, (uint16_t)statistics->trial.samples);
+    reply_u16(serve, (uint16_t)(layers - statistics->layer));
+    reply_u16(serve, (uint16_t)statistics->samples);
+    reply_u16(serve, (uint16_t)statistics->state);
 }
 
 static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
@@ -437,19 +470,32 @@ static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
     if (statistics == NULL) {
         return TT_ERROR_NO_STATISTICS;
     }
+    const tt_statistics_functions *functions = serve->device->model->statistics->functions;
     int32_t layer = statistics->layer;
-    bool looks = layer < serve->device->model->statistics->plan.layers;
-    int32_t left = tt_statistics_observe(statistics, input);
-    reply_u32(serve, looks ? tt_statistics_trace(statistics, layer) : 0);
-    reply_u16(serve, (uint16_t)left);
-    reply_u16(serve, (uint16_t)statistics->samples);
+    bool looks = statistics->state == TT_STATISTICS_ESTIMATING;
+    (void)functions->observe(statistics, input);
+    reply_statistics(serve, looks ? functions->trace(statistics, layer) : 0);
+    return TT_OK;
+}
+
+static int32_t answer_judge_statistics(tt_serve *serve, uint16_t label, const uint8_t *input)
+{
+    tt_statistics *statistics = serve->statistics;
+    if (statistics == NULL) {
+        return TT_ERROR_NO_STATISTICS;
+    }
+    int32_t state = serve->device->model->statistics->functions->judge(statistics, input, label);
+    if (state < 0) {
+        return state;
+    }
+    reply_statistics(serve, 0);
     return TT_OK;
 }
 
 static void observe_statistics(void *context)
 {
     const measured *call = context;
-    (void)tt_statistics_observe(call->statistics, call->input);
+    (void)call->device->model->statistics->functions->observe(call->statistics, call->input);
 }
 
 static void run_operators(void *context)

@@ -23,6 +23,7 @@ from tinytrain.statistics import (
     ACCUMULATOR_LIMIT,
     MAX_MAGNITUDE,
     MIN_DEVIATION,
+    Guard,
     LayerStatistics,
     StatisticsPlan,
     accumulator_shift,
@@ -141,7 +142,9 @@ def assert_the_program_gives_the_emulators_bits(program: Program, case: Case) ->
     rng = np.random.default_rng(case.seed)
     p, x = layer_of(case, rng), inputs_of(case, rng)
     layer = training_of(case, p, x, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    plan = StatisticsPlan(
+        1, case.samples, case.share, Guard.NONE, p.output_channels, p.output_channels
+    )
     found = statistics_device.run(program, p, layer, plan, x)
     total = square = np.zeros(p.output_channels, np.int64)
     used = p
@@ -194,7 +197,9 @@ def test_another_persons_channels_come_back_to_those_of_training(depthwise: bool
     usual = rng.integers(-60, 60, (case.samples, 243)).astype(np.int8)
     moved = (usual / 2 + 20).astype(np.int8)
     layer = training_of(case, p, usual, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    plan = StatisticsPlan(
+        1, case.samples, case.share, Guard.NONE, p.output_channels, p.output_channels
+    )
     acc = accumulators(p, moved) >> layer.accumulator_shift
     renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
     before, wanted, after = (
@@ -209,7 +214,7 @@ def test_a_channel_that_does_not_vary_is_left_alone() -> None:
     rng = np.random.default_rng(case.seed)
     p, x = layer_of(case, rng), inputs_of(case, rng)
     layer = training_of(case, p, x, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, 3, 3)
+    plan = StatisticsPlan(1, case.samples, case.share, Guard.NONE, 3, 3)
     acc = accumulators(p, x[:4])
     renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
     for name in ("bias", "multiplier", "shift"):
