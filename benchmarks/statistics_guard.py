@@ -132,8 +132,7 @@ def _renewed(model: Model, shown: Samples) -> StatisticsState:
     assert model.statistics is not None
     state = statistics.start(model.kernels)
     for _ in model.statistics.layers:
-        for sample in shown:
-            state = statistics.observe(model.graph, model.statistics, state, [sample[None]])
+        state = statistics.observe(model.graph, model.statistics, state, [shown])
     return state
 
 

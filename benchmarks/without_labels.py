@@ -23,8 +23,9 @@ import numpy as np
 import numpy.typing as npt
 from bars import Bar, at_least, bars_text, mean
 
-from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.opening import open_device
+from tinytrain.emulator import statistics
+from tinytrain.emulator.inference import infer_bytes
 from tinytrain.errors import InputError
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
@@ -161,11 +162,15 @@ def _accuracy(
     passes: int,
 ) -> float:
     """Of a device that has seen the first samples of `order` so often, on the others."""
-    device = EmulatedDevice(model)
-    shown, others = order[:SAMPLES], order[SAMPLES:]
-    for _ in range(passes):
-        device.observe_statistics_many(x[shown])
-    return float((device.infer_many(x[others]).argmax(axis=1) == y[others]).mean())
+    assert model.statistics is not None
+    plan, rows = model.statistics.plan, x.reshape(len(x), -1)
+    shown, others = np.tile(order[:SAMPLES], passes), order[SAMPLES:]
+    state = statistics.start(model.kernels)
+    for first in range(0, min(len(shown), plan.layers * plan.samples), plan.samples):
+        part = rows[shown[first : first + plan.samples]]
+        state = statistics.observe(model.graph, model.statistics, state, [part])
+    outputs = infer_bytes(model.graph, state.kernels, rows[others].view(np.uint8)).view(np.int8)
+    return float((outputs.argmax(axis=1) == y[others]).mean())
 
 
 def _accuracies(people: Sequence[Person]) -> str:
@@ -200,13 +205,13 @@ def _costs(task: str, folder: Path) -> str:
 
 
 def _instructions(project: Project, target: str, found: Run) -> list[tuple[object, ...]]:
-    statistics = project.model.statistics
-    assert statistics is not None
+    named = project.model.statistics
+    assert named is not None
     x = found.dataset.x[found.split.unseen[0]]
     rows = []
     with open_device(project, target) as device:
         inference = device.measure(Measure.INFERENCE, x).instructions
-        for layer in statistics.layers:
+        for layer in named.layers:
             kernel = project.model.kernels[layer.operator_index]
             first, last = (
                 device.measure(Measure.OBSERVE_STATISTICS, x).instructions for _ in range(2)

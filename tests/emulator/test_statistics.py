@@ -13,11 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.firmware import statistics_device
+from tests.test_cli import classifier, done, windows
 from tinytrain import arithmetic as fixed
 from tinytrain.emulator import statistics
 from tinytrain.emulator.inference import evaluate
 from tinytrain.emulator.weighted_kernels import accumulators
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D, window
+from tinytrain.project import load_project
 from tinytrain.protocol import Status
 from tinytrain.statistics import (
     ACCUMULATOR_LIMIT,
@@ -207,6 +209,23 @@ def test_another_persons_channels_come_back_to_those_of_training(depthwise: bool
         for q, x in ((p, moved), (p, usual), (renewed, moved))
     )
     assert np.abs(after - wanted).mean() < 0.05 * np.abs(before - wanted).mean()
+
+
+def test_samples_seen_at_once_or_one_by_one_give_the_same(tmp_path: Path) -> None:
+    (tmp_path / "small.tflite").write_bytes(classifier())
+    np.savez(tmp_path / "x.npz", x=windows(30))
+    options = ("--samples", tmp_path / "x.npz", "--statistics", "all", "--statistics-samples", 9)
+    done("convert", tmp_path / "small.tflite", "--out", tmp_path / "project", *options)
+    model = load_project(tmp_path / "project").model
+    assert model.statistics is not None
+    x = windows(9).reshape(9, -1)
+    states = [statistics.start(model.kernels)] * 2
+    for parts, i in ((np.split(x, 9), 0), ([x[:4], x[4:]], 1)):
+        for part in parts:
+            states[i] = statistics.observe(model.graph, model.statistics, states[i], [part])
+    assert [state.layer for state in states] == [1, 1]
+    first, second = (statistics.trace(model.statistics, state, 0) for state in states)
+    assert first == second
 
 
 def test_a_channel_that_does_not_vary_is_left_alone() -> None:

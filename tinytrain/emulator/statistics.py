@@ -78,8 +78,8 @@ def start(kernels: Sequence[Kernel]) -> StatisticsState:
 def observe(
     graph: Graph, statistics: Statistics, state: StatisticsState, inputs: Sequence[Value]
 ) -> StatisticsState:
-    """After one more sample (1, elements) of each input that a layer looks at. Nothing changes once
-    all layers are renewed."""
+    """After n more samples (n, elements) of each input that a layer looks at; no more than it still
+    waits for. Nothing changes once all layers are renewed."""
     if state.standing != Standing.ESTIMATING:
         return state
     layer = statistics.layers[state.layer]
@@ -89,7 +89,7 @@ def observe(
     total, square = acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1))
     if state.samples:
         total, square = total + state.sum, square + state.square
-    seen = replace(state, samples=state.samples + 1, sum=total, square=square)
+    seen = replace(state, samples=state.samples + len(inputs[0]), sum=total, square=square)
     if seen.samples < statistics.plan.samples:
         return seen
     renewed = replace(
