@@ -211,6 +211,10 @@ def render_statistics_constants() -> str:
         ("ACCUMULATOR_LIMIT", statistics.ACCUMULATOR_LIMIT),
         ("MIN_SHIFT", statistics.MIN_SHIFT),
         ("MAX_SHIFT", statistics.MAX_SHIFT),
+        ("TRIAL_LOSS_CAP", statistics.TRIAL.loss_cap),
+        ("TRIAL_MARGIN", statistics.TRIAL.margin),
+        ("TRIAL_CONFIDENCE", statistics.TRIAL.confidence),
+        ("TRIAL_SAMPLES", statistics.TRIAL.samples),
     )
     return "\n".join(
         [

@@ -186,8 +186,9 @@ def _statistics(directory: Path, manifest: _Manifest, model: Model) -> Statistic
         tuple(str(kernels[i].outputs[0]) for i in named),
         manifest.get("statistics.samples", int),
         manifest.get("statistics.share", int, float),
+        manifest.get("statistics.guard", str),
     )
-    operators = find_layers(graph, kernels, options)
+    operators = find_layers(graph, kernels, options, model.head is not None)
     path = directory / STATISTICS_FILE
     data = read_bytes(path)
     if hashlib.sha256(data).hexdigest() != manifest.get("statistics.sha256", str):

@@ -91,6 +91,7 @@ class Message(IntEnum):
     NEW_DAY = 13
     END_SESSION = 14
     OBSERVE_STATISTICS = 32
+    JUDGE_STATISTICS = 33
     EXPORT = 48
     IMPORT_BEGIN = 49
     IMPORT_WRITE = 50

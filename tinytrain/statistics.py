@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import ClassVar
 
 import numpy as np
@@ -40,6 +41,45 @@ ALL = "all"
 STATISTICS_FILE = "statistics.bin"
 
 
+class Guard(IntEnum):
+    """What renewed statistics need in order to answer."""
+
+    NONE = 0
+    LABELS = 1
+    """Labelled samples on which they do better."""
+    CONFIDENCE = 2
+    """While none of these has come: samples of which the head is surer."""
+
+
+class Standing(IntEnum):
+    """How far renewed statistics are."""
+
+    ESTIMATING = 0
+    TRIAL = 1
+    TAKEN = 2
+    REFUSED = 3
+
+
+GUARDS = {guard.name.lower(): guard for guard in Guard}
+
+
+@dataclass(frozen=True)
+class TrialRules:
+    """The guard's rules in a trial, as a learner's (LearnerConstants)."""
+
+    loss_cap: int = 4096
+    """Q10 bits"""
+    margin: int = 64
+    """Q6 bits"""
+    confidence: int = 16
+    """Standard errors, in 1/16"""
+    samples: int = 255
+    """Labelled ones, after which what is not better is refused."""
+
+
+TRIAL = TrialRules()
+
+
 @dataclass(frozen=True)
 class StatisticsOptions:
     """Which layers renew their statistics, and how; chosen per task."""
@@ -50,6 +90,8 @@ class StatisticsOptions:
     """Forward passes that each layer looks at, N."""
     share: float = 0.6
     """Of the new person in the renewed statistics; the rest is the training people's. 0 to 1."""
+    guard: str = "labels"
+    """What they need in order to answer: one of GUARDS."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,6 +115,7 @@ class StatisticsPlan(Parameters):
     layers: int
     samples: int
     share: int
+    guard: int
     channels: int
     widest: int
 
@@ -103,13 +146,18 @@ Moments = tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]
 
 
 def find_layers(
-    graph: Graph, kernels: Sequence[Kernel], options: StatisticsOptions
+    graph: Graph, kernels: Sequence[Kernel], options: StatisticsOptions, has_head: bool
 ) -> tuple[int, ...]:
-    """The operators that `options` names. Raises InputError where one cannot renew itself."""
+    """The operators that `options` names. Raises InputError where one cannot renew itself, or the
+    model has no head to judge by."""
     if not 1 <= options.samples <= MAX_SAMPLES:
         raise _fail(graph, f"{options.samples} samples: 1 to {MAX_SAMPLES}")
     if not 0 <= options.share <= 1:
         raise _fail(graph, f"a share of {options.share}: 0 to 1")
+    if options.guard not in GUARDS:
+        raise _fail(graph, f"guard {options.guard!r}: one of {', '.join(GUARDS)}")
+    if options.guard != Guard.NONE.name.lower() and not has_head:
+        raise _fail(graph, "no learning head judges them; a guard of none lets them answer at once")
     if graph.variables:
         raise _fail(graph, "the model has variables; only models without them are supported")
     fit = {k.index for k in kernels if _unfit(graph, k, options.samples) is None}
@@ -196,6 +244,7 @@ def build_statistics(
         layers=len(layers),
         samples=options.samples,
         share=round(options.share * SHARE_ONE),
+        guard=GUARDS[options.guard],
         channels=sum(widths),
         widest=max(widths),
     )

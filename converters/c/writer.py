@@ -451,6 +451,7 @@ def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
         "operators": [layer.operator_index for layer in statistics.layers],
         "samples": statistics.options.samples,
         "share": statistics.options.share,
+        "guard": statistics.options.guard,
         "bytes": statistics.memory_bytes,
         "sha256": sha256(statistics.stored).hexdigest(),
     }

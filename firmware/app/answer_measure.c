@@ -16,7 +16,7 @@ typedef struct measured {
 static void observe_statistics(void *context)
 {
     const measured *call = context;
-    (void)tt_statistics_observe(call->statistics, call->input);
+    (void)call->device->model->statistics->functions->observe(call->statistics, call->input);
 }
 
 static void run_operators(void *context)

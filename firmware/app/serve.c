@@ -16,7 +16,6 @@ static int32_t answer_trace(tt_serve *serve, const uint8_t *input);
 static int32_t answer_run(tt_serve *serve, uint16_t end, const uint8_t *input);
 static int32_t answer_read(tt_serve *serve, const uint8_t *payload);
 static int32_t answer_reset(tt_serve *serve);
-static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input);
 
 static uint32_t bytes_of(const tt_slot *slots, uint16_t count)
 {
@@ -123,15 +122,19 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE:
         return has_input(serve, request, 0) ? tt_answer_observe(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_ROLL_BACK:
-        return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
+        return request->payload_bytes == 2 ? tt_answer_roll_back(serve, tt_get_u16(payload))
                                            : TT_ERROR_LENGTH;
     case TT_MESSAGE_END_SESSION:
         return request->payload_bytes == 0 ? tt_answer_end_session(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_NEW_DAY:
         return request->payload_bytes == 0 ? tt_answer_new_day(serve) : TT_ERROR_LENGTH;
     case TT_MESSAGE_OBSERVE_STATISTICS:
-        return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
+        return has_input(serve, request, 0) ? tt_answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_JUDGE_STATISTICS:
+        return has_input(serve, request, 2)
+                   ? tt_answer_judge_statistics(serve, tt_get_u16(payload), payload + 2)
+                   : TT_ERROR_LENGTH;
     case TT_MESSAGE_EXPORT:
         return request->payload_bytes == 8 ? tt_answer_export(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_IMPORT_BEGIN:
@@ -303,24 +306,7 @@ static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
     tt_set_tracing(serve->device, 1);
-    if (serve->statistics != NULL) {
-        tt_statistics_undo(serve->statistics);
-    }
+    tt_undo_statistics(serve);
     serve->trace = 0;
-    return TT_OK;
-}
-
-static int32_t answer_observe_statistics(tt_serve *serve, const uint8_t *input)
-{
-    tt_statistics *statistics = serve->statistics;
-    if (statistics == NULL) {
-        return TT_ERROR_NO_STATISTICS;
-    }
-    int32_t layer = statistics->layer;
-    bool looks = layer < serve->device->model->statistics->plan.layers;
-    int32_t left = tt_statistics_observe(statistics, input);
-    reply_u32(serve, looks ? tt_statistics_trace(statistics, layer) : 0);
-    reply_u16(serve, (uint16_t)left);
-    reply_u16(serve, (uint16_t)statistics->samples);
     return TT_OK;
 }

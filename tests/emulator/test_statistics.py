@@ -13,16 +13,19 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tests.firmware import statistics_device
+from tests.test_cli import classifier, done, windows
 from tinytrain import arithmetic as fixed
 from tinytrain.emulator import statistics
 from tinytrain.emulator.inference import evaluate
 from tinytrain.emulator.weighted_kernels import accumulators
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D, window
+from tinytrain.project import load_project
 from tinytrain.protocol import Status
 from tinytrain.statistics import (
     ACCUMULATOR_LIMIT,
     MAX_MAGNITUDE,
     MIN_DEVIATION,
+    Guard,
     LayerStatistics,
     StatisticsPlan,
     accumulator_shift,
@@ -141,7 +144,9 @@ def assert_the_program_gives_the_emulators_bits(program: Program, case: Case) ->
     rng = np.random.default_rng(case.seed)
     p, x = layer_of(case, rng), inputs_of(case, rng)
     layer = training_of(case, p, x, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    plan = StatisticsPlan(
+        1, case.samples, case.share, Guard.NONE, p.output_channels, p.output_channels
+    )
     found = statistics_device.run(program, p, layer, plan, x)
     total = square = np.zeros(p.output_channels, np.int64)
     used = p
@@ -194,7 +199,9 @@ def test_another_persons_channels_come_back_to_those_of_training(depthwise: bool
     usual = rng.integers(-60, 60, (case.samples, 243)).astype(np.int8)
     moved = (usual / 2 + 20).astype(np.int8)
     layer = training_of(case, p, usual, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, p.output_channels, p.output_channels)
+    plan = StatisticsPlan(
+        1, case.samples, case.share, Guard.NONE, p.output_channels, p.output_channels
+    )
     acc = accumulators(p, moved) >> layer.accumulator_shift
     renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
     before, wanted, after = (
@@ -204,12 +211,29 @@ def test_another_persons_channels_come_back_to_those_of_training(depthwise: bool
     assert np.abs(after - wanted).mean() < 0.05 * np.abs(before - wanted).mean()
 
 
+def test_samples_seen_at_once_or_one_by_one_give_the_same(tmp_path: Path) -> None:
+    (tmp_path / "small.tflite").write_bytes(classifier())
+    np.savez(tmp_path / "x.npz", x=windows(30))
+    options = ("--samples", tmp_path / "x.npz", "--statistics", "all", "--statistics-samples", 9)
+    done("convert", tmp_path / "small.tflite", "--out", tmp_path / "project", *options)
+    model = load_project(tmp_path / "project").model
+    assert model.statistics is not None
+    x = windows(9).reshape(9, -1)
+    states = [statistics.start(model.kernels)] * 2
+    for parts, i in ((np.split(x, 9), 0), ([x[:4], x[4:]], 1)):
+        for part in parts:
+            states[i] = statistics.observe(model.graph, model.statistics, states[i], [part])
+    assert [state.layer for state in states] == [1, 1]
+    first, second = (statistics.trace(model.statistics, state, 0) for state in states)
+    assert first == second
+
+
 def test_a_channel_that_does_not_vary_is_left_alone() -> None:
     case = Case(5, 5, 2, 3, 3, 1, "VALID", False, 4, 154, "constant", "near", 6)
     rng = np.random.default_rng(case.seed)
     p, x = layer_of(case, rng), inputs_of(case, rng)
     layer = training_of(case, p, x, rng)
-    plan = StatisticsPlan(1, case.samples, case.share, 3, 3)
+    plan = StatisticsPlan(1, case.samples, case.share, Guard.NONE, 3, 3)
     acc = accumulators(p, x[:4])
     renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
     for name in ("bias", "multiplier", "shift"):

@@ -5,18 +5,22 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from tests.test_cli import classifier, done, tinytrain, windows
+from tests.test_cli import CLASSES, classifier, done, tinytrain, windows
+from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.opening import open_device
 from tinytrain.errors import DeviceError
 from tinytrain.project import load_project
+from tinytrain.statistics import TRIAL, Standing
 
 SAMPLES = 7
 
@@ -32,7 +36,34 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     options = ("--statistics", "all", "--statistics-samples", SAMPLES)
     text = done(*convert, folder / "project", *options).stdout
     assert "statistics without labels: 1 layers, 150 bytes of RAM" in text
+    for guard in ("none", "confidence"):
+        done(*convert, folder / guard, *options, "--statistics-guard", guard)
     return folder
+
+
+def quiet(count: int) -> NDArray[np.int8]:
+    """Half the volume: what another microphone may do."""
+    return (windows(count, seed=5) // 2).astype(np.int8)
+
+
+def emulated(project: Path) -> EmulatedDevice:
+    return EmulatedDevice(load_project(project).model)
+
+
+def classes_by(folder: Path, renewed: bool) -> list[int]:
+    """What the head takes the quiet windows for, with the factory's or the renewed statistics."""
+    device = emulated(folder / "none")
+    if renewed:
+        device.observe_statistics_many(quiet(SAMPLES))
+    return [int(label) for label in device.classify_many(quiet(100))]
+
+
+def trial(folder: Path, labels: list[int]) -> tuple[EmulatedDevice, list[Standing]]:
+    """A device whose renewed statistics are judged, and where they stood after each sample."""
+    device = emulated(folder / "project")
+    device.observe_statistics_many(quiet(SAMPLES))
+    judged = [device.judge_statistics(x, y) for x, y in zip(quiet(100), labels, strict=True)]
+    return device, [Standing(found.standing) for found in judged]
 
 
 @pytest.mark.parametrize("target", ["host", "cortex-m4", "cortex-m0"])
@@ -41,7 +72,133 @@ def test_a_device_renews_its_statistics_as_the_emulator_does(
 ) -> None:
     require_target(target)
     text = done("verify", folder / "project", "--target", target, "--steps", 30).stdout
-    assert f"statistics: {SAMPLES} samples, all bits equal" in text
+    assert f"statistics: {2 * SAMPLES + 30} samples, all bits equal" in text
+
+
+@pytest.mark.parametrize("guard", ["project", "confidence", "none"])
+@pytest.mark.parametrize("target", ["host", "cortex-m4", "cortex-m0"])
+def test_a_device_judges_its_statistics_as_the_emulator_does(
+    target: str, guard: str, folder: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target(target)
+    project = load_project(folder / guard)
+    reference = EmulatedDevice(project.model)
+    x = quiet(60)
+    standings = set()
+    with open_device(project, target) as device:
+        for renewed in (True, False):
+            labels = classes_by(folder, renewed)
+            for body in (reference, device):
+                body.reset()
+            observed = [
+                body.observe_statistics_many(x[: SAMPLES + 3]) for body in (reference, device)
+            ]
+            assert observed[0] == observed[1]
+            # One teaches the head: samples are judged by what answers.
+            assert reference.learn(x[0], 1) == device.learn(x[0], 1)
+            for sample, label in zip(x, labels, strict=False):
+                ours = reference.judge_statistics(sample, label)
+                assert ours == device.judge_statistics(sample, label)
+                standings.add(ours.standing)
+            ours, theirs = (
+                body.observe_statistics_many(x[:SAMPLES]) for body in (reference, device)
+            )
+            assert ours == theirs
+            np.testing.assert_array_equal(reference.infer_many(x), device.infer_many(x))
+            for body in (reference, device):
+                body.roll_back(0)
+            np.testing.assert_array_equal(reference.trace_many(x), device.trace_many(x))
+    assert Standing.TAKEN in standings
+    assert guard == "none" or {Standing.TRIAL, Standing.REFUSED} <= standings
+
+
+def test_renewed_statistics_answer_once_labelled_samples_find_them_better(folder: Path) -> None:
+    factory = emulated(folder / "project").trace_many(quiet(100))
+    device, standings = trial(folder, classes_by(folder, renewed=True))
+    assert standings[0] == Standing.TRIAL
+    assert standings[-1] == Standing.TAKEN
+    assert (device.trace_many(quiet(100)) != factory).any()
+    device.roll_back(0)
+    np.testing.assert_array_equal(device.trace_many(quiet(100)), factory)
+
+
+def test_renewed_statistics_that_do_worse_are_refused(folder: Path) -> None:
+    factory = emulated(folder / "project").trace_many(quiet(100))
+    device, standings = trial(folder, classes_by(folder, renewed=False))
+    assert Standing.TAKEN not in standings
+    assert standings[-1] == Standing.REFUSED
+    np.testing.assert_array_equal(device.trace_many(quiet(100)), factory)
+    later = device.observe_statistics_many(quiet(SAMPLES))
+    assert {found.standing for found in later} == {Standing.REFUSED}
+
+
+def test_without_a_label_the_factorys_statistics_answer(folder: Path) -> None:
+    device = emulated(folder / "project")
+    factory = device.trace_many(quiet(20))
+    last = device.observe_statistics_many(quiet(20 * SAMPLES))[-1]
+    assert (last.standing, last.judges) == (Standing.TRIAL, 0)
+    np.testing.assert_array_equal(device.trace_many(quiet(20)), factory)
+
+
+def test_confidence_decides_after_as_many_samples_as_a_layer_looks_at(folder: Path) -> None:
+    device = emulated(folder / "confidence")
+    found = device.observe_statistics_many(quiet(2 * SAMPLES))
+    assert [o.standing for o in found[SAMPLES - 1 : -1]] == [Standing.TRIAL] * SAMPLES
+    assert found[-1].standing in (Standing.TAKEN, Standing.REFUSED)
+    assert found[-1].judges == SAMPLES
+
+
+def test_the_first_label_outweighs_confidence(folder: Path) -> None:
+    device = emulated(folder / "confidence")
+    assert device.observe_statistics_many(quiet(SAMPLES + 3))[-1].judges == 3
+    assert device.judge_statistics(quiet(1)[0], 0).judges == 1
+    assert device.observe_statistics_many(quiet(SAMPLES))[-1].judges == 1
+
+
+def judged_alike(folder: Path) -> tuple[NDArray[np.int8], int]:
+    """A sample and a label on which both sets of statistics lose as much."""
+    for x in quiet(100):
+        for label in range(CLASSES):
+            device = emulated(folder / "project")
+            device.observe_statistics_many(quiet(SAMPLES))
+            if device.judge_statistics(x, label).gain == 0:
+                return x, label
+    raise AssertionError
+
+
+@pytest.mark.parametrize("target", ["emulator", "host"])
+def test_a_trial_without_a_result_ends_in_refusal(target: str, folder: Path) -> None:
+    x, label = judged_alike(folder)
+    with open_device(load_project(folder / "project"), target) as device:
+        device.observe_statistics_many(quiet(SAMPLES))
+        standings = [device.judge_statistics(x, label).standing for _ in range(TRIAL.samples)]
+    assert standings == [Standing.TRIAL] * (TRIAL.samples - 1) + [Standing.REFUSED]
+
+
+@pytest.mark.parametrize("target", ["emulator", "host"])
+def test_a_label_that_the_head_does_not_have_is_refused(target: str, folder: Path) -> None:
+    project = load_project(folder / "project")
+    with (
+        open_device(project, target) as device,
+        pytest.raises(DeviceError, match="the label is not one of the head's classes"),
+    ):
+        device.judge_statistics(quiet(1)[0], 99)
+
+
+@pytest.mark.parametrize(("name", "linked"), [("plain", False), ("project", True)])
+def test_only_a_model_that_names_layers_links_the_code(
+    name: str, linked: bool, folder: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target("cortex-m0")
+    program = build(folder / name, "cortex-m0") / "device"
+    symbols = subprocess.run(
+        ["arm-none-eabi-nm", program], check=True, capture_output=True, text=True
+    ).stdout
+    for symbol in ("tt_statistics_observe", "tt_statistics_judge", "tt_statistics_undo",
+                   "tt_guard_judge", "tt_isqrt64"):  # fmt: skip
+        assert (re.search(rf"\b{symbol}\b", symbols) is not None) == linked, symbol
+    # Nor is a learner, which shares the guard.
+    assert "tt_learner_learn" not in symbols
 
 
 def test_a_project_read_back_has_the_statistics_it_was_made_with(folder: Path) -> None:
@@ -53,11 +210,10 @@ def test_a_project_read_back_has_the_statistics_it_was_made_with(folder: Path) -
 
 
 def test_a_reset_undoes_what_was_renewed(folder: Path) -> None:
-    device = EmulatedDevice(load_project(folder / "project").model)
+    device = emulated(folder / "none")
     x = windows(20, seed=3)
     factory = device.trace_many(x)
-    # Half the volume: what another microphone may do.
-    found = device.observe_statistics_many((windows(SAMPLES) // 2).astype(np.int8))
+    found = device.observe_statistics_many(quiet(SAMPLES))
     assert [o.layers_left for o in found] == [1] * (SAMPLES - 1) + [0]
     assert (device.trace_many(x) != factory).any()
     device.reset()
@@ -98,6 +254,8 @@ BAD_OPTIONS = [
     (("nowhere",), r"nowhere: no operator writes a tensor of that name or index; all and these"),
     (("features",), r"features: operator 2 is RESHAPE; only int8 CONV_2D and DEPTHWISE_CONV_2D"),
     (("all", "--statistics-samples", 0), r"0 samples: 1 to 65535"),
+    (("all", "--statistics-guard", "luck"), r"guard 'luck': one of none, labels, confidence"),
+    (("all", "--head", "none"), r"no learning head judges them; a guard of none"),
 ]
 
 
@@ -132,6 +290,8 @@ def test_statistics_without_samples_are_refused_in_one_line(folder: Path, tmp_pa
         ("samples", 0, "0 samples"),
         ("share", 2, "a share of 2"),
         ("share", "half", "key statistics.share"),
+        ("guard", 1, "key statistics.guard"),
+        ("guard", "luck", "guard 'luck'"),
         ("sha256", "0", "not what the manifest says"),
     ],
 )

@@ -69,6 +69,14 @@ from tinytrain.errors import InputError
     show_default=True,
     help="Forward passes that each of these layers looks at.",
 )
+@click.option(
+    "--statistics-guard",
+    default="labels",
+    show_default=True,
+    metavar="labels|confidence|none",
+    help="What renewed statistics need in order to answer: labelled samples on which they do "
+    "better; before the first label also a surer head; nothing.",
+)
 def convert(
     model: Path,
     out: Path,
@@ -82,6 +90,7 @@ def convert(
     reserve: int,
     statistics: str | None,
     statistics_samples: int,
+    statistics_guard: str,
 ) -> None:
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
@@ -90,7 +99,9 @@ def convert(
 
     layers = None
     if statistics is not None:
-        layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
+        layers = StatisticsOptions(
+            tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
+        )
     options = HeadOptions(eta, tau, rows, reserved=reserve)
     done = run(model, out, name, head, options, samples, representative, layers)
     click.echo(

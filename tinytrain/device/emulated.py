@@ -13,6 +13,7 @@ from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.emulated_head import EmulatedHead, make_head
 from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
 from tinytrain.emulator import statistics
+from tinytrain.emulator.head import loss, softmax
 from tinytrain.emulator.inference import (
     infer_bytes,
     initial_state,
@@ -26,7 +27,9 @@ from tinytrain.emulator.inference import (
 from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
 from tinytrain.model import Model
-from tinytrain.protocol import Region, Space
+from tinytrain.operators.kernel import Kernel
+from tinytrain.protocol import STATUS_TEXTS, Region, Space, Status
+from tinytrain.statistics import Standing, Statistics
 
 
 class EmulatedDevice:
@@ -66,7 +69,7 @@ class EmulatedDevice:
         graph, data = self._model.graph, self._bytes(x)
         if graph.variables:
             return output_bytes(graph, self._run(data)).view(np.int8)
-        return infer_bytes(graph, self._statistics.kernels, data).view(np.int8)
+        return infer_bytes(graph, self._kernels, data).view(np.int8)
 
     def trace(self, x: Array) -> NDArray[np.uint32]:
         return self.trace_many(x.reshape(1, -1))[0]
@@ -79,7 +82,7 @@ class EmulatedDevice:
         return np.concatenate([np.zeros((0, len(self._model.kernels)), np.uint32), *rows])
 
     def run(self, x: Array, end: int) -> None:
-        graph, kernels = self._model.graph, self._statistics.kernels
+        graph, kernels = self._model.graph, self._kernels
         inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
         # In the order of writing, so that the arena holds what a device's holds.
         for written in steps(graph, kernels, inputs, end, self._variables):
@@ -116,6 +119,8 @@ class EmulatedDevice:
 
     def roll_back(self, version: int) -> None:
         self._learner().roll_back(version)
+        if version == 0:
+            self._statistics = statistics.start(self._model.kernels)
 
     def end_session(self) -> None:
         self._learner().end_session()
@@ -136,14 +141,22 @@ class EmulatedDevice:
         self._statistics = statistics.start(self._model.kernels)
 
     def observe_statistics(self, x: Array) -> Observation:
-        found = self._model.statistics
-        if found is None:
-            raise DeviceError("emulator: the model names no layers whose statistics are renewed")
-        before, graph = self._statistics, self._model.graph
-        inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
-        after = self._statistics = statistics.observe(graph, found, before, inputs)
-        crc = 0 if after is before else statistics.trace(found, after, before.layer)
-        return Observation(crc, found.plan.layers - after.layer, after.samples)
+        found, before = self._named(), self._statistics
+        if statistics.weighs(found, before, labelled=False):
+            return self._weigh(found, x, None)
+        inputs = split_inputs(self._model.graph, self._bytes(x.reshape(1, -1)))
+        after = statistics.observe(self._model.graph, found, before, inputs)
+        self._statistics = after
+        looked = after is not before
+        return self._observation(statistics.trace(found, after, before.layer) if looked else 0)
+
+    def judge_statistics(self, x: Array, label: int) -> Observation:
+        found = self._named()
+        if not 0 <= label < self._learner().classes:
+            raise DeviceError(f"emulator: {STATUS_TEXTS[Status.LABEL]}")
+        if statistics.weighs(found, self._statistics, labelled=True):
+            return self._weigh(found, x, label)
+        return self._observation(0)
 
     def observe_statistics_many(self, x: Array) -> list[Observation]:
         return [self.observe_statistics(sample) for sample in x]
@@ -166,13 +179,57 @@ class EmulatedDevice:
     ) -> None:
         self.close()
 
+    @property
+    def _kernels(self) -> tuple[Kernel, ...]:
+        """What answers."""
+        taken = self._statistics.standing == Standing.TAKEN
+        return self._statistics.kernels if taken else self._model.kernels
+
+    def _named(self) -> Statistics:
+        found = self._model.statistics
+        if found is None:
+            raise DeviceError("emulator: the model names no layers whose statistics are renewed")
+        return found
+
+    def _weigh(self, found: Statistics, x: Array, label: int | None) -> Observation:
+        before, after = (
+            self._loss(kernels, x, label)
+            for kernels in (self._model.kernels, self._statistics.kernels)
+        )
+        known = label is not None
+        self._statistics = statistics.weigh(found, self._statistics, before, after, known)
+        return self._observation(0)
+
+    def _loss(self, kernels: Sequence[Kernel], x: Array, label: int | None) -> NDArray[np.int64]:
+        """(1,) bits, Q10, that the head loses on a sample; None: on what it takes it for."""
+        head, graph = self._model.head, self._model.graph
+        assert head is not None
+        inputs = split_inputs(graph, self._bytes(x.reshape(1, -1)))
+        features = run(graph, kernels, inputs, head.operator)[head.feature_tensor]
+        z = self._learner().logits(features)
+        _, total = softmax(z)
+        labels = np.argmax(z, axis=1) if label is None else np.array([label])
+        return loss(z, total, labels, np.array(z.shape[1]))
+
+    def _observation(self, crc: int) -> Observation:
+        state = self._statistics
+        return Observation(
+            crc,
+            int(state.trial.gain[0]),
+            int(state.trial.squares[0]),
+            int(state.trial.samples[0]),
+            self._named().plan.layers - state.layer,
+            state.samples,
+            int(state.standing),
+        )
+
     def _bytes(self, x: Array) -> NDArray[np.uint8]:
         rows = np.ascontiguousarray(x).reshape(len(x), -1)
         return rows.view(np.uint8)
 
     def _run(self, x: NDArray[np.uint8], end: int | None = None) -> dict[int, Value]:
         """The values of samples that come one after the other; moves the variables on."""
-        graph, kernels = self._model.graph, self._statistics.kernels
+        graph, kernels = self._model.graph, self._kernels
         inputs = split_inputs(graph, x)
         if not graph.variables:
             return run(graph, kernels, inputs, end)
@@ -184,7 +241,7 @@ class EmulatedDevice:
 
     def _trace(self, x: NDArray[np.uint8]) -> NDArray[np.uint32]:
         """CRCs (n, operators) of what each operator wrote, just after it did."""
-        graph, kernels = self._model.graph, self._statistics.kernels
+        graph, kernels = self._model.graph, self._kernels
         first, *writings = steps(graph, kernels, split_inputs(graph, x), None, self._variables)
         outputs = [
             written[kernel.outputs[0]] for kernel, written in zip(kernels, writings, strict=True)

@@ -26,6 +26,10 @@ ONE = np.zeros(1, np.int64)
 class EmulatedHead(Protocol):
     """A head and what it has learned. Features are int8 (B, D)."""
 
+    @property
+    def classes(self) -> int:
+        """That can be learned."""
+
     def logits(self, features: Int8) -> Int:
         """(B, C) by the rows that answer."""
 
@@ -73,6 +77,10 @@ class PlainHead:
         self._rows = plain.factory_rows(head.constants)
         self._step: plain.Step | None = None
         self._crc = 0
+
+    @property
+    def classes(self) -> int:
+        return int(self._rows.classes[0])
 
     def logits(self, features: Int8) -> Int:
         x = plain.centered(self._constants, features)
@@ -130,6 +138,10 @@ class LearnerHead:
     def __init__(self, parts: LearnerParts) -> None:
         self._parts = parts
         self._state = learner_state.initial(parts, 1, traced=True)
+
+    @property
+    def classes(self) -> int:
+        return int(self._state.candidate.classes[0])
 
     def logits(self, features: Int8) -> Int:
         rows = learner.answering_rows(self._parts, self._state, ONE)

@@ -58,14 +58,22 @@ class LearnStep:
 
 @dataclass(frozen=True)
 class Observation:
-    """What a sample without a label did to normalization statistics."""
+    """What a sample did to normalization statistics."""
 
     crc: int
-    """CRC-32 of the sums and arrays of the layer that looked at it; 0 where none is left to."""
+    """CRC-32 of the sums and arrays of the layer that looked at it; 0 where none did."""
+    gain: int
+    """Of the trial: bits, Q6, that the renewed statistics gained over the factory's, S."""
+    squares: int
+    """Q"""
+    judges: int
+    """m, the samples that the trial has weighed."""
     layers_left: int
     """That are still to be renewed."""
     samples: int
     """That the layer whose turn it is now has seen."""
+    standing: int
+    """A statistics.Standing."""
 
 
 @dataclass(frozen=True)
@@ -153,6 +161,9 @@ class Device(Protocol):
 
     def observe_statistics_many(self, x: Array) -> list[Observation]:
         """`observe_statistics` of B samples, in order."""
+
+    def judge_statistics(self, x: Array, label: int) -> Observation:
+        """One labelled sample for the trial of the renewed statistics."""
 
     def close(self) -> None:
         """Ends the device; nothing else may be called after it."""

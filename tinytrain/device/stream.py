@@ -30,7 +30,7 @@ INFO = struct.Struct("<IIIIHHHHHHIB")
 STATUS = struct.Struct("<i")
 LEARN_STEP = struct.Struct("<IHHH")
 OBSERVED = struct.Struct("<HH")
-OBSERVATION = struct.Struct("<IHH")
+OBSERVATION = struct.Struct("<IiIHHHH")
 MEASUREMENT = struct.Struct("<QI")
 OFFSET = struct.Struct("<I")
 
@@ -178,6 +178,10 @@ class StreamDevice:
     def observe_statistics_many(self, x: Array) -> list[Observation]:
         replies = self._ask_many(Message.OBSERVE_STATISTICS, self._samples(x))
         return [Observation(*OBSERVATION.unpack(reply)) for reply in replies]
+
+    def judge_statistics(self, x: Array, label: int) -> Observation:
+        request = _u16("label", label) + self._sample(x)
+        return Observation(*OBSERVATION.unpack(self._ask(Message.JUDGE_STATISTICS, request)))
 
     def measure(self, kind: int, x: Array, label: int = 0) -> Measurement:
         fields = _u16("kind", kind) + _u16("label", label)

@@ -5,17 +5,31 @@ of firmware/src/learn/guard.c. The rules stand in firmware/LEARNING.md, section 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
-from tinytrain.learner import GAIN_SHIFT, LearnerConstants
+from tinytrain.learner import GAIN_SHIFT
 
 Int = npt.NDArray[np.int64]
 
 BEST_FRACTION_BITS = 8
 CONFIDENCE_FRACTION_BITS = 4
+
+
+class Rules(Protocol):
+    """What it decides by; LearnerConstants says what each means."""
+
+    @property
+    def loss_cap(self) -> int: ...
+
+    @property
+    def margin(self) -> int: ...
+
+    @property
+    def confidence(self) -> int: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,13 +44,13 @@ class Evidence:
     """(k,) m"""
 
 
-def gains(rules: LearnerConstants, factory_loss: Int, candidate_loss: Int) -> Int:
+def gains(rules: Rules, factory_loss: Int, candidate_loss: Int) -> Int:
     """Of each sample, Q6 bits."""
     cap = rules.loss_cap
     return (np.minimum(factory_loss, cap) - np.minimum(candidate_loss, cap)) >> GAIN_SHIFT
 
 
-def accepted(rules: LearnerConstants, evidence: Evidence, best: Int) -> npt.NDArray[np.bool_]:
+def accepted(rules: Rules, evidence: Evidence, best: Int) -> npt.NDArray[np.bool_]:
     """(k,) whether each candidate is taken: better than the factory by more than chance, and not
     clearly worse than the `best` that was taken before."""
     beyond = evidence.gain - rules.margin

@@ -14,6 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
+from tinytrain.emulator import guard
+from tinytrain.emulator.guard import Evidence
 from tinytrain.emulator.inference import run
 from tinytrain.emulator.kernels import Value
 from tinytrain.emulator.weighted_kernels import accumulators
@@ -29,8 +31,11 @@ from tinytrain.statistics import (
     MIN_SHIFT,
     RATIO_ONE,
     SHARE_ONE,
+    TRIAL,
+    Guard,
     LayerStatistics,
     Moments,
+    Standing,
     Statistics,
     StatisticsPlan,
     accumulator_shift,
@@ -41,6 +46,7 @@ Int = npt.NDArray[np.int64]
 
 PART = 64
 """Samples whose accumulators are held at once."""
+NOTHING_WEIGHED = Evidence(*np.zeros((3, 1), np.int64))
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,7 +54,7 @@ class StatisticsState:
     """Where one device stands. Values: `observe` gives the next one."""
 
     kernels: tuple[Kernel, ...]
-    """With the renewed arrays: inferences run these."""
+    """With the renewed arrays: inferences run these once they are taken."""
     layer: int
     """That is looked at; the number of layers when all are renewed."""
     samples: int
@@ -56,6 +62,11 @@ class StatisticsState:
     sum: Int
     """(O,) of the accumulators of the last layer looked at."""
     square: Int
+    standing: Standing = Standing.ESTIMATING
+    labelled: bool = False
+    """Whether what the trial has weighed had labels."""
+    trial: Evidence = NOTHING_WEIGHED
+    """What the renewed statistics gain over the factory's, (1,)."""
 
 
 def start(kernels: Sequence[Kernel]) -> StatisticsState:
@@ -67,8 +78,9 @@ def start(kernels: Sequence[Kernel]) -> StatisticsState:
 def observe(
     graph: Graph, statistics: Statistics, state: StatisticsState, inputs: Sequence[Value]
 ) -> StatisticsState:
-    """After one sample (1, elements) of each input. Nothing changes once all layers are renewed."""
-    if state.layer == statistics.plan.layers:
+    """After n more samples (n, elements) of each input that a layer looks at; no more than it still
+    waits for. Nothing changes once all layers are renewed."""
+    if state.standing != Standing.ESTIMATING:
         return state
     layer = statistics.layers[state.layer]
     kernel = state.kernels[layer.operator_index]
@@ -77,14 +89,46 @@ def observe(
     total, square = acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1))
     if state.samples:
         total, square = total + state.sum, square + state.square
-    seen = replace(state, samples=state.samples + 1, sum=total, square=square)
+    seen = replace(state, samples=state.samples + len(inputs[0]), sum=total, square=square)
     if seen.samples < statistics.plan.samples:
         return seen
     renewed = replace(
         kernel, parameters=renew(convolution(kernel), layer, statistics.plan, total, square)
     )
     kernels = (*seen.kernels[: kernel.index], renewed, *seen.kernels[kernel.index + 1 :])
-    return replace(seen, kernels=kernels, layer=seen.layer + 1, samples=0)
+    seen = replace(seen, kernels=kernels, layer=seen.layer + 1, samples=0)
+    if seen.layer < statistics.plan.layers:
+        return seen
+    guarded = statistics.plan.guard != Guard.NONE
+    return replace(seen, standing=Standing.TRIAL if guarded else Standing.TAKEN)
+
+
+def weighs(statistics: Statistics, state: StatisticsState, labelled: bool) -> bool:
+    """Whether a sample, with a label or without, is one for the trial."""
+    asked = labelled or (statistics.plan.guard == Guard.CONFIDENCE and not state.labelled)
+    return state.standing == Standing.TRIAL and asked
+
+
+def weigh(
+    statistics: Statistics, state: StatisticsState, before: Int, after: Int, labelled: bool
+) -> StatisticsState:
+    """After one more sample of the trial, by its loss (1,) under the factory's statistics and under
+    the renewed ones."""
+    known = state.trial if labelled == state.labelled else NOTHING_WEIGHED
+    gain = guard.gains(TRIAL, before, after)
+    trial = Evidence(known.gain + gain, known.squares + gain**2, known.samples + 1)
+    opposite = replace(trial, gain=-trial.gain)
+    better, worse = (
+        bool(guard.accepted(TRIAL, seen, np.zeros(1, np.int64))) for seen in (trial, opposite)
+    )
+    last = TRIAL.samples if labelled else statistics.plan.samples
+    ends = bool(trial.samples >= last)
+    standing = Standing.TRIAL
+    if (labelled or ends) and better:
+        standing = Standing.TAKEN
+    elif ends or (labelled and worse):
+        standing = Standing.REFUSED
+    return replace(state, standing=standing, labelled=labelled, trial=trial)
 
 
 def renew(

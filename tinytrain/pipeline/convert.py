@@ -85,7 +85,7 @@ def convert(
         x = training
         if x is None and arrays:
             x = check_inputs(arrays["x"], model.graph, f"{samples}: x")
-        measured = measured_statistics(model.graph, model.kernels, statistics, x)
+        measured = measured_statistics(model, statistics, x)
         model = replace(model, statistics=measured)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
@@ -120,13 +120,11 @@ def feature_energy(
 
 
 def measured_statistics(
-    graph: Graph,
-    kernels: tuple[Kernel, ...],
-    options: StatisticsOptions,
-    x: npt.NDArray[np.generic] | None,
+    model: Model, options: StatisticsOptions, x: npt.NDArray[np.generic] | None
 ) -> Statistics:
     """The layers that `options` names, with the statistics of the training people's x (n, ...)."""
-    operators = find_layers(graph, kernels, options)
+    graph, kernels = model.graph, model.kernels
+    operators = find_layers(graph, kernels, options, model.head is not None)
     if x is None:
         raise InputError("--statistics compares with the training people: give --samples of them")
     inputs = split_inputs(graph, np.ascontiguousarray(x).reshape(len(x), -1).view(np.uint8))

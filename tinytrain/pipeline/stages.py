@@ -115,7 +115,7 @@ def statistics_options(found: Run) -> StatisticsOptions | None:
     chosen = found.task.statistics
     if not chosen.layers:
         return None
-    return StatisticsOptions(chosen.layers, chosen.samples, chosen.share)
+    return StatisticsOptions(chosen.layers, chosen.samples, chosen.share, chosen.guard)
 
 
 def _seen(found: Run) -> IndexArray:

@@ -109,7 +109,9 @@ def _checks(
         reference.reset()
         yield _check_head(model, device, reference, "head after reset")
     if steps and model.statistics is not None:
-        yield _check_statistics(model, device, model.statistics, stream.inputs[:steps], progress)
+        yield _check_statistics(
+            model, device, model.statistics, stream.inputs[:steps], stream.labels, progress
+        )
 
 
 def _info_difference(model: Model, device: Device) -> str | None:
@@ -324,32 +326,42 @@ def _check_statistics(
     device: Device,
     statistics: Statistics,
     inputs: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.int64],
     progress: Progress,
 ) -> Check:
-    """Every observation until all layers are renewed, as far as the samples go; then inference
-    with the renewed layers, and again after a reset."""
+    """Every observation until all layers are renewed, as far as the samples go, and of the trial;
+    then inference by what answers, and again after a reset."""
     reference = EmulatedDevice(model)
     device.reset()
-    inputs = inputs[: statistics.plan.layers * statistics.plan.samples]
-    for start in range(0, len(inputs), BATCH):
-        batch = inputs[start : start + BATCH]
+    count = min(len(inputs), (statistics.plan.layers + 1) * statistics.plan.samples)
+    judges = 0 if model.head is None else min(len(inputs), BATCH)
+    compared = count + judges
+    for start in range(0, count, BATCH):
+        batch = inputs[start : min(start + BATCH, count)]
         ours = reference.observe_statistics_many(batch)
         theirs = device.observe_statistics_many(batch)
         for offset, (first, second) in enumerate(zip(ours, theirs, strict=True)):
             if first != second:
                 where = f"sample {start + offset}: emulator {first}, device {second}"
-                return Check("statistics", len(inputs), "samples", where)
-        progress("statistics", min(start + BATCH, len(inputs)), len(inputs))
+                return Check("statistics", compared, "samples", where)
+        progress("statistics", start + len(batch), count)
+    for i in range(judges):
+        first, second = (
+            body.judge_statistics(inputs[i], int(labels[i])) for body in (reference, device)
+        )
+        if first != second:
+            where = f"labelled sample {i}: emulator {first}, device {second}"
+            return Check("statistics", compared, "samples", where)
     for when in ("after renewal", "after reset"):
         crcs = _first(reference.trace_many(inputs[:BATCH]), device.trace_many(inputs[:BATCH]))
         if crcs is not None:
             sample, operator = divmod(crcs[0], len(model.kernels))
             kind = model.kernels[operator].kind
             where = f"{when}, sample {sample}, operator {operator} ({kind}): its output differs"
-            return Check("statistics", len(inputs), "samples", where)
+            return Check("statistics", compared, "samples", where)
         for body in (reference, device):
             body.reset()
-    return Check("statistics", len(inputs), "samples", None)
+    return Check("statistics", compared, "samples", None)
 
 
 def _region_difference(

@@ -15,6 +15,7 @@ KINDS = ("motion", "audio", "image")
 NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
 FRONTENDS = ("none", "log_mel")
 LEARNERS = ("none", "sgd", "lda", "lda+sgd")
+STATISTICS_GUARDS = ("labels", "confidence", "none")
 CRITERIA = ("taylor", "batch_norm")
 UNITS = ("macs", "bytes", "instructions")
 
@@ -397,6 +398,14 @@ class Statistics:
     )
     share: float = field(
         default=0.6, metadata=key("of the new person; the rest is training's", low=0, high=1)
+    )
+    guard: str = field(
+        default="labels",
+        metadata=key(
+            "they answer once labelled samples, or also the head's confidence, say so; none: at "
+            "once",
+            choices=STATISTICS_GUARDS,
+        ),
     )
 
 

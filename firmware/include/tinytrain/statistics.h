@@ -1,7 +1,8 @@
 /* Normalization statistics re-estimated on the device, without labels: each of a model's named
  * convolutions looks at some inferences of the person it serves, and then gets biases, multipliers
  * and shifts that bring the means and deviations of its channels nearer to those of the training
- * people.
+ * people. Renewed statistics are on trial before they answer; until then, and where the trial finds
+ * them worse, those of the factory do.
  *
  * Letters: O output channels of a layer. The rules, with every rounding, stand in LEARNING.md
  * ("Statistics without labels"); tinytrain/emulator/statistics.py is the reference and gives the
@@ -20,6 +21,21 @@
 extern "C" {
 #endif
 
+/* What renewed statistics need in order to answer. */
+enum {
+    TT_STATISTICS_UNGUARDED, /* nothing */
+    TT_STATISTICS_LABELS,    /* labelled samples on which they do better */
+    TT_STATISTICS_CONFIDENCE /* while none of these has come: samples of which the head is surer */
+};
+
+/* How far they are. */
+enum {
+    TT_STATISTICS_ESTIMATING,
+    TT_STATISTICS_TRIAL,
+    TT_STATISTICS_TAKEN,  /* they answer */
+    TT_STATISTICS_REFUSED /* those of the factory do, until tt_statistics_undo */
+};
+
 /* What a named layer has to know of itself, and of the training people. */
 typedef struct tt_layer_statistics {
     int32_t operator_index;
@@ -34,6 +50,7 @@ typedef struct tt_statistics_plan {
     int32_t layers;
     int32_t samples;  /* forward passes that each layer looks at, 1 to 65535 */
     int32_t share;    /* of the person in the renewed statistics, Q8, 0 to 256 */
+    int32_t guard;    /* TT_STATISTICS_UNGUARDED, ...; needs a head unless that */
     int32_t channels; /* O, summed over the layers */
     int32_t widest;   /* the largest O */
 } tt_statistics_plan;
@@ -48,14 +65,27 @@ typedef struct tt_statistics_layer {
     const int8_t *shift;         /* [O] */
 } tt_statistics_layer;
 
+typedef struct tt_statistics tt_statistics;
+
+/* What a served application calls, so that one whose model names no layers links none of it. */
+typedef struct tt_statistics_functions {
+    int32_t (*observe)(tt_statistics *statistics, const uint8_t *input);
+    int32_t (*judge)(tt_statistics *statistics, const uint8_t *input, uint16_t label);
+    void (*undo)(tt_statistics *statistics);
+    uint32_t (*trace)(const tt_statistics *statistics, int32_t layer);
+} tt_statistics_functions;
+
+extern const tt_statistics_functions tt_statistics_renewal;
+
 /* Fixed at export, in flash. */
 typedef struct tt_statistics_constants {
+    const tt_statistics_functions *functions; /* &tt_statistics_renewal */
     tt_statistics_plan plan;
     const tt_statistics_layer *const *layer; /* [layers], in the order of the network */
 } tt_statistics_constants;
 
 /* A model has one set of renewed arrays, so there is one of these a model. */
-typedef struct tt_statistics {
+struct tt_statistics {
     tt_device *device;
     int64_t *sum;        /* [widest] of the layer that is looked at */
     int64_t *square;     /* [widest] */
@@ -65,7 +95,10 @@ typedef struct tt_statistics {
     int32_t first;       /* of the layer's channels in these three */
     int32_t layer;       /* that is looked at; `layers` when all are renewed */
     int32_t samples;     /* that it has seen */
-} tt_statistics;
+    int32_t state;       /* TT_STATISTICS_ESTIMATING, ... */
+    int32_t labelled;    /* 1: what the trial has weighed had labels, 0: none had */
+    tt_progress trial;   /* what the renewed statistics gain over the factory's: S, Q and m */
+};
 
 /* Bytes of the buffer: a constant expression. */
 #define TT_STATISTICS_BYTES(channels, widest) ((widest) * 16u + (channels) * 9u)
@@ -76,15 +109,22 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
                            size_t bytes);
 
 /* One forward pass up to the layer in question, which is renewed where this was the last that it
- * waited for. Returns how many layers are still to be renewed; where that is 0 at the call already,
- * nothing happens. */
+ * waited for. In a trial by confidence two forward passes, one by each set of statistics; after as
+ * many of these as a layer looks at, the renewed ones are taken or refused. Else nothing happens.
+ * Returns how many layers are still to be renewed. */
 int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input);
+
+/* A sample of which a person says that its class is `label`. In a trial two forward passes, each
+ * judged by the head as it answers now, so give a sample here before it is learned; elsewhere
+ * nothing happens. Returns the state, or TT_ERROR_NO_HEAD, or TT_ERROR_LABEL where the head has no
+ * such class. */
+int32_t tt_statistics_judge(tt_statistics *statistics, const uint8_t *input, uint16_t label);
 
 /* Every layer as it was converted, and estimation from the start. */
 void tt_statistics_undo(tt_statistics *statistics);
 
 /* CRC-32 of a layer's channels: sums and squares as int64, then the biases and multipliers as int32
- * and the shifts as int8 that inferences use. Sums are those of the last layer looked at. */
+ * and the shifts as int8, renewed where they are. Sums are those of the last layer looked at. */
 uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer);
 
 #ifdef __cplusplus

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "../kernels/sums.h"
+#include "guard.h"
 #include "statistics_constants.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/crc32.h"
@@ -15,6 +16,10 @@ typedef struct rescale {
     int32_t multiplier;
     int32_t shift;
 } rescale;
+
+/* The guard's rules in a trial. */
+static const tt_learner_constants trial_rules = {
+    .loss_cap = TT_TRIAL_LOSS_CAP, .margin = TT_TRIAL_MARGIN, .confidence = TT_TRIAL_CONFIDENCE};
 
 static const tt_statistics_constants *constants_of(const tt_statistics *statistics)
 {
@@ -43,18 +48,37 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
     return TT_OK;
 }
 
-void tt_statistics_undo(tt_statistics *statistics)
+/* Inferences use the renewed arrays of the first `renewed` layers, and of the others those in
+ * flash. */
+static void use(const tt_statistics *statistics, int32_t renewed)
 {
     const tt_statistics_constants *constants = constants_of(statistics);
+    int32_t first = 0;
     for (int32_t i = 0; i < constants->plan.layers; i++) {
         const tt_statistics_layer *layer = constants->layer[i];
-        layer->convolution->bias = layer->bias;
-        layer->convolution->multiplier = layer->multiplier;
-        layer->convolution->shift = layer->shift;
+        tt_convolution *p = layer->convolution;
+        p->bias = i < renewed ? statistics->bias + first : layer->bias;
+        p->multiplier = i < renewed ? statistics->multiplier + first : layer->multiplier;
+        p->shift = i < renewed ? statistics->shift + first : layer->shift;
+        first += p->output_channels;
     }
+}
+
+/* Inferences use what answers. */
+static void use_answering(const tt_statistics *statistics)
+{
+    use(statistics, statistics->state == TT_STATISTICS_TAKEN ? statistics->layer : 0);
+}
+
+void tt_statistics_undo(tt_statistics *statistics)
+{
     statistics->first = 0;
     statistics->layer = 0;
     statistics->samples = 0;
+    statistics->state = TT_STATISTICS_ESTIMATING;
+    statistics->labelled = 0;
+    statistics->trial = (tt_progress){0};
+    use_answering(statistics);
 }
 
 /* The accumulator of one channel at one output pixel. */
@@ -158,7 +182,7 @@ static bool renew_channel(const tt_statistics *statistics, const tt_statistics_l
 
 static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
 {
-    tt_convolution *p = layer->convolution;
+    const tt_convolution *p = layer->convolution;
     int32_t *bias = statistics->bias + statistics->first;
     int32_t *multiplier = statistics->multiplier + statistics->first;
     int8_t *shift = statistics->shift + statistics->first;
@@ -172,23 +196,19 @@ static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
         multiplier[o] = renewed.multiplier;
         shift[o] = (int8_t)renewed.shift;
     }
-    p->bias = bias;
-    p->multiplier = multiplier;
-    p->shift = shift;
     statistics->first += p->output_channels;
 }
 
-int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
+/* One more forward pass of the layer whose turn it is. */
+static void estimate(tt_statistics *statistics, const uint8_t *input)
 {
     const tt_statistics_constants *constants = constants_of(statistics);
-    tt_device *device = statistics->device;
-    if (statistics->layer == constants->plan.layers) {
-        return 0;
-    }
     const tt_statistics_layer *layer = constants->layer[statistics->layer];
+    tt_device *device = statistics->device;
     if (statistics->samples == 0) {
         memset(statistics->sum, 0, (size_t)constants->plan.widest * 2u * sizeof *statistics->sum);
     }
+    use(statistics, statistics->layer);
     tt_load_input(device, input);
     device->model->run(device->arena, 0, (uint16_t)layer->training.operator_index);
     accumulate(statistics, layer);
@@ -198,16 +218,92 @@ int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
         statistics->layer++;
         statistics->samples = 0;
     }
-    return constants->plan.layers - statistics->layer;
+    if (statistics->layer == constants->plan.layers) {
+        bool guarded = constants->plan.guard != TT_STATISTICS_UNGUARDED;
+        statistics->state = guarded ? TT_STATISTICS_TRIAL : TT_STATISTICS_TAKEN;
+    }
+    use_answering(statistics);
+}
+
+/* Bits that the head, as it answers now, loses on a sample, Q10; NULL: on what it takes it for. */
+static int32_t loss(tt_device *device, const uint8_t *input, const uint16_t *label)
+{
+    uint16_t best = (uint16_t)tt_classify(device, input);
+    tt_head *head = tt_device_head(device);
+    uint16_t classes = device->learner != NULL ? device->learner->answering : head->rows.classes;
+    tt_head_softmax(head, best, classes);
+    return tt_head_loss(head, best, label != NULL ? *label : best, classes);
+}
+
+/* Whether one set of statistics is better than the other by more than chance: the renewed one where
+ * `sign` is 1, the factory's where it is -1. */
+static bool better(const tt_progress *trial, int32_t sign)
+{
+    tt_progress seen = *trial;
+    seen.gain *= sign;
+    return tt_guard_accepts(&trial_rules, &seen, 0) != 0;
+}
+
+/* One more sample of the trial, which ends with the `last` at the latest. */
+static void weigh(tt_statistics *statistics, const uint8_t *input, const uint16_t *label,
+                  uint32_t last)
+{
+    tt_progress *trial = &statistics->trial;
+    use(statistics, 0);
+    int32_t before = loss(statistics->device, input, label);
+    use(statistics, statistics->layer);
+    int32_t after = loss(statistics->device, input, label);
+    tt_guard_judge(&trial_rules, trial, before, after);
+    bool ends = trial->samples >= last;
+    if ((label != NULL || ends) && better(trial, 1)) {
+        statistics->state = TT_STATISTICS_TAKEN;
+    } else if (ends || (label != NULL && better(trial, -1))) {
+        statistics->state = TT_STATISTICS_REFUSED;
+    }
+    use_answering(statistics);
+}
+
+int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
+{
+    const tt_statistics_plan *plan = &constants_of(statistics)->plan;
+    if (statistics->state == TT_STATISTICS_ESTIMATING) {
+        estimate(statistics, input);
+    } else if (statistics->state == TT_STATISTICS_TRIAL &&
+               plan->guard == TT_STATISTICS_CONFIDENCE && statistics->labelled == 0) {
+        weigh(statistics, input, NULL, (uint32_t)plan->samples);
+    }
+    return plan->layers - statistics->layer;
+}
+
+int32_t tt_statistics_judge(tt_statistics *statistics, const uint8_t *input, uint16_t label)
+{
+    const tt_head *head = tt_device_head(statistics->device);
+    if (head == NULL) {
+        return TT_ERROR_NO_HEAD;
+    }
+    if (label >= head->rows.classes) {
+        return TT_ERROR_LABEL;
+    }
+    if (statistics->state == TT_STATISTICS_TRIAL) {
+        if (statistics->labelled == 0) {
+            statistics->trial = (tt_progress){0};
+            statistics->labelled = 1;
+        }
+        weigh(statistics, input, &label, TT_TRIAL_SAMPLES);
+    }
+    return statistics->state;
 }
 
 uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer)
 {
     const tt_convolution *p = constants_of(statistics)->layer[layer]->convolution;
     size_t channels = (size_t)p->output_channels;
+    use(statistics, statistics->layer);
     uint32_t crc = tt_crc32(0, (const uint8_t *)statistics->sum, 8u * channels);
     crc = tt_crc32(crc, (const uint8_t *)statistics->square, 8u * channels);
     crc = tt_crc32(crc, (const uint8_t *)p->bias, 4u * channels);
     crc = tt_crc32(crc, (const uint8_t *)p->multiplier, 4u * channels);
-    return tt_crc32(crc, (const uint8_t *)p->shift, channels);
+    crc = tt_crc32(crc, (const uint8_t *)p->shift, channels);
+    use_answering(statistics);
+    return crc;
 }
