@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from tinytrain import arithmetic as fixed
 from tinytrain.emulator import lda as emulator
 from tinytrain.errors import InputError
+from tinytrain.head import WEIGHT_FRACTION_BITS
 from tinytrain.lda import LdaOptions, build_lda
 from tinytrain.lda_constants import WHITENING_BITS, LdaConstants
 
@@ -172,7 +173,9 @@ def test_logits_are_the_posterior_in_log2_units_times_the_temperature(temperatur
     x = train[:50].astype(np.int64) - ZERO_POINT
     sums = x @ k.weights.T.astype(np.int64) + k.bias
     logits = fixed.multiply_by_quantized_multiplier(
-        fixed.round_half_up(sums, 8), k.units.logit_multiplier[:4], k.units.logit_shift[:4]
+        fixed.round_half_up(sums, WEIGHT_FRACTION_BITS),
+        k.units.logit_multiplier[:4],
+        k.units.logit_shift[:4],
     )
     weights, bias = float_rows(k, options, *moments(train, labels))
     exact = (x @ weights.T + bias) * np.log2(np.e) * 1024 * temperature
