@@ -47,6 +47,11 @@ class Status(IntEnum):
     MODEL = -12
     NO_LEARNER = -13
     NO_STATISTICS = -20
+    RATE = -30
+    CHANNELS = -31
+    OVERRUN = -32
+    FRONTEND = -33
+    NO_STREAM = -34
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -66,6 +71,11 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.MODEL: "the state is of another model or learner",
         Status.NO_LEARNER: "the model's head is a plain one: it has no learner",
         Status.NO_STATISTICS: "the model names no layers whose statistics are re-estimated",
+        Status.RATE: "samples of another rate than the front end's",
+        Status.CHANNELS: "a number of channels that the front end does not take",
+        Status.OVERRUN: "the ring is full: samples were lost",
+        Status.FRONTEND: "the model was trained on another front end",
+        Status.NO_STREAM: "the model has no front end",
     }
 )
 
@@ -88,6 +98,10 @@ class Message(IntEnum):
     NEW_DAY = 13
     END_SESSION = 14
     OBSERVE_STATISTICS = 32
+    STREAM_BEGIN = 40
+    STREAM_PUSH = 41
+    STREAM_STEP = 42
+    STREAM_COUNTERS = 43
 
 
 class Space(IntEnum):
