@@ -6,14 +6,15 @@ Letters: T samples, C channels, L samples of a window, n windows.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
 
 from tinytrain import arithmetic as fixed
-from tinytrain.emulator import fixed_transform
+from tinytrain.emulator import audio, fixed_transform
+from tinytrain.emulator.fixed_log import log2_q16
+from tinytrain.errors import InputError
 from tinytrain.frontend.constants import STATISTICS, WINDOWS, MotionConstants
 
 Int = npt.NDArray[np.int64]
@@ -26,51 +27,80 @@ _POWER_SHIFT = 12
 """What the bands leave off a power."""
 
 
-@dataclass(frozen=True, eq=False)
-class MotionState:
-    """Where a stream stands. Values: `push` gives the next one."""
+class MotionStream:
+    """One stream in chunks of any length: the windows are those of the whole."""
 
-    constants: MotionConstants
-    history: Int
-    """(taps, C) the last input samples, oldest first; before the first sample (0, C)."""
-    phase: int
-    """Where the next output lies, from the last input sample on, in 1/up input samples; at least
-    `up`."""
-    window: Int
-    """(filled, C) samples since the beginning of the next window."""
-    waits: int
-    """Resampled samples to pass over before it begins."""
+    def __init__(self, constants: MotionConstants) -> None:
+        self._constants = constants
+        self.reset()
 
+    def reset(self) -> None:
+        """The beginning of a stream."""
+        k = self._constants
+        self._history = np.zeros((0, k.channels), np.int64)
+        """(taps, C) the last input samples, oldest first; none before the first."""
+        self._phase = k.up
+        """Where the next output lies, from the last input sample on, in 1/up of one; >= up."""
+        self._window = np.zeros((0, k.channels), np.int64)
+        """(filled, C) samples since the beginning of the next window."""
+        self._waits = 0
+        """Resampled samples to pass over before it begins."""
 
-def start(constants: MotionConstants) -> MotionState:
-    """The beginning of a stream."""
-    none = np.zeros((0, constants.channels), np.int64)
-    return MotionState(constants, none, constants.up, none, 0)
+    def push(self, samples: Int16) -> Int8:
+        """Samples (T, C), any number, to the windows that they complete: (n, outputs)."""
+        return quantized(self._constants, self.push_raw(samples))
 
+    def push_raw(self, samples: Int16) -> Int:
+        """The same before they become int8: samples (n, L, C), or statistics (n, C, 4 + bands)."""
+        made = self.push_samples(samples)
+        if self._constants.form == WINDOWS:
+            return made
+        return window_statistics(self._constants, made)
 
-def push(state: MotionState, samples: Int16) -> tuple[MotionState, Int8]:
-    """The state after more samples (T, C), and the windows that they completed: (n, outputs)."""
-    state, made = _push_samples(state, samples)
-    return state, _outputs(state.constants, made)
+    def push_samples(self, samples: Int16) -> Int:
+        """Windows as resampled samples, of either form: (n, L, C)."""
+        k = self._constants
+        if samples.dtype != np.int16 or samples.ndim != 2 or samples.shape[1] != k.channels:
+            raise InputError(
+                f"motion is {samples.dtype} of shape {samples.shape}; int16 of shape (samples, "
+                f"{k.channels}) is needed"
+            )
+        made = self._resampled(samples.astype(np.int64)) if len(samples) else self._window[:0]
+        passed = min(self._waits, len(made))
+        found = np.concatenate([self._window, made[passed:]])
+        count = max(0, (len(found) - k.length) // k.hop + 1)
+        done = k.hop * count
+        self._waits += max(0, done - len(found)) - passed
+        self._window = found[done:]
+        return found[np.arange(0, done, k.hop)[:, None] + np.arange(k.length)]
+
+    def _resampled(self, x: Int) -> Int:
+        """Input samples (T, C) to those of the windows' rate: (m, C)."""
+        k = self._constants
+        if k.up == k.down:
+            return x
+        history = self._history if len(self._history) else np.repeat(x[:1], k.taps, axis=0)
+        known = np.concatenate([history, x])
+        # Positions count from the first sample of x, which lies one after the history's last.
+        first = self._phase - k.up
+        count = max(0, -(-(len(x) * k.up - first) // k.down))
+        self._phase = first + k.down * count - (len(x) - 1) * k.up
+        self._history = known[len(known) - k.taps :]
+        return _filtered(k, known, first + k.down * np.arange(count))
 
 
 def windows(constants: MotionConstants, samples: Int16) -> Int8:
     """All windows of a recording (T, C): (n, outputs), of form windows in the order [L][C]."""
-    return push(start(constants), samples)[1]
+    return MotionStream(constants).push(samples)
 
 
 def statistics(constants: MotionConstants, samples: Int16) -> Int:
     """The statistics of all windows of a recording (T, C), before int8: (n, C, 4 + bands).
 
-    In the order mean (counts), deviation (counts x L), energy (log2 in Q16), zero crossings, bands
-    (log2 in Q16). `constants` may have any quantizer.
+    In the order mean and deviation (counts x L), energy (log2 in Q16), zero crossings (Q16), bands
+    (log2 in Q16). The constants' quantizer is not looked at, nor is their form.
     """
-    return window_statistics(constants, sample_windows(constants, samples))
-
-
-def sample_windows(constants: MotionConstants, samples: Int16) -> Int:
-    """The windows of a recording (T, C) after resampling, as samples: (n, L, C)."""
-    return _push_samples(start(constants), samples)[1]
+    return window_statistics(constants, MotionStream(constants).push_samples(samples))
 
 
 def window_statistics(constants: MotionConstants, x: Int) -> Int:
@@ -82,7 +112,8 @@ def window_statistics(constants: MotionConstants, x: Int) -> Int:
     deviation = fixed.isqrt64(k.length * square - total * total)
     above = k.length * channels >= total[:, :, None]
     crossings = (above[:, :, 1:] != above[:, :, :-1]).sum(axis=2)
-    found = [mean, deviation, fixed_transform.log2(square + 1), crossings]
+    energy = log2_q16((square + 1).astype(np.uint64))
+    found = [total, deviation, energy, crossings << 16]
     if k.bands:
         level = np.clip(channels - mean[:, :, None], -32768, 32767)
         found += _bands(k, (level * k.window_function.astype(np.int64)) >> 1)
@@ -91,65 +122,27 @@ def window_statistics(constants: MotionConstants, x: Int) -> Int:
 
 def quantized(constants: MotionConstants, values: Int) -> Int8:
     """To int8, of samples (n, L, C) or statistics (n, C, 4 + bands): (n, outputs)."""
-    of = values if constants.form == WINDOWS else values.reshape(len(values), -1)
-    made = fixed_transform.to_int8(constants.quantizer, of)
-    return made.reshape(len(values), constants.outputs)
-
-
-def _outputs(constants: MotionConstants, made: Int) -> Int8:
+    shape = (len(values), constants.outputs)
     if constants.form == STATISTICS:
-        return quantized(constants, window_statistics(constants, made))
-    return quantized(constants, made)
+        values = values.reshape(shape)
+    return audio.quantized(constants.quantizer, values).reshape(shape)
 
 
-def _push_samples(state: MotionState, samples: Int16) -> tuple[MotionState, Int]:
-    """The state after more samples, and the windows that they completed: (n, L, C)."""
-    k = state.constants
-    if samples.dtype != np.int16 or samples.ndim != 2 or samples.shape[1] != k.channels:
-        raise ValueError(f"{samples.dtype} {samples.shape}; int16 (samples, {k.channels}) is taken")
-    if not len(samples):
-        return state, np.zeros((0, k.length, k.channels), np.int64)
-    state, made = _resampled(state, samples.astype(np.int64))
-    passed = min(state.waits, len(made))
-    found = np.concatenate([state.window, made[passed:]])
-    count = max(0, (len(found) - k.length) // k.hop + 1)
-    begins = k.hop * np.arange(count)
-    whole = found[begins[:, None] + np.arange(k.length)]
-    waits = state.waits - passed + max(0, k.hop * count - len(found))
-    return replace(state, window=found[k.hop * count :], waits=waits), whole
-
-
-def _resampled(state: MotionState, x: Int) -> tuple[MotionState, Int]:
-    """The state after input samples (T, C), and the samples of the windows' rate: (m, C)."""
-    k = state.constants
-    if k.up == k.down:
-        return state, x
-    history = state.history if len(state.history) else np.repeat(x[:1], k.taps, axis=0)
-    # Positions count from the first sample of x, which lies one after the history's last.
-    first = state.phase - k.up
-    count = max(0, -(-(len(x) * k.up - first) // k.down))
-    known = np.concatenate([history, x])
-    made = [np.zeros((0, k.channels), np.int64)]
-    made += _filtered(k, known, first + k.down * np.arange(count))
-    phase = first + k.down * count - (len(x) - 1) * k.up
-    return replace(state, history=known[len(known) - k.taps :], phase=phase), np.concatenate(made)
-
-
-def _filtered(k: MotionConstants, known: Int, positions: Int) -> Iterator[Int]:
-    """Outputs at positions, counted in 1/up from known[taps] on, in parts of (m, C)."""
+def _filtered(k: MotionConstants, known: Int, positions: Int) -> Int:
+    """Outputs (m, C) at positions, counted in 1/up from known[taps] on."""
     taps = k.taps_of_phase.astype(np.int64)
+    made = np.zeros((len(positions), k.channels), np.int64)
     for begin in range(0, len(positions), _PART):
         at = positions[begin : begin + _PART]
         places = k.taps + at[:, None] // k.up - np.arange(k.taps)
         sums = np.einsum("mtc,mt->mc", known[places], taps[at % k.up])
-        yield np.clip(fixed.round_half_up(sums, 15), -32768, 32767)
+        made[begin : begin + _PART] = np.clip(fixed.round_half_up(sums, 15), -32768, 32767)
+    return made
 
 
 def _bands(k: MotionConstants, v: Int) -> list[Int]:
     """Of windows (n, C, L) under the window function, the logarithm of each band: (n, C)."""
-    power = fixed_transform.power(k.transform, v) >> np.uint64(_POWER_SHIFT)
-    edges = k.edges.astype(int)
-    return [
-        fixed_transform.log2(power[:, :, low:high].sum(axis=2) + np.uint64(1))
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    shape = v.shape[:2]
+    power = fixed_transform.power(k.transform, v.reshape(-1, k.length).T) >> _POWER_SHIFT
+    sums = [power[low:high].sum(axis=0) for low, high in pairwise(k.edges.astype(int))]
+    return [log2_q16((one + 1).astype(np.uint64)).reshape(shape) for one in sums]

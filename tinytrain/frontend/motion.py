@@ -19,8 +19,8 @@ from tinytrain.frontend.constants import (
     WINDOWS,
     MotionConstants,
     Quantizer,
-    Transform,
 )
+from tinytrain.frontend.transform import hann, transform_constants
 
 FORMS = {"windows": WINDOWS, "statistics": STATISTICS}
 KINDS = ("mean", "deviation", "energy", "crossings")
@@ -113,7 +113,7 @@ def motion_constants(
         hop=settings.hop,
         form=FORMS[settings.form],
         bands=bands,
-        transform=_transform(settings.length if bands else 0),
+        transform=transform_constants(settings.length if bands else 0),
         quantizer=_quantizer(zero, scale, settings.unit if windows else 1.0, each),
         taps_of_phase=taps,
         window_function=hann(settings.length if bands else 0),
@@ -201,12 +201,6 @@ def resampling_taps(up: int, down: int) -> NDArray[np.int16]:
     return rows.astype(np.int16)
 
 
-def hann(length: int) -> NDArray[np.int16]:
-    """(length,) Q15: the periodic Hann window."""
-    angle = 2 * np.pi * np.arange(length) / max(length, 1)
-    return np.round((_ONE - 1) * (0.5 - 0.5 * np.cos(angle))).astype(np.int16)
-
-
 def _check(settings: MotionSettings) -> None:
     for name, value, high in (
         ("channels", settings.channels, MAX_CHANNELS),
@@ -253,12 +247,6 @@ def _edges(settings: MotionSettings) -> NDArray[np.uint16]:
     for j in range(bands - 1, 0, -1):
         edges[j] = min(edges[j], edges[j + 1] - 1)
     return edges.astype(np.uint16)
-
-
-def _transform(points: int) -> Transform:
-    angle = 2 * np.pi * np.arange(points // 2) / max(points, 1)
-    turns = np.stack([np.cos(angle), np.sin(angle)], axis=1)
-    return Transform(points, np.round((_ONE - 1) * turns).astype(np.int16))
 
 
 def _quantizer(zero: Floats | float, scale: Floats | float, unit: float, each: int) -> Quantizer:

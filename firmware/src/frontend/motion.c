@@ -209,8 +209,8 @@ static void make_statistics(tt_frontend_state *state, int8_t *features)
     int32_t made = 0;
     for (int32_t c = 0; c < k->channels; c++) {
         moments m = moments_of(state, c);
-        int32_t plain[4] = {m.mean, deviation_of(&m, k->length), tt_log2_q16(m.square + 1u),
-                            crossings_of(state, &m)};
+        int32_t plain[4] = {m.sum, deviation_of(&m, k->length), tt_log2_q16(m.square + 1u),
+                            crossings_of(state, &m) * 65536};
         for (int32_t i = 0; i < 4; i++) {
             features[made] = quantize(&k->quantizer, plain[i], made);
             made++;
