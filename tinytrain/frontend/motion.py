@@ -185,9 +185,11 @@ def resampling_taps(up: int, down: int) -> NDArray[np.int16]:
     """
     if up == down:
         return np.zeros((1, 0), np.int16)
-    taps = 2 * ceil(_CROSSINGS * max(1.0, down / up))
+    side = _CROSSINGS * max(1.0, down / up)
+    taps = 2 * ceil(side)
     distance = np.arange(taps) - taps // 2 + np.arange(up)[:, None] / up
-    bell = np.i0(_BETA * np.sqrt(np.maximum(0, 1 - (2 * distance / taps) ** 2)))
+    bell = np.i0(_BETA * np.sqrt(np.maximum(0, 1 - (distance / side) ** 2)))
+    bell[np.abs(distance) > side] = 0
     ideal = bell * np.sinc(min(1.0, up / down) * distance)
     rows = np.round(ideal / ideal.sum(axis=1, keepdims=True) * _ONE).astype(np.int64)
     for row in rows:
