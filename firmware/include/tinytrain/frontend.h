@@ -73,7 +73,7 @@ typedef struct tt_motion_constants {
     tt_quantizer quantizer;         /* windows: `each` counts channels; statistics: all outputs */
     const int16_t *taps_of_phase;   /* [up][taps] Q15; magnitudes of a phase sum to < 2^16 */
     const int16_t *window_function; /* [length] Q15, bands only */
-    const uint16_t *edges;          /* [bands + 1] */
+    const uint16_t *edges;          /* [bands + 1], from 1 to length / 2 + 1, ascending */
 } tt_motion_constants;
 
 struct tt_frontend_state;

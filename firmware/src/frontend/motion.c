@@ -180,17 +180,32 @@ static int32_t crossings_of(const tt_frontend_state *state, const moments *m)
     return crossings;
 }
 
-/* The spectrum of one channel into the buffer. */
+/* The transform of one channel in the buffer. */
 static void transform_channel(tt_frontend_state *state, const moments *m)
 {
     const tt_motion_constants *k = state->frontend->motion;
     const int16_t *end = end_of_window(state);
     const int16_t *x = m->oldest;
-    for (int32_t i = 0; i < k->length; i++) {
-        state->buffer[i] = (saturate_16(*x - m->mean) * k->window_function[i]) >> 1;
-        x = following(k, x, end);
+    uint32_t place = 0;
+    for (int32_t i = 0; i < k->length; i += 2) {
+        for (int32_t part = 0; part < 2; part++) {
+            int32_t level = saturate_16(*x - m->mean);
+            state->buffer[2u * place + (uint32_t)part] =
+                (level * k->window_function[i + part]) >> 1;
+            x = following(k, x, end);
+        }
+        place = tt_transform_next_place(place, (uint32_t)k->length / 2u);
     }
-    tt_transform_real(&k->transform, state->buffer);
+    tt_transform_run(&k->transform, state->buffer);
+}
+
+/* Squared magnitude at frequency `bin`, 0 < bin <= length / 2. */
+static uint64_t power_at(const tt_frontend_state *state, int32_t bin)
+{
+    if (2 * bin == state->frontend->motion->length) {
+        return tt_transform_square(state->buffer[1]);
+    }
+    return tt_transform_power(state->buffer, (uint32_t)bin);
 }
 
 static int32_t band_of(const tt_frontend_state *state, int32_t band)
@@ -198,7 +213,7 @@ static int32_t band_of(const tt_frontend_state *state, int32_t band)
     const tt_motion_constants *k = state->frontend->motion;
     uint64_t sum = 0;
     for (int32_t bin = k->edges[band]; bin < k->edges[band + 1]; bin++) {
-        sum += tt_power(&k->transform, state->buffer, bin) >> POWER_SHIFT;
+        sum += power_at(state, bin) >> POWER_SHIFT;
     }
     return tt_log2_q16(sum + 1u);
 }
@@ -266,7 +281,6 @@ static int32_t next(tt_frontend_state *state, int8_t *features)
 
 static void reset(tt_frontend_state *state)
 {
-    tt_ring_drop(state->ring, tt_ring_waiting(state->ring));
     state->newest = 0;
     state->phase = state->frontend->motion->up;
     state->next = 0;
