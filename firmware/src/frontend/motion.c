@@ -41,26 +41,27 @@ static int16_t saturate_16(int32_t x)
 static void take_input(tt_frontend_state *state)
 {
     const tt_motion_constants *k = state->frontend->motion;
-    int32_t rows = state->begun ? 1 : k->taps;
-    state->newest = state->newest == 0 ? k->taps - 1 : state->newest - 1;
-    for (int32_t row = 0; row < rows; row++) {
-        int32_t place = state->begun ? state->newest : row;
-        for (int32_t c = 0; c < k->channels; c++) {
-            state->history[place * k->channels + c] = tt_ring_at(state->ring, 0, (uint16_t)c);
+    int32_t before = state->newest == 0 ? k->taps - 1 : state->newest - 1;
+    int32_t first = state->begun ? before : 0;
+    int32_t end = state->begun ? before + 1 : k->taps;
+    for (int32_t c = 0; c < k->channels; c++) {
+        int16_t x = tt_ring_at(state->ring, 0, (uint16_t)c);
+        for (int32_t place = first; place < end; place++) {
+            state->history[c * k->taps + place] = x;
         }
     }
     tt_ring_drop(state->ring, 1);
+    state->newest = before;
     state->begun = 1;
     state->phase -= k->up;
 }
 
-/* sum of h[i] x[i * stride] */
-static int32_t dot(const int16_t *h, const int16_t *x, int32_t count, int32_t stride)
+/* sum of h[i] x[i] */
+static int32_t dot(const int16_t *h, const int16_t *x, int32_t count)
 {
     int32_t sum = 0;
     for (int32_t i = 0; i < count; i++) {
-        sum += h[i] * *x;
-        x += stride;
+        sum += h[i] * x[i];
     }
     return sum;
 }
@@ -70,10 +71,9 @@ static int16_t resampled(const tt_frontend_state *state, int32_t channel)
 {
     const tt_motion_constants *k = state->frontend->motion;
     const int16_t *h = k->taps_of_phase + state->phase * k->taps;
-    const int16_t *x = state->history + channel;
+    const int16_t *x = state->history + channel * k->taps;
     int32_t before_end = k->taps - state->newest;
-    int32_t sum = dot(h, x + state->newest * k->channels, before_end, k->channels) +
-                  dot(h + before_end, x, state->newest, k->channels);
+    int32_t sum = dot(h, x + state->newest, before_end) + dot(h + before_end, x, state->newest);
     return saturate_16(tt_round_half_up(sum, 15));
 }
 
