@@ -72,9 +72,9 @@ ROOMS = {
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
-        "graph, arithmetic, operators, head",
+        "graph, arithmetic, operators, head, frontend",
         ("tinytrain/emulator",),
-        {"graph", "arithmetic", "operators", "head"},
+        {"graph", "arithmetic", "operators", "head", "frontend"},
     ),
     "lda": Room("emulator", ("tinytrain/lda",), {"emulator"}),
     "converters": Room(
@@ -82,9 +82,9 @@ ROOMS = {
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
     "protocol": Room(
-        "graph, arithmetic, head",
+        "graph, arithmetic, head, frontend",
         ("tinytrain/protocol", "tinytrain/generate"),
-        {"graph", "arithmetic", "head"},
+        {"graph", "arithmetic", "head", "frontend"},
     ),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
