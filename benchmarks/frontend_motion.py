@@ -19,8 +19,8 @@ import numpy as np
 # The program and its other end live with the tests, which are no part of the package.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tests.emulator.motion_cases import Case, case
 from tests.firmware.motion_device import Device, build_program
+from tests.frontend.motion_cases import Case, case
 from tinytrain.emulator import motion
 from tinytrain.frontend.constants import MotionConstants
 from tinytrain.frontend.motion import MotionSettings, memory_bytes

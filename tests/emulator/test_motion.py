@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.emulator.motion_cases import SIGNALS, Case, cases, chunks, made
+from tests.frontend.motion_cases import SIGNALS, Case, cases, chunks, made
 from tinytrain.emulator import motion
 from tinytrain.emulator.fixed_log import log2_q16
 from tinytrain.emulator.fixed_transform import power
