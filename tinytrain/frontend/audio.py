@@ -175,8 +175,8 @@ def _triangles(s: AudioSettings) -> tuple[int, npt.NDArray[np.uint16], npt.NDArr
 
     Edges are evenly spaced on the HTK mel scale, the sides straight over Hz.
     """
-    mel_ends = (2595 * math.log10(1 + hz / 700) for hz in (s.low_hz, s.high_hz))
-    mel = np.linspace(*mel_ends, s.bands + 2)
+    lowest, highest = (2595 * math.log10(1 + hz / 700) for hz in (s.low_hz, s.high_hz))
+    mel = np.linspace(lowest, highest, s.bands + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     edges[[0, -1]] = s.low_hz, s.high_hz
     edges = np.maximum.accumulate(edges)
