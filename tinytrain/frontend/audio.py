@@ -236,7 +236,7 @@ def _quantizer(s: AudioSettings, ranges: Ranges) -> Quantizer:
     sane = np.isfinite(low) & np.isfinite(high) & (np.abs(low) < 2**28) & (np.abs(high) < 2**28)
     if not np.all(sane & (high - low >= 255 / 2**8)):
         raise InputError(
-            "frontend: every range has to be finite, below 2^28 in Q16, and its end above its start"
+            "frontend: every range has to be finite, below 2^28, and of a length from 1 on"
         )
     step = (high - low) / 255
     shift = min(_LARGEST_SHIFT, 30 + math.floor(math.log2(step.min())))
