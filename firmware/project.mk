@@ -53,7 +53,7 @@ objects         = $(addsuffix .o,$(addprefix $(BUILD)/object/,$(basename \
 COMMON         := $(call objects,$(COMMON_SOURCES) $(PORT_ASSEMBLER))
 # The application that speaks the protocol.
 DEVICE_SOURCES := $(addprefix $(RUNTIME)/app/,device.c serve.c answer_learn.c answer_measure.c \
-                  answer_state.c answer_statistics.c)
+                  answer_state.c answer_statistics.c answer_stream.c)
 DEVICE         := $(COMMON) $(call objects,$(DEVICE_SOURCES))
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
 

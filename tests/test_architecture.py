@@ -22,11 +22,12 @@ from tinytrain.operators import table
 from tinytrain.operators.kernel import Parameters
 
 ROOT = Path(__file__).resolve().parent.parent
-ABOVE_MODEL = {"errors", "graph", "arithmetic", "operators", "head", "plan"}
+ABOVE_MODEL = {"errors", "graph", "arithmetic", "operators", "head", "frontend", "plan"}
 HOST_ROOMS = {
     *ABOVE_MODEL,
     *(
         "model",
+        "frontend",
         "emulator",
         "lda",
         "converters",
@@ -63,16 +64,22 @@ ROOMS = {
             "tinytrain/learner",
             "tinytrain/learner_options",
             "tinytrain/learner_file",
+            "tinytrain/parameters_file",
             "tinytrain/statistics",
         ),
         {"graph", "operators"},
     ),
+    "frontend": Room(
+        "errors, arithmetic, operators, head",
+        ("tinytrain/frontend",),
+        {"errors", "arithmetic", "operators", "head"},
+    ),
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
-        "graph, arithmetic, operators, head",
+        "graph, arithmetic, operators, head, frontend",
         ("tinytrain/emulator",),
-        {"graph", "arithmetic", "operators", "head"},
+        {"graph", "arithmetic", "operators", "head", "frontend"},
     ),
     "lda": Room("emulator", ("tinytrain/lda",), {"emulator"}),
     "converters": Room(
@@ -80,9 +87,9 @@ ROOMS = {
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
     "protocol": Room(
-        "graph, arithmetic, head",
+        "graph, arithmetic, head, frontend",
         ("tinytrain/protocol", "tinytrain/generate"),
-        {"graph", "arithmetic", "head"},
+        {"graph", "arithmetic", "head", "frontend"},
     ),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
@@ -256,7 +263,10 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 KERNEL_HEADERS = ("kernels.h", "state_kernels.h")
-HEADERS = (*KERNEL_HEADERS, "head.h", "lda.h", "learner.h", "statistics.h")
+HEADERS = (
+    *(*KERNEL_HEADERS, "head.h", "lda.h", "learner.h", "statistics.h"),
+    *("frontend.h", "stream.h"),
+)
 
 
 def c_structs(header: str) -> dict[str, list[tuple[str, str]]]:
@@ -309,6 +319,8 @@ def test_every_struct_of_the_kernels_has_a_dataclass() -> None:
     elsewhere = {"tt_head_constants", "tt_lda_constants", "tt_units"}
     elsewhere |= {"tt_learner_constants", "tt_drift_constants"}
     elsewhere |= {"tt_layer_statistics", "tt_statistics_plan"}
+    elsewhere |= {"tt_quantizer", "tt_transform", "tt_audio_constants", "tt_motion_constants"}
+    elsewhere |= {"tt_smoother_constants"}
     assert found == twins - elsewhere
 
 

@@ -50,6 +50,11 @@ class Status(IntEnum):
     MODEL = -12
     NO_LEARNER = -13
     NO_STATISTICS = -20
+    RATE = -30
+    CHANNELS = -31
+    OVERRUN = -32
+    FRONTEND = -33
+    NO_STREAM = -34
 
 
 STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
@@ -69,6 +74,11 @@ STATUS_TEXTS: Mapping[Status, str] = MappingProxyType(
         Status.MODEL: "the state is of another model or learner",
         Status.NO_LEARNER: "the model's head is a plain one: it has no learner",
         Status.NO_STATISTICS: "the model names no layers whose statistics are re-estimated",
+        Status.RATE: "samples of another rate than the front end's",
+        Status.CHANNELS: "a number of channels that the front end does not take",
+        Status.OVERRUN: "the ring is full: samples were lost",
+        Status.FRONTEND: "the model was trained on another front end",
+        Status.NO_STREAM: "the model has no front end",
     }
 )
 
@@ -92,6 +102,10 @@ class Message(IntEnum):
     END_SESSION = 14
     OBSERVE_STATISTICS = 32
     JUDGE_STATISTICS = 33
+    STREAM_BEGIN = 40
+    STREAM_PUSH = 41
+    STREAM_STEP = 42
+    STREAM_COUNTERS = 43
     EXPORT = 48
     IMPORT_BEGIN = 49
     IMPORT_WRITE = 50
@@ -133,6 +147,20 @@ class Measure(IntEnum):
     LEARN_STEP = 1
     OPERATOR = 2
     OBSERVE_STATISTICS = 0x8000
+    STREAM_STEP = 0x8001
+
+
+class StreamEvent(IntEnum):
+    """What STREAM_STEP came to: TT_STREAM_* of stream.h."""
+
+    IDLE = 0
+    """Samples are missing."""
+    FRAME = 1
+    """A frame, no inference."""
+    INFERENCE = 2
+    """An inference, nothing detected."""
+    DETECTION = 3
+    """An inference that came to a detection."""
 
 
 class FrameError(ValueError):

@@ -11,12 +11,19 @@ typedef struct measured {
     uint16_t label;
     tt_statistics *statistics;
     const uint8_t *input;
+    const tt_serve *serve;
 } measured;
 
 static void observe_statistics(void *context)
 {
     const measured *call = context;
     (void)call->device->model->statistics->functions->observe(call->statistics, call->input);
+}
+
+static void step_stream(void *context)
+{
+    const measured *call = context;
+    (void)call->serve->stream_functions->step(call->serve->stream);
 }
 
 static void run_operators(void *context)
@@ -65,6 +72,11 @@ static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
         call->first = 0;
         return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
     }
+    if (kind == TT_MEASURE_STREAM_STEP) {
+        *work = step_stream;
+        call->first = 0;
+        return call->serve->stream != NULL ? TT_OK : TT_ERROR_NO_STREAM;
+    }
     if (kind - TT_MEASURE_OPERATOR >= model->operators) {
         return TT_ERROR_RANGE;
     }
@@ -78,7 +90,7 @@ int32_t tt_answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const 
     tt_device *device = serve->device;
     void (*work)(void *context);
     measured call = {
-        .device = device, .label = label, .statistics = serve->statistics, .input = input};
+        .device = device, .label = label, .statistics = serve->statistics, .input = input, .serve = serve};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {

@@ -141,6 +141,12 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_IMPORT_WRITE:
     case TT_MESSAGE_IMPORT_END:
         return tt_answer_import(serve, request);
+    case TT_MESSAGE_STREAM_BEGIN:
+    case TT_MESSAGE_STREAM_PUSH:
+    case TT_MESSAGE_STREAM_STEP:
+    case TT_MESSAGE_STREAM_COUNTERS:
+        return serve->stream != NULL ? serve->stream_functions->answer(serve, request)
+                                     : TT_ERROR_NO_STREAM;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -307,6 +313,9 @@ static int32_t answer_reset(tt_serve *serve)
     tt_reset(serve->device);
     tt_set_tracing(serve->device, 1);
     tt_undo_statistics(serve);
+    if (serve->stream != NULL) {
+        serve->stream_functions->reset(serve->stream);
+    }
     serve->trace = 0;
     return TT_OK;
 }

@@ -21,7 +21,12 @@
     X(TT_ERROR_BUSY, -11, "there is work to finish first")                                         \
     X(TT_ERROR_MODEL, -12, "the state is of another model or learner")                             \
     X(TT_ERROR_NO_LEARNER, -13, "the model's head is a plain one: it has no learner")              \
-    X(TT_ERROR_NO_STATISTICS, -20, "the model names no layers whose statistics are re-estimated")
+    X(TT_ERROR_NO_STATISTICS, -20, "the model names no layers whose statistics are re-estimated")  \
+    X(TT_ERROR_RATE, -30, "samples of another rate than the front end's")                          \
+    X(TT_ERROR_CHANNELS, -31, "a number of channels that the front end does not take")             \
+    X(TT_ERROR_OVERRUN, -32, "the ring is full: samples were lost")                                \
+    X(TT_ERROR_FRONTEND, -33, "the model was trained on another front end")                        \
+    X(TT_ERROR_NO_STREAM, -34, "the model has no front end")
 
 #define TT_STATUS_VALUE(name, value, text) name = (value),
 enum {
