@@ -89,8 +89,11 @@ int32_t tt_answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const 
 {
     tt_device *device = serve->device;
     void (*work)(void *context);
-    measured call = {
-        .device = device, .label = label, .statistics = serve->statistics, .input = input, .serve = serve};
+    measured call = {.device = device,
+                     .label = label,
+                     .statistics = serve->statistics,
+                     .input = input,
+                     .serve = serve};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {

@@ -50,8 +50,7 @@ static int32_t answer_step(tt_serve *serve)
     reply_u16(serve, classes);
     if (event >= TT_STREAM_FRAME) {
         size_t outputs = (size_t)stream->constants->frontend->outputs;
-        memcpy(serve->reply + serve->reply_bytes, tt_stream_frame(stream), outputs);
-        serve->reply_bytes += outputs;
+        reply_data(serve, tt_stream_frame(stream), outputs);
     }
     if (event >= TT_STREAM_INFERENCE) {
         reply_u16s(serve, tt_stream_probabilities(stream), classes);
