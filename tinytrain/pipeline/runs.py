@@ -120,7 +120,7 @@ def start_run(
         return found
     _refuse_losses(task, out, seed)
     with new_directory(out, MARKER, LATER) as aside:
-        dataset = load(task, data_folder, progress)
+        dataset = load(task, data_folder, progress, seed)
         findings = check(dataset, split(dataset, task.split, seed), task, seed)
         _refuse(task, findings)
         (aside / FILE_NAME).write_text(task_text(task), encoding="utf-8")

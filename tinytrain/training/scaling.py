@@ -26,6 +26,13 @@ class Scaled:
     zero: Float32Array
 
 
+def not_made(count: int) -> Scaled:
+    """Of samples that a front end has yet to make: (count, 0)."""
+    return Scaled(
+        np.zeros((count, 0), np.int8), np.ones(1, np.float32), np.zeros(1, np.float32)
+    )
+
+
 def to_int8(
     x: NDArray[Any], kind: str, triples: bool, unit: Float32Array, where: Callable[[int], str]
 ) -> Scaled:

@@ -7,6 +7,7 @@ from pathlib import Path
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress, silent
 from tinytrain.training.data import DataSet
+from tinytrain.training.frontend import Clips, with_features
 from tinytrain.training.sources import csv, digits, idx, images, npz, wav
 from tinytrain.training.sources.files import locate
 from tinytrain.training.tasks import Task
@@ -21,15 +22,20 @@ _READERS = {
 }
 
 
-def load(task: Task, data_folder: Path | None = None, progress: Progress = silent) -> DataSet:
+def load(
+    task: Task, data_folder: Path | None = None, progress: Progress = silent, seed: int = 0
+) -> DataSet:
     """The data set of a task; InputError names file and line of what is wrong in it.
 
-    `data_folder`: where to look first for `data.path`; see `files.locate` for where else.
+    `data_folder`: where to look first for `data.path`; see `files.locate` for where else. `seed`:
+    of the split, for front ends whose ranges come from the training people.
     """
     path = Path() if task.data.source == "scikit-learn-digits" else locate(task, data_folder)
-    dataset = _READERS[task.data.source](task, path, progress)
-    _refuse_misfits(task, dataset)
-    return dataset
+    found = _READERS[task.data.source](task, path, progress)
+    if isinstance(found, Clips):
+        found = with_features(task, found, seed, str(path), progress)
+    _refuse_misfits(task, found)
+    return found
 
 
 def _refuse_misfits(task: Task, dataset: DataSet) -> None:
@@ -43,6 +49,12 @@ def _refuse_misfits(task: Task, dataset: DataSet) -> None:
     if task.head.rows > classes:
         raise InputError(
             f"task {task.name!r}: head.rows is {task.head.rows}; there are {classes} classes"
+        )
+    unknown = [name for name in task.frontend.ignore if name not in dataset.label_names]
+    if unknown:
+        raise InputError(
+            f"task {task.name!r}: frontend.ignore has {unknown[0]!r}, which is no class of the "
+            f"data; there are: {', '.join(dataset.label_names[:40])}"
         )
     mirror = task.augmentation.mirror
     if mirror and len(mirror) != channels:

@@ -17,13 +17,14 @@ from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training import frontend
 from tinytrain.training.data import DataSet, IndexArray
-from tinytrain.training.scaling import Scaled, to_int8
+from tinytrain.training.frontend import Clips
+from tinytrain.training.scaling import Scaled, not_made, to_int8
 from tinytrain.training.sources.samples import EVERYONE, classes, groups, standing_alone
-from tinytrain.training.tasks import Task
+from tinytrain.training.tasks import SOUNDS, Task
 
 
-def read(task: Task, path: Path, progress: Progress) -> DataSet:
-    """The data set in an .npz file, by the arrays that `[data]` names.
+def read(task: Task, path: Path, progress: Progress) -> DataSet | Clips:
+    """The data set in an .npz file, by the arrays that `[data]` names; waveforms as clips.
 
     Names of classes are taken from the array label_names, or Y_names beside Y; names of people
     from GROUP_names; a unit of the values from scale, where these arrays are there.
@@ -34,11 +35,12 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
     order = _label_order(task, arrays)
     stays, y, label_names = classes(names, task.data.labels, order, str(path))
     group, group_names = _numbered(people, stays)
-    scaled = _scaled(task, arrays, x[stays], progress)
+    sounds = task.frontend.kind in SOUNDS
+    scaled = not_made(len(stays)) if sounds else _scaled(task, arrays, x[stays])
     recording = standing_alone(group, y)
     if task.data.overlap:
         recording = recordings(x[stays])
-    return DataSet(
+    dataset = DataSet(
         name=task.name,
         x=scaled.x,
         y=y,
@@ -53,6 +55,7 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
         gap=int(task.data.overlap),
         notes=_left_out(arrays, names, stays),
     )
+    return _clips(task, arrays, x[stays], dataset) if sounds else dataset
 
 
 def recordings(x: NDArray[Any]) -> IndexArray:
@@ -100,12 +103,12 @@ def _open(path: Path) -> Mapping[str, NDArray[Any]]:
 def _samples_and_labels(task: Task, arrays: _Arrays) -> tuple[NDArray[Any], list[str], int]:
     """All samples, their classes' names, and where the given test set begins."""
     data = task.data
-    x, y = arrays.take("x", data.x), arrays.take("y", data.y)
+    x, y = _decoded(task, arrays, "x"), arrays.take("y", data.y)
     if data.offsets:
         x = frontend.clips(x, arrays.take("offsets", data.offsets), task.frontend, str(arrays.path))
     names = _names_of(arrays, data.y, x, y)
     if data.x_test:
-        more, labels = arrays.take("x_test", data.x_test), arrays.take("y_test", data.y_test)
+        more, labels = _decoded(task, arrays, "x_test"), arrays.take("y_test", data.y_test)
         tested = len(x)
         if more.shape[1:] != x.shape[1:] or more.dtype != x.dtype:
             raise InputError(
@@ -122,6 +125,15 @@ def _samples_and_labels(task: Task, arrays: _Arrays) -> tuple[NDArray[Any], list
                 )
         return np.concatenate([x, more]), names + test_names, tested
     return x, names, len(x)
+
+
+def _decoded(task: Task, arrays: _Arrays, key: str) -> NDArray[Any]:
+    """An array of samples; mu-law as int16."""
+    name = getattr(task.data, key)
+    found = arrays.take(key, name)
+    return (
+        frontend.from_mu_law(found, f"{arrays.path}: {name}") if task.data.law == "mu" else found
+    )
 
 
 def _names_of(arrays: _Arrays, key: str, x: NDArray[Any], y: NDArray[Any]) -> list[str]:
@@ -193,14 +205,22 @@ def _numbered(
     return number.astype(np.int64), tuple(shown)
 
 
-def _scaled(task: Task, arrays: _Arrays, x: NDArray[Any], progress: Progress) -> Scaled:
-    """The samples in int8, of the shape that the network takes."""
-    if task.frontend.kind == "log_mel":
-        if task.data.rate:
-            frontend.check_rate(
-                arrays.path, int(arrays.take("rate", task.data.rate)), task.frontend
+def _clips(task: Task, arrays: _Arrays, x: NDArray[Any], dataset: DataSet) -> Clips:
+    """Waveforms (n, any) of the task's rate, cut to its length."""
+    where, settings = str(arrays.path), task.frontend
+    if task.data.rate:
+        rate = arrays.take("rate", task.data.rate)
+        if rate.size != 1 or rate.dtype.kind not in "iuf":
+            raise InputError(
+                f"{where}: data.rate names {task.data.rate!r}, {rate.dtype} of shape {rate.shape}; "
+                "one number, Hz, is needed"
             )
-        return frontend.features(x, task.frontend, str(arrays.path), progress)
+        frontend.check_rate(where, int(rate.item()), settings)
+    return Clips(dataset, frontend.cut_to_length(frontend.to_int16(x, where), settings, where))
+
+
+def _scaled(task: Task, arrays: _Arrays, x: NDArray[Any]) -> Scaled:
+    """The samples in int8, of the shape that the network takes."""
     if task.data.kind == "image" and x.ndim == 3:
         x = x[..., None]
     wanted = 4 if task.data.kind == "image" else 3

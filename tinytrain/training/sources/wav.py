@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training import frontend
-from tinytrain.training.data import DataSet
+from tinytrain.training.frontend import Clips
+from tinytrain.training.scaling import not_made
 from tinytrain.training.sources.files import locate_beside
 from tinytrain.training.sources.samples import EVERYONE, Files, in_folders, keep_wanted, of_files
 from tinytrain.training.sources.table import read_table
@@ -23,19 +24,19 @@ _FILE_COLUMN = "file"
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
-def read(task: Task, path: Path, progress: Progress) -> DataSet:
-    """One clip a file, cut or padded at its end to frontend.seconds, as log-mel features."""
+def read(task: Task, path: Path, progress: Progress) -> Clips:
+    """One clip a file, cut or padded at its end to frontend.seconds."""
     files = _manifest(task, path) if task.data.manifest else in_folders(task, path, _SUFFIXES)
     files, notes = keep_wanted(task, files, path)
     length, total = frontend.samples_of_clip(task.frontend), len(files.paths)
-    clips = np.zeros((total, length), np.float32)
+    clips = np.zeros((total, length), np.int16)
     longer = clipped = 0
     for i, (file, place) in enumerate(zip(files.paths, files.places, strict=True)):
         progress("sounds", i, total)
         clip = read_wav(file, place, task.frontend)
         longer += len(clip) > length
         clipped += _is_clipped(clip)
-        clips[i, : len(clip)] = clip[:length]
+        clips[i, : len(clip)] = frontend.to_int16(clip[:length], place)
     progress("sounds", total, total)
     if longer:
         notes += (
@@ -47,8 +48,7 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
             f"{path}: {clipped} of {total} sounds are clipped (samples at the end of the range in "
             "a row); record at a lower gain",
         )
-    features = frontend.features(clips, task.frontend, str(path), progress)
-    return of_files(task, files, features, notes)
+    return Clips(of_files(task, files, not_made(total), notes), clips)
 
 
 def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.float32]:
