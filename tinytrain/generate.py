@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid, statistics
+from tinytrain.frontend import fixed_log
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -230,6 +231,30 @@ def render_statistics_constants() -> str:
     )
 
 
+def render_fixed_log_tables() -> str:
+    """firmware/src/frontend/fixed_log_tables.h: the tables of log2 and exp2."""
+    return "\n".join(
+        [
+            "/* The tables of the front ends' logarithm and power of 2. The last entries are 65536;",
+            " * as words hold 0 for it, they serve for differences alone.",
+            f" * {NOTICE.format(source='frontend/fixed_log.py')} */",
+            "#ifndef TINYTRAIN_FIXED_LOG_TABLES_H",
+            "#define TINYTRAIN_FIXED_LOG_TABLES_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            "/* log2(1 + i/128) in Q16. */",
+            *_table("tt_fixed_log2_table[129]", _words(fixed_log.LOG2_TABLE)),
+            "",
+            "/* 2^(i/64) in Q15. */",
+            *_table("tt_fixed_exp2_table[65]", _words(fixed_log.EXP2_TABLE)),
+            "",
+            "#endif",
+            "",
+        ]
+    )
+
+
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
@@ -237,6 +262,7 @@ FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/src/learn/lda_constants.h", render_lda_constants),
     ("firmware/src/kernels/sigmoid_table.h", render_sigmoid_table),
     ("firmware/src/log2_table.h", render_log2_table),
+    ("firmware/src/frontend/fixed_log_tables.h", render_fixed_log_tables),
     ("firmware/include/tinytrain/limits.h", render_limits),
     ("firmware/src/learn/statistics_constants.h", render_statistics_constants),
 )
@@ -273,6 +299,11 @@ def _status_name(status: Status) -> str:
 
 def _enumeration(prefix: str, ids: type[IntEnum]) -> list[str]:
     return ["enum {", *(f"    {prefix}{i.name} = {i.value}," for i in ids), "};", ""]
+
+
+def _words(values: Sequence[int]) -> list[int]:
+    """Modulo 2^16."""
+    return [value & 0xFFFF for value in values]
 
 
 def _table(name: str, values: Sequence[int]) -> list[str]:

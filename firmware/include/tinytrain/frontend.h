@@ -62,16 +62,16 @@ typedef struct tt_audio_constants {
 typedef struct tt_motion_constants {
     int32_t rate;     /* of the samples, mHz */
     int32_t channels; /* 1 to 32 */
-    int32_t up;
-    int32_t down;
-    int32_t taps; /* of each phase, 1 to 64; up = down = 1: 0 */
-    int32_t length;
-    int32_t hop;
+    int32_t up;       /* 1 to 64 */
+    int32_t down;     /* 1 to 16 up */
+    int32_t taps;     /* of each phase, 14 to 224; up = down = 1: 0 */
+    int32_t length;   /* 1 to 4096 */
+    int32_t hop;      /* 1 to 65535 */
     int32_t form;
     int32_t bands;                  /* of the statistics, 0: none */
     tt_transform transform;         /* points 0 without bands */
     tt_quantizer quantizer;         /* windows: `each` counts channels; statistics: all outputs */
-    const int16_t *taps_of_phase;   /* [up][taps] Q15 */
+    const int16_t *taps_of_phase;   /* [up][taps] Q15; magnitudes of a phase sum to < 2^16 */
     const int16_t *window_function; /* [length] Q15, bands only */
     const uint16_t *edges;          /* [bands + 1] */
 } tt_motion_constants;
@@ -104,13 +104,15 @@ typedef struct tt_frontend_state {
     const tt_frontend *frontend;
     tt_ring *ring;
     int32_t *buffer;    /* sounds: [N]; statistics of motion: [points] */
-    uint64_t *energy;   /* sounds: [bands]; motion: [max(bands, 1)] */
+    uint64_t *energy;   /* sounds: [bands] */
     uint32_t *estimate; /* sounds with noise reduction: [bands] */
-    int16_t *window;    /* motion: [length][channels], a ring of samples */
-    int16_t *history;   /* motion: [taps][channels] */
-    uint32_t phase;     /* motion */
+    int16_t *window;    /* statistics of motion: [length][channels], a ring of samples */
+    int8_t *quantized;  /* windows of motion: [length][channels], the same as int8 */
+    int16_t *history;   /* motion: [taps][channels], a ring of input samples, newest first */
+    int32_t newest;     /* motion: place of the newest in the history */
+    int32_t phase;      /* motion: of the next output, from the newest input, in 1/up of one */
+    int32_t next;       /* motion: place in the window of the next sample */
     int32_t filled;     /* motion: samples in the window */
-    int32_t newest;     /* motion: place of the newest */
     int32_t waits;      /* samples to pass over before the next frame begins */
     int16_t previous;   /* sounds: the sample before the next frame */
     uint8_t begun;      /* motion: a sample was seen */
