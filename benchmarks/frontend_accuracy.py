@@ -1,10 +1,11 @@
 """What the device's integer front end costs a network: accuracy beside log-mel in floating point.
 
-    python benchmarks/frontend_accuracy.py [--out DIR] [--data DIR] [--seeds 3] [--epochs N] [TASK ...]
+    python benchmarks/frontend_accuracy.py [--out DIR] [--seeds 3] [--epochs N] [TASK ...]
 
 Each task is trained twice with each seed, on features of both arithmetics: the same first weights,
 the same order, the same augmentation, unpruned. Both int8 networks are tested on the people that
-training never saw, on features of either arithmetic. Prints every figure and the bar; what is
+training never saw, on features of either arithmetic: the same network tells what the features cost,
+networks trained anew differ by the chance of training as well. Prints every figure and the bar; what is
 already in --out is not computed again. Exits with 1 where a bar is missed.
 """
 
@@ -51,6 +52,8 @@ class Found:
     """Trained and tested on the device's integers."""
     crossed: float
     """Trained on floating point, tested on the device's integers."""
+    back: float
+    """Trained on the device's integers, tested on floating point."""
     steps_off: float
     """Share of the test's features that differ between both."""
     furthest: int
@@ -99,6 +102,7 @@ def _compare(task: str, seed: int, out: Path, data: Path | None, epochs: int | N
         runs.read_result(floating.directory, INT8).mean,
         runs.read_result(integer.directory, INT8).mean,
         _crossed(floating, integer),
+        _crossed(integer, floating),
         float((difference > 0).mean()),
         int(difference.max()),
     )
@@ -146,23 +150,22 @@ def _crossed(network: Run, features: Run) -> float:
 
 def _accuracies(found: Sequence[Found]) -> str:
     rows = [
-        (f.task, f.seed, f.floating, f.integer, f.crossed, f.lost, f.lost_crossed,
+        (f.task, f.seed, f.floating, f.crossed, f.integer, f.back, f.lost, f.lost_crossed,
          100 * f.steps_off, f.furthest)
         for f in found
     ]  # fmt: skip
-    header = ("task", "seed", "float", "integer", "float, tested on integer", "lost, points",
-              "lost by the same network", "features off, %", "by at most")  # fmt: skip
+    header = ("task", "seed", "float", "float on integer", "integer", "integer on float",
+              "lost, points", "by the same network", "features off, %", "by at most")  # fmt: skip
     return "Accuracy of int8 on people that training never saw\n" + table(header, rows)
 
 
 def _bars(task: str, found: Sequence[Found]) -> list[Bar]:
     lost = [one.lost for one in found]
-    spread = statistics.stdev(lost) if len(lost) > 1 else 0.0
+    error = statistics.stdev(lost) / len(lost) ** 0.5 if len(lost) > 1 else 0.0
+    same = [f.lost_crossed for f in found]
     return [
-        at_most(f"{task}: points lost, trained anew (deviation {spread:.2f})", mean(lost), BAR),
-        at_most(
-            f"{task}: points lost by the same network", mean([f.lost_crossed for f in found]), BAR
-        ),
+        at_most(f"{task}: points lost, trained anew (standard error {error:.2f})", mean(lost), BAR),
+        at_most(f"{task}: points lost by the same network", mean(same), BAR),
     ]
 
 

@@ -22,10 +22,11 @@ from tinytrain.frontend.audio import (
     cepstral_ranges,
     power_bits,
 )
-from tinytrain.frontend.constants import AudioConstants
+from tinytrain.frontend.constants import AudioConstants, FrontendConstants, MotionConstants
 from tinytrain.progress import Progress, silent
 from tinytrain.training import log_mel
 from tinytrain.training.data import DataSet, split
+from tinytrain.training.motion import motion_settings, unranged
 from tinytrain.training.scaling import Float32Array
 from tinytrain.training.tasks import Frontend, Task
 
@@ -52,7 +53,9 @@ def with_features(
     settings, dataset = task.frontend, clips.dataset
     if settings.arithmetic == "float":
         _refuse_empty_bands(settings, where)
-        made = _in_parts(clips.audio, lambda part: log_mel.log_mel(part / 32768, settings), progress)
+        made = _in_parts(
+            clips.audio, lambda part: log_mel.log_mel(part / 32768, settings), progress
+        )
         scale, zero = np.full(1, log_mel.STEP), np.full(1, log_mel.ZERO)
         return replace(
             dataset, x=made, scale=scale.astype(np.float32), zero=zero.astype(np.float32)
@@ -139,6 +142,27 @@ def check_rate(where: Path | str, rate: int, settings: Frontend) -> None:
             f"{where}: {rate} Hz; the task says frontend.rate = {settings.rate}; resample the file "
             "or change the task: rates are not mixed"
         )
+
+
+def plain_constants(settings: Frontend) -> AudioConstants:
+    """The front end of a task; of a cepstrum without the ranges of any data."""
+    return audio_constants(sound_settings(settings))
+
+
+def expected(task: Task, made: FrontendConstants | None) -> FrontendConstants | None:
+    """The front end of a task as it is today, with the ranges of the one that made features."""
+    settings = task.frontend
+    if settings.kind == "none" or settings.arithmetic == "float":
+        return None
+    today: FrontendConstants
+    if settings.kind == "motion":
+        channels = made.channels if isinstance(made, MotionConstants) else 1
+        today = unranged(motion_settings(task, channels))
+    else:
+        today = plain_constants(settings)
+    if settings.kind == "log_mel" or made is None:
+        return today
+    return replace(today, quantizer=made.quantizer)
 
 
 def _sound_constants(task: Task, clips: Clips, seed: int, progress: Progress) -> AudioConstants:

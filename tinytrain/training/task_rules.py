@@ -106,8 +106,30 @@ def _frontend(task: Task) -> Iterator[str]:
         yield f"frontend.ignore has {unknown[0]!r}, which is not in data.labels"
     if front.kind in SOUNDS:
         yield from _sounds(front)
-    if front.kind == "motion" and front.arithmetic == "float":
+    if front.kind == "motion":
+        yield from _motion(task)
+
+
+def _motion(task: Task) -> Iterator[str]:
+    front, window, augmentation = task.frontend, task.window, task.augmentation
+    if front.arithmetic == "float":
         yield "frontend.arithmetic is 'float'; motion has the device's alone: 'integer'"
+    if front.form == "windows":
+        if front.spectrum:
+            yield f"frontend.spectrum is {front.spectrum}; frontend.form has to be 'statistics'"
+        return
+    powers = (16, 32, 64, 128, 256, 512)
+    if front.spectrum and window.length not in powers:
+        yield (
+            f"window.length is {window.length}; frontend.spectrum needs one of "
+            f"{', '.join(map(str, powers))}"
+        )
+    for name in ("speed", "gain", "tilt_degrees", "mirror"):
+        if getattr(augmentation, name):
+            yield (
+                f"augmentation.{name} varies samples; frontend.form is 'statistics': leave it out, "
+                "or take 'windows'"
+            )
 
 
 def _sounds(front: Frontend) -> Iterator[str]:
@@ -149,13 +171,7 @@ def _augmentation(task: Task) -> Iterator[str]:
     for name, kinds in _AUGMENTATION_OF.items():
         if getattr(augmentation, name) and kind not in kinds:
             yield f"augmentation.{name} is for {' and '.join(kinds)}; data.kind is {kind!r}"
-    mel = ("vocal_tract", "colour", "gain", "noise", "band_mask")
-    for name in mel if task.frontend.kind == "mfcc" else ():
-        if getattr(augmentation, name):
-            yield (
-                f"augmentation.{name} varies mel bands; frontend.kind is 'mfcc': set it to 0, or "
-                "take 'log_mel'"
-            )
+    yield from _lost_variations(task)
     if any(sign not in (-1, 1) for sign in augmentation.mirror):
         yield f"augmentation.mirror is {list(augmentation.mirror)}; each sign is -1 or 1"
     channels = len(task.data.channels)
@@ -168,3 +184,22 @@ def _augmentation(task: Task) -> Iterator[str]:
         yield "augmentation.tilt_degrees turns x, y, z; data.triples has to be true"
     if channels and task.data.triples and channels % 3:
         yield f"data.triples is true; {channels} channels are no triples of x, y, z"
+
+
+def _lost_variations(task: Task) -> Iterator[str]:
+    """Augmentations that mean nothing in the features of a front end."""
+    front = task.frontend
+    names: tuple[str, ...]
+    if front.kind == "mfcc":
+        names = ("vocal_tract", "colour", "gain", "noise", "band_mask")
+        why = "varies mel bands; frontend.kind is 'mfcc': set it to 0, or take 'log_mel'"
+    elif front.kind == "log_mel" and front.gain_normalization:
+        names = ("colour", "gain", "noise")
+        why = "is what frontend.gain_normalization takes out again: set it to 0"
+    elif front.kind == "log_mel" and front.noise_reduction:
+        names, why = ("noise",), "is what frontend.noise_reduction takes out again: set it to 0"
+    else:
+        return
+    for name in names:
+        if getattr(task.augmentation, name):
+            yield f"augmentation.{name} {why}"

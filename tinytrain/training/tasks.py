@@ -128,7 +128,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Frontend:
-    """From samples to what the network takes, and from answers to detections: on the device, too."""
+    """From samples to what the network takes, and from answers to detections, on the device."""
 
     kind: str = field(
         default="none",
@@ -202,6 +202,10 @@ class Frontend:
         metadata=key(
             "frames between inferences; 0: sounds 0.2 s, motion each window", low=0, high=1000
         ),
+    )
+    ring_ms: float = field(
+        default=250.0,
+        metadata=key("of samples that wait while an inference runs", low=10, high=4000),
     )
     average: int = field(
         default=3, metadata=key("inferences whose probabilities are averaged", low=1, high=64)

@@ -8,6 +8,7 @@ from tinytrain.errors import InputError
 from tinytrain.progress import Progress, silent
 from tinytrain.training.data import DataSet
 from tinytrain.training.frontend import Clips, with_features
+from tinytrain.training.motion import Windows, with_windows
 from tinytrain.training.sources import csv, digits, idx, images, npz, wav
 from tinytrain.training.sources.files import locate
 from tinytrain.training.tasks import Task
@@ -34,13 +35,18 @@ def load(
     found = _READERS[task.data.source](task, path, progress)
     if isinstance(found, Clips):
         found = with_features(task, found, seed, str(path), progress)
+    elif isinstance(found, Windows):
+        found = with_windows(task, found, seed)
     _refuse_misfits(task, found)
     return found
 
 
 def _refuse_misfits(task: Task, dataset: DataSet) -> None:
     """What only shows when the task meets its data."""
-    classes, channels = len(dataset.label_names), dataset.x.shape[-1]
+    classes = len(dataset.label_names)
+    figures = task.frontend.kind == "motion" and task.frontend.form == "statistics"
+    # Figures are (channels, figures of each).
+    channels = dataset.x.shape[1 if figures else -1]
     if classes < 2:
         raise InputError(
             f"task {task.name!r}: all {len(dataset.y)} samples are of class "
