@@ -22,7 +22,7 @@ from tinytrain.operators import table
 from tinytrain.operators.kernel import Parameters
 
 ROOT = Path(__file__).resolve().parent.parent
-ABOVE_MODEL = {"errors", "graph", "arithmetic", "operators", "head", "plan"}
+ABOVE_MODEL = {"errors", "graph", "arithmetic", "operators", "head", "frontend", "plan"}
 HOST_ROOMS = {
     *ABOVE_MODEL,
     *(
@@ -63,10 +63,12 @@ ROOMS = {
             "tinytrain/learner",
             "tinytrain/learner_options",
             "tinytrain/learner_file",
+            "tinytrain/parameters_file",
             "tinytrain/statistics",
         ),
         {"graph", "operators"},
     ),
+    "frontend": Room("operators, head", ("tinytrain/frontend",), {"operators", "head"}),
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
@@ -255,7 +257,10 @@ def test_no_module_imports_itself_by_way_of_others() -> None:
 
 
 KERNEL_HEADERS = ("kernels.h", "state_kernels.h")
-HEADERS = (*KERNEL_HEADERS, "head.h", "lda.h", "learner.h", "statistics.h")
+HEADERS = (
+    *(*KERNEL_HEADERS, "head.h", "lda.h", "learner.h", "statistics.h"),
+    *("frontend.h", "stream.h"),
+)
 
 
 def c_structs(header: str) -> dict[str, list[tuple[str, str]]]:
@@ -308,6 +313,8 @@ def test_every_struct_of_the_kernels_has_a_dataclass() -> None:
     elsewhere = {"tt_head_constants", "tt_lda_constants", "tt_units"}
     elsewhere |= {"tt_learner_constants", "tt_drift_constants"}
     elsewhere |= {"tt_layer_statistics", "tt_statistics_plan"}
+    elsewhere |= {"tt_audio_constants", "tt_motion_constants", "tt_quantizer", "tt_transform"}
+    elsewhere |= {"tt_smoother_constants"}
     assert found == twins - elsewhere
 
 

@@ -235,8 +235,8 @@ def render_fixed_log_tables() -> str:
     """firmware/src/frontend/fixed_log_tables.h: the tables of log2 and exp2."""
     return "\n".join(
         [
-            "/* The tables of the front ends' logarithm and power of 2. The last entries are 65536;",
-            " * as words hold 0 for it, they serve for differences alone.",
+            "/* The tables of the front ends' logarithm and power of 2. The last entries are",
+            " * 65536, 0 in 16 bits: they serve for differences alone.",
             f" * {NOTICE.format(source='frontend/fixed_log.py')} */",
             "#ifndef TINYTRAIN_FIXED_LOG_TABLES_H",
             "#define TINYTRAIN_FIXED_LOG_TABLES_H",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinytrain.frontend.constants import StreamPlan
 from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
 from tinytrain.learner import LearnerParts
@@ -25,6 +26,8 @@ class Model:
     """None: a plain head, that only descends."""
     statistics: Statistics | None = None
     """The layers whose statistics the device re-estimates."""
+    stream: StreamPlan | None = None
+    """The front end, and what turns its frames into decisions."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:
@@ -46,6 +49,13 @@ class Model:
     def head_operator(self) -> int:
         """The operator that the head replaces; the number of operators without a head."""
         return len(self.kernels) if self.head is None else self.head.operator
+
+    @property
+    def capacity(self) -> int:
+        """Classes: the head's with its reserved rows, or the elements of all outputs."""
+        if self.head is not None:
+            return self.head.constants.capacity
+        return sum(tensor.elements for tensor in self.outputs)
 
     @property
     def macs(self) -> int:

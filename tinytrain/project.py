@@ -19,6 +19,9 @@ import numpy.typing as npt
 from tinytrain.converters.formats import FORMATS, Source
 from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
+from tinytrain.frontend.constants import StreamPlan
+from tinytrain.frontend.file import FRONTEND_FILE, read_frontend
+from tinytrain.frontend.hash import frontend_hash
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
 from tinytrain.learner_file import LEARNER_FILE, read_learner
@@ -134,6 +137,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
             model, learner=read_learner(path, digest, model.head.constants, read_arrays)
         )
     model = replace(model, statistics=_statistics(directory, manifest, model))
+    model = replace(model, stream=_stream(directory, manifest, model))
     return Project(directory, model, manifest.values)
 
 
@@ -196,6 +200,41 @@ def _statistics(directory: Path, manifest: _Manifest, model: Model) -> Statistic
         return build_statistics(kernels, options, stored_moments(kernels, operators, data))
     except ValueError as error:
         raise InputError(f"{path}: {error}; convert the model again") from error
+
+
+def _stream(directory: Path, manifest: _Manifest, model: Model) -> StreamPlan | None:
+    """The front end that the model was trained on, from the file beside the manifest."""
+    if manifest.values.get("frontend") is None:
+        return None
+    path = directory / FRONTEND_FILE
+    plan = read_frontend(path, manifest.get("frontend.sha256", str), read_arrays)
+    found, expected = f"{frontend_hash(plan.frontend):08x}", manifest.get("frontend.hash", str)
+    if found != expected:
+        raise InputError(
+            f"{path}: front end {found}, but the model was trained on {expected[:16]}; "
+            "convert the model again"
+        )
+    check_stream(plan, model, str(path))
+    return plan
+
+
+def check_stream(plan: StreamPlan, model: Model, where: str) -> None:
+    """Raises InputError, one line that begins with `where`, unless the plan suits the model."""
+    shape = (plan.frames, plan.frontend.outputs)
+    inputs, outputs = model.inputs, model.outputs
+    if len(inputs) != 1 or inputs[0].dtype != "int8" or model.input_bytes != shape[0] * shape[1]:
+        raise InputError(
+            f"{where}: the front end gives {shape[0]} frames of {shape[1]} int8 features; the "
+            f"model takes {', '.join(f'{t.dtype} {t.shape}' for t in inputs)}"
+        )
+    if model.head is None and (len(outputs) != 1 or outputs[0].dtype != "int8"):
+        raise InputError(
+            f"{where}: detecting needs a learning head, or one int8 output; the model has neither"
+        )
+    if plan.classes < model.capacity:
+        raise InputError(
+            f"{where}: room for {plan.classes} classes; the model has {model.capacity}"
+        )
 
 
 def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt.NDArray[np.int64]]:

@@ -19,6 +19,7 @@ C_TYPES = {
     "int32": "int32_t",
     "int64": "int64_t",
     "uint8": "uint8_t",
+    "uint16": "uint16_t",
     "float32": "float",
 }
 

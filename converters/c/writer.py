@@ -30,6 +30,10 @@ from tinytrain.converters.c.source import (
     wrapped,
 )
 from tinytrain.converters.formats import Source
+from tinytrain.frontend.constants import AudioConstants, StreamPlan
+from tinytrain.frontend.file import FRONTEND_FILE, frontend_bytes
+from tinytrain.frontend.hash import frontend_hash
+from tinytrain.frontend.limits import channels_of, working_bytes
 from tinytrain.graph import Tensor
 from tinytrain.head import Head
 from tinytrain.learner import Kind, LearnerParts
@@ -62,6 +66,8 @@ def write_project(model: Model, source: Source, golden: Golden, directory: Path)
     (directory / "manifest.json").write_text(manifest + "\n", encoding="utf-8")
     if model.statistics is not None:
         (directory / STATISTICS_FILE).write_bytes(model.statistics.stored)
+    if model.stream is not None:
+        (directory / FRONTEND_FILE).write_bytes(frontend_bytes(model.stream))
     np.savez_compressed(directory / "golden.npz", x=golden.inputs, y=golden.outputs)
     _write_model(model, golden, directory / "model")
     _copy_runtime(directory)
@@ -162,6 +168,7 @@ def _template_values(model: Model) -> dict[str, Any]:
         "capacity": head.constants.capacity if head else 0,
         "feature_count": head.constants.features if head else 0,
         "wide": head.constants.wide if head else 0,
+        "stream": None if model.stream is None else _stream_values(model.stream),
         "statistics": None if model.statistics is None else _statistics(model, model.statistics),
     }
 
@@ -208,7 +215,71 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
         found, struct = constants_of(parameters, f"{model.name}_{part}")
         arrays += found
         structs.append(struct)
+    if model.stream is not None:
+        found, stream_structs = _stream_constants(model, model.stream)
+        arrays += found
+        structs += stream_structs
     return arrays, structs
+
+
+def _stream_constants(
+    model: Model, plan: StreamPlan
+) -> tuple[list[ConstantArray], list[ConstantStruct]]:
+    """The front end's constants, and the stream's, whose struct holds the smoother's."""
+    arrays, constants = constants_of(plan.frontend, f"{model.name}_{_frontend_kind(plan)}")
+    name = f"{model.name}_stream"
+    found, smoother = constants_of(plan.smoother, f"{model.name}_smoother", f"{name}.smoother")
+    members = (
+        ("frontend", f"&{model.name}_frontend"),
+        ("frames", str(plan.frames)),
+        ("stride", str(plan.stride)),
+        ("classes", str(plan.classes)),
+        ("ring_capacity", str(plan.ring_capacity)),
+        ("smoother", smoother.initializer),
+    )
+    numbers = tuple(member for member, _ in members[1:5])
+    values = pack("<4i", plan.frames, plan.stride, plan.classes, plan.ring_capacity)
+    own = ConstantBlock(name, f"&{name}.frames", values, "<4i", numbers)
+    stream = ConstantStruct(name, "tt_stream_constants", members, (own, *smoother.runs))
+    return [*arrays, *found], [constants, _frontend_struct(model, plan), stream]
+
+
+def _frontend_struct(model: Model, plan: StreamPlan) -> ConstantStruct:
+    kind, name = _frontend_kind(plan), f"{model.name}_frontend"
+    numbers = {
+        "hash": frontend_hash(plan.frontend),
+        "channels": channels_of(plan.frontend),
+        "outputs": plan.frontend.outputs,
+        "bytes": working_bytes(plan.frontend),
+    }
+    members = (
+        ("functions", f"&tt_{kind}_frontend"),
+        (kind, f"&{model.name}_{kind}"),
+        *(
+            (member, f"{value}u" if member == "hash" else str(value))
+            for member, value in numbers.items()
+        ),
+    )
+    data = pack("<I3i", *numbers.values())
+    run = ConstantBlock(name, f"&{name}.hash", data, "<I3i", tuple(numbers))
+    return ConstantStruct(name, "tt_frontend", members, (run,))
+
+
+def _frontend_kind(plan: StreamPlan) -> str:
+    return "audio" if isinstance(plan.frontend, AudioConstants) else "motion"
+
+
+def _stream_values(plan: StreamPlan) -> dict[str, Any]:
+    """What the templates say of the front end and the stream."""
+    frontend = plan.frontend
+    return {
+        "hash": f"{frontend_hash(frontend):08x}",
+        "outputs": frontend.outputs,
+        "classes": plan.classes,
+        "bytes": f"TT_STREAM_BYTES({working_bytes(frontend)}u, {plan.ring_capacity}u, "
+        f"{channels_of(frontend)}u, {plan.frames}u, {frontend.outputs}u, "
+        f"{plan.smoother.average}u, {plan.classes}u)",
+    }
 
 
 def _learner_constants(model: Model) -> dict[str, Parameters]:
@@ -422,6 +493,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         "head": None if model.head is None else _head_entry(model.head),
         "learner": None if model.learner is None else _learner_entry(model.learner),
         **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
+        **({} if model.stream is None else {"frontend": _frontend_entry(model.stream)}),
     }
 
 
@@ -432,6 +504,20 @@ def _learner_entry(learner: LearnerParts) -> Mapping[str, Any]:
         "guard": bool(learner.rules.guard),
         "slots": learner.rules.slots,
         "sha256": sha256(learner_bytes(learner)).hexdigest(),
+    }
+
+
+def _frontend_entry(plan: StreamPlan) -> Mapping[str, Any]:
+    return {
+        "file": FRONTEND_FILE,
+        "sha256": sha256(frontend_bytes(plan)).hexdigest(),
+        "hash": f"{frontend_hash(plan.frontend):08x}",
+        "kind": _frontend_kind(plan),
+        "rate": plan.frontend.rate,
+        "channels": channels_of(plan.frontend),
+        "outputs": plan.frontend.outputs,
+        "frames": plan.frames,
+        "stride": plan.stride,
     }
 
 

@@ -16,6 +16,7 @@ from tinytrain.emulator import audio, fixed_transform
 from tinytrain.emulator.fixed_log import log2_q16
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import STATISTICS, WINDOWS, MotionConstants
+from tinytrain.frontend.motion import KINDS
 
 Int = npt.NDArray[np.int64]
 Int8 = npt.NDArray[np.int8]
@@ -106,6 +107,8 @@ def statistics(constants: MotionConstants, samples: Int16) -> Int:
 def window_statistics(constants: MotionConstants, x: Int) -> Int:
     """The statistics of windows (n, L, C): (n, C, 4 + bands), in the order of `statistics`."""
     k = constants
+    if not len(x):
+        return np.zeros((0, k.channels, len(KINDS) + k.bands), np.int64)
     channels = np.swapaxes(x, 1, 2).astype(np.int64)
     total, square = channels.sum(axis=2), (channels * channels).sum(axis=2)
     mean = fixed.divide_rounded(total, k.length)

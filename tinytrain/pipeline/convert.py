@@ -14,6 +14,8 @@ from tinytrain.converters.c.writer import Golden, write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.emulator.statistics import training_moments
 from tinytrain.errors import InputError
+from tinytrain.frontend.constants import StreamPlan
+from tinytrain.frontend.limits import check_plan
 from tinytrain.graph import Graph
 from tinytrain.head import HeadOptions, find_head
 from tinytrain.learner import LearnerParts
@@ -22,7 +24,13 @@ from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.output import new_directory
 from tinytrain.pipeline.samples import random_inputs
 from tinytrain.pipeline.source import find_source
-from tinytrain.project import check_inputs, check_labels, prepare_model, read_arrays
+from tinytrain.project import (
+    check_inputs,
+    check_labels,
+    check_stream,
+    prepare_model,
+    read_arrays,
+)
 from tinytrain.statistics import Statistics, StatisticsOptions, build_statistics, find_layers
 
 GOLDEN_SAMPLES = 8
@@ -40,6 +48,9 @@ ChooseOptions = Callable[[Graph, int], HeadOptions]
 MakeLearner = Callable[[Model], LearnerParts | None]
 """What learns around the head of a model, which has one; None for a plain head."""
 
+MakeStream = Callable[[Model], StreamPlan]
+"""The front end that a model was trained on, and the stream around it."""
+
 
 def convert(
     source: Path,
@@ -52,11 +63,13 @@ def convert(
     statistics: StatisticsOptions | None = None,
     training: npt.NDArray[np.generic] | None = None,
     make_learner: MakeLearner | None = None,
+    make_stream: MakeStream | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
     `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
     `make_learner`: what learns around the head; without it the head is plain.
+    `make_stream`: the front end and the stream around it; without it samples are features.
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
@@ -87,6 +100,11 @@ def convert(
             x = check_inputs(arrays["x"], model.graph, f"{samples}: x")
         measured = measured_statistics(model.graph, model.kernels, statistics, x)
         model = replace(model, statistics=measured)
+    if make_stream is not None:
+        plan = make_stream(model)
+        check_plan(plan, "frontend")
+        check_stream(plan, model, "frontend")
+        model = replace(model, stream=plan)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)

@@ -73,7 +73,7 @@ typedef struct tt_motion_constants {
     tt_quantizer quantizer;         /* windows: `each` counts channels; statistics: all outputs */
     const int16_t *taps_of_phase;   /* [up][taps] Q15; magnitudes of a phase sum to < 2^16 */
     const int16_t *window_function; /* [length] Q15, bands only */
-    const uint16_t *edges;          /* [bands + 1] */
+    const uint16_t *edges;          /* [bands + 1], from 1 to length / 2 + 1, ascending */
 } tt_motion_constants;
 
 struct tt_frontend_state;
@@ -108,7 +108,7 @@ typedef struct tt_frontend_state {
     uint32_t *estimate; /* sounds with noise reduction: [bands] */
     int16_t *window;    /* statistics of motion: [length][channels], a ring of samples */
     int8_t *quantized;  /* windows of motion: [length][channels], the same as int8 */
-    int16_t *history;   /* motion: [taps][channels], a ring of input samples, newest first */
+    int16_t *history;   /* motion: [channels][taps], rings of input samples, newest first */
     int32_t newest;     /* motion: place of the newest in the history */
     int32_t phase;      /* motion: of the next output, from the newest input, in 1/up of one */
     int32_t next;       /* motion: place in the window of the next sample */

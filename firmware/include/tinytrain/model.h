@@ -59,6 +59,9 @@ typedef struct tt_model {
     void (*run)(uint8_t *arena, uint16_t first, uint16_t end);
     /* The layers whose statistics are re-estimated (statistics.h), or NULL. */
     const struct tt_statistics_constants *statistics;
+    /* Of the front end that the model was trained on (tt_frontend.hash); 0: unknown. */
+    uint32_t frontend_hash;
+    const struct tt_stream_constants *stream; /* stream.h; NULL without a front end */
 } tt_model;
 
 #ifdef __cplusplus

@@ -1,10 +1,10 @@
 /* From samples to decisions: a ring, a front end, the model and a smoother. Every number stands in
- * firmware/FRONTEND.md, section 5.
+ * firmware/FRONTEND.md, section 5; tinytrain/emulator/stream.py gives the same bits.
  *
  *     tt_stream_begin(&stream, 16000, 1);
  *     interrupt:  tt_stream_push(&stream, samples, count);
  *     main loop:  int32_t event = tt_stream_step(&stream);
- *                 if (event == TT_STREAM_DETECTION) act(stream.detected);
+ *                 if (event == TT_STREAM_DETECTION) act(stream.smoother.detected);
  */
 #ifndef TINYTRAIN_STREAM_H
 #define TINYTRAIN_STREAM_H
@@ -16,10 +16,16 @@
 extern "C" {
 #endif
 
+/* Channels of sound that are mixed to one, at most. */
+#define TT_STREAM_MOST_MIXED 8u
+
+/* The class of the last detection before there was one. */
+#define TT_STREAM_NOTHING 0xffffu
+
 typedef struct tt_smoother_constants {
     int32_t average;        /* inferences, 1 to 64 */
     int32_t threshold;      /* Q15, 0 to 32768 */
-    int32_t refractory;     /* inferences, 0 to 65535 */
+    int32_t refractory;     /* inferences between two detections, 0 to 65535 */
     int32_t ignored;        /* classes that are never detected */
     const uint16_t *ignore; /* [ignored] */
 } tt_smoother_constants;
@@ -38,14 +44,28 @@ typedef struct tt_stream_constants {
 #define TT_STREAM_IDLE 0      /* samples are missing */
 #define TT_STREAM_FRAME 1     /* a frame, no inference */
 #define TT_STREAM_INFERENCE 2 /* an inference, nothing detected */
-#define TT_STREAM_DETECTION 3 /* an inference; stream.detected */
+#define TT_STREAM_DETECTION 3 /* an inference; smoother.detected */
 
+/* The last inferences, and what they come to together. Room for `capacity` classes. */
+typedef struct tt_smoother {
+    const tt_smoother_constants *constants;
+    uint16_t *probabilities; /* [average][capacity] Q15, a ring; 0 where there was no such class */
+    uint16_t *mean;          /* [capacity] Q15, of the first `classes` after an inference */
+    uint16_t capacity;
+    uint16_t classes;  /* of the last inference */
+    uint16_t averaged; /* inferences in the ring, up to `average` */
+    uint16_t newest;   /* place of the newest of them */
+    uint16_t since;    /* inferences after that of the last detection; stays at 65535 */
+    uint16_t detected; /* class of the last detection, or TT_STREAM_NOTHING */
+} tt_smoother;
+
+/* `refused` and `clipped` are the producer's, the others the consumer's. */
 typedef struct tt_stream_counters {
     uint32_t frames;
     uint32_t inferences;
     uint32_t detections;
     uint32_t refused; /* pushes of the wrong length */
-    uint32_t clipped; /* samples at an end of int16's range */
+    uint32_t clipped; /* values at an end of int16's range */
 } tt_stream_counters;
 
 typedef struct tt_stream {
@@ -53,36 +73,48 @@ typedef struct tt_stream {
     tt_device *device;
     tt_ring ring;
     tt_frontend_state state;
-    int8_t *features;        /* [frames][outputs], a ring */
-    uint8_t *input;          /* the same in order, as the model takes it */
-    uint16_t *probabilities; /* [average][classes] Q15, a ring */
-    uint16_t *mean;          /* [classes] of the last inference, smoothed */
-    uint16_t rows;           /* frames in the ring, up to `frames` */
-    uint16_t oldest;         /* place of the oldest */
-    uint16_t due;            /* frames to the next inference */
-    uint16_t averaged;       /* inferences in the smoother */
-    uint16_t newest;         /* place of the newest of them */
-    uint16_t since;          /* inferences since the last detection; stays at 65535 */
-    uint16_t detected;       /* class of the last detection */
-    uint16_t inputs;         /* channels of what is pushed */
+    tt_smoother smoother;
+    int16_t *samples; /* the ring's: [ring_capacity][channels] */
+    int8_t *features; /* [frames][outputs], a ring of the last frames */
+    uint16_t next;    /* place of the next frame: of the oldest where there are `frames` */
+    uint16_t due;     /* frames to the next inference */
+    uint16_t inputs;  /* channels of what is pushed */
     tt_stream_counters counters;
 } tt_stream;
 
-/* Bytes of the memory of tt_stream_init: TT_MODEL_STREAM_BYTES of the emitted header. TT_OK,
- * TT_ERROR_MEMORY, TT_ERROR_FRONTEND where the model was trained on another front end, or
- * TT_ERROR_RANGE where frames x outputs are not the model's input. */
+/* Bytes for tt_stream_init: a constant expression, all as in tt_frontend and tt_stream_constants.
+ */
+#define TT_STREAM_BYTES(frontend_bytes, ring_capacity, channels, frames, outputs, average,         \
+                        classes)                                                                   \
+    (((frontend_bytes) + 7u) / 8u * 8u + (ring_capacity) * (channels) * 2u +                       \
+     ((average) + 1u) * (classes) * 2u + (frames) * (outputs))
+
+/* `memory`: TT_MODEL_STREAM_BYTES of the emitted header, aligned to 8. A stream of the front end's
+ * rate and of one channel (motion: the front end's) has begun then. TT_OK, TT_ERROR_MEMORY,
+ * TT_ERROR_FRONTEND where the model was trained on another front end, or TT_ERROR_RANGE where
+ * frames x outputs are not the model's only input, the classes have no room, or the ring can never
+ * hold a frame. */
 int32_t tt_stream_init(tt_stream *stream, const tt_stream_constants *constants, tt_device *device,
                        void *memory, size_t bytes);
 
 /* A new stream of `rate` (Hz; motion: mHz) and `channels`: sounds of 1 to 8, which are mixed;
- * motion of the front end's. TT_OK, TT_ERROR_RATE, or TT_ERROR_CHANNELS; nothing changed then. */
+ * motion of the front end's. The model's variables are at their start again; what the head has
+ * learned stays. Nobody may push meanwhile. TT_OK, TT_ERROR_RATE, or TT_ERROR_CHANNELS; nothing
+ * changed then. */
 int32_t tt_stream_begin(tt_stream *stream, uint32_t rate, uint16_t channels);
 
-/* Producer, also from an interrupt: as tt_ring_push, or tt_ring_push_mixed. */
+/* Producer, also from an interrupt: `count` values, channels interleaved, as tt_ring_push or
+ * tt_ring_push_mixed takes them. */
 int32_t tt_stream_push(tt_stream *stream, const int16_t *values, uint32_t count);
 
-/* At most one frame, and one inference. One of TT_STREAM_*, or a negative error. */
+/* At most one frame, and one inference. One of TT_STREAM_*. */
 int32_t tt_stream_step(tt_stream *stream);
+
+/* The newest frame [outputs], after a step that made one. */
+const int8_t *tt_stream_frame(const tt_stream *stream);
+
+/* The last inference's probabilities [smoother.classes] Q15, after a step that made one. */
+const uint16_t *tt_stream_probabilities(const tt_stream *stream);
 
 #ifdef __cplusplus
 }

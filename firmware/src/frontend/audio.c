@@ -25,26 +25,47 @@ static inline uint64_t add_product(uint64_t u, uint64_t p, uint32_t r)
 #endif
 }
 
+/* Where the next sample of a frame lies. */
+typedef struct sample_reader {
+    const volatile int16_t *samples;
+    uint32_t at;
+    uint32_t capacity;
+    int32_t before;
+    int32_t pre_emphasis;
+} sample_reader;
+
+/* The next sample after pre-emphasis, under weight w. */
+static inline int32_t read_sample(sample_reader *reader, int32_t w)
+{
+    int32_t x = reader->samples[reader->at];
+    int32_t y = x - ((reader->pre_emphasis * reader->before + 16384) >> 15);
+    reader->before = x;
+    reader->at++;
+    if (reader->at == reader->capacity) {
+        reader->at = 0;
+    }
+    return (y * w) >> 1;
+}
+
 /* v[i], i below window, 0 behind it, where the transform takes them. */
 static void take_window(const tt_audio_constants *k, const tt_frontend_state *state)
 {
     const tt_ring *ring = state->ring;
     const int16_t *w = k->window_function;
-    uint32_t pairs = (uint32_t)k->transform.points / 2u;
+    uint32_t points = (uint32_t)k->transform.points;
     uint32_t window = (uint32_t)k->window;
-    uint32_t at = ring->read;
-    int32_t before = state->previous;
+    int32_t *buffer = state->buffer;
+    sample_reader reader = {ring->samples, ring->read, ring->capacity, state->previous,
+                            k->pre_emphasis};
     uint32_t place = 0;
-    memset(state->buffer, 0, (size_t)k->transform.points * sizeof state->buffer[0]);
-    for (uint32_t i = 0; i < window; i++) {
-        int32_t x = ring->samples[at];
-        int32_t y = x - ((k->pre_emphasis * before + 16384) >> 15);
-        before = x;
-        at = at + 1u == ring->capacity ? 0u : at + 1u;
-        state->buffer[2u * place + (i & 1u)] = (y * w[i]) >> 1;
-        if ((i & 1u) != 0u) {
-            place = tt_transform_next_place(place, pairs);
-        }
+    memset(buffer, 0, points * sizeof buffer[0]);
+    for (uint32_t i = 0; i + 1u < window; i += 2u) {
+        buffer[2u * place] = read_sample(&reader, w[i]);
+        buffer[2u * place + 1u] = read_sample(&reader, w[i + 1u]);
+        place = tt_transform_next_place(place, points / 2u);
+    }
+    if ((window & 1u) != 0u) {
+        buffer[2u * place] = read_sample(&reader, w[window - 1u]);
     }
 }
 

@@ -41,26 +41,27 @@ static int16_t saturate_16(int32_t x)
 static void take_input(tt_frontend_state *state)
 {
     const tt_motion_constants *k = state->frontend->motion;
-    int32_t rows = state->begun ? 1 : k->taps;
-    state->newest = state->newest == 0 ? k->taps - 1 : state->newest - 1;
-    for (int32_t row = 0; row < rows; row++) {
-        int32_t place = state->begun ? state->newest : row;
-        for (int32_t c = 0; c < k->channels; c++) {
-            state->history[place * k->channels + c] = tt_ring_at(state->ring, 0, (uint16_t)c);
+    int32_t before = state->newest == 0 ? k->taps - 1 : state->newest - 1;
+    int32_t first = state->begun ? before : 0;
+    int32_t end = state->begun ? before + 1 : k->taps;
+    for (int32_t c = 0; c < k->channels; c++) {
+        int16_t x = tt_ring_at(state->ring, 0, (uint16_t)c);
+        for (int32_t place = first; place < end; place++) {
+            state->history[c * k->taps + place] = x;
         }
     }
     tt_ring_drop(state->ring, 1);
+    state->newest = before;
     state->begun = 1;
     state->phase -= k->up;
 }
 
-/* sum of h[i] x[i * stride] */
-static int32_t dot(const int16_t *h, const int16_t *x, int32_t count, int32_t stride)
+/* sum of h[i] x[i] */
+static int32_t dot(const int16_t *h, const int16_t *x, int32_t count)
 {
     int32_t sum = 0;
     for (int32_t i = 0; i < count; i++) {
-        sum += h[i] * *x;
-        x += stride;
+        sum += h[i] * x[i];
     }
     return sum;
 }
@@ -70,10 +71,9 @@ static int16_t resampled(const tt_frontend_state *state, int32_t channel)
 {
     const tt_motion_constants *k = state->frontend->motion;
     const int16_t *h = k->taps_of_phase + state->phase * k->taps;
-    const int16_t *x = state->history + channel;
+    const int16_t *x = state->history + channel * k->taps;
     int32_t before_end = k->taps - state->newest;
-    int32_t sum = dot(h, x + state->newest * k->channels, before_end, k->channels) +
-                  dot(h + before_end, x, state->newest, k->channels);
+    int32_t sum = dot(h, x + state->newest, before_end) + dot(h + before_end, x, state->newest);
     return saturate_16(tt_round_half_up(sum, 15));
 }
 
@@ -180,17 +180,32 @@ static int32_t crossings_of(const tt_frontend_state *state, const moments *m)
     return crossings;
 }
 
-/* The spectrum of one channel into the buffer. */
+/* The transform of one channel in the buffer. */
 static void transform_channel(tt_frontend_state *state, const moments *m)
 {
     const tt_motion_constants *k = state->frontend->motion;
     const int16_t *end = end_of_window(state);
     const int16_t *x = m->oldest;
-    for (int32_t i = 0; i < k->length; i++) {
-        state->buffer[i] = (saturate_16(*x - m->mean) * k->window_function[i]) >> 1;
-        x = following(k, x, end);
+    uint32_t place = 0;
+    for (int32_t i = 0; i < k->length; i += 2) {
+        for (int32_t part = 0; part < 2; part++) {
+            int32_t level = saturate_16(*x - m->mean);
+            state->buffer[2u * place + (uint32_t)part] =
+                (level * k->window_function[i + part]) >> 1;
+            x = following(k, x, end);
+        }
+        place = tt_transform_next_place(place, (uint32_t)k->length / 2u);
     }
-    tt_transform_real(&k->transform, state->buffer);
+    tt_transform_run(&k->transform, state->buffer);
+}
+
+/* Squared magnitude at frequency `bin`, 0 < bin <= length / 2. */
+static uint64_t power_at(const tt_frontend_state *state, int32_t bin)
+{
+    if (2 * bin == state->frontend->motion->length) {
+        return tt_transform_square(state->buffer[1]);
+    }
+    return tt_transform_power(state->buffer, (uint32_t)bin);
 }
 
 static int32_t band_of(const tt_frontend_state *state, int32_t band)
@@ -198,7 +213,7 @@ static int32_t band_of(const tt_frontend_state *state, int32_t band)
     const tt_motion_constants *k = state->frontend->motion;
     uint64_t sum = 0;
     for (int32_t bin = k->edges[band]; bin < k->edges[band + 1]; bin++) {
-        sum += tt_power(&k->transform, state->buffer, bin) >> POWER_SHIFT;
+        sum += power_at(state, bin) >> POWER_SHIFT;
     }
     return tt_log2_q16(sum + 1u);
 }
@@ -266,7 +281,6 @@ static int32_t next(tt_frontend_state *state, int8_t *features)
 
 static void reset(tt_frontend_state *state)
 {
-    tt_ring_drop(state->ring, tt_ring_waiting(state->ring));
     state->newest = 0;
     state->phase = state->frontend->motion->up;
     state->next = 0;
