@@ -4,9 +4,9 @@
 
 Each task is trained twice with each seed, on features of both arithmetics: the same first weights,
 the same order, the same augmentation, unpruned. Both int8 networks are tested on the people that
-training never saw, on features of either arithmetic: the same network tells what the features cost,
-networks trained anew differ by the chance of training as well. Prints every figure and the bar; what is
-already in --out is not computed again. Exits with 1 where a bar is missed.
+training never saw, on features of either arithmetic: the same network tells what the features
+cost, networks trained anew differ by the chance of training as well. Prints every figure and the
+bar; what is already in --out is not computed again. Exits with 1 where a bar is missed.
 """
 
 from __future__ import annotations

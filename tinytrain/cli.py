@@ -150,6 +150,12 @@ seed_option = click.option(
     help="For a .keras: float32 inputs (n, *input shape), to quantize it with; several inputs: an "
     ".npz with an array for each.",
 )
+@click.option(
+    "--frontend",
+    metavar="TASK.toml",
+    help="The task, or the folder of the run, that the model was trained in: its front end and its "
+    "keys of detection go into the project.",
+)
 @click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
 @click.option(
     "--tau",
@@ -180,6 +186,7 @@ def convert(
     head: str,
     samples: Path | None,
     representative: Path | None,
+    frontend: str | None,
     eta: float,
     tau: float,
     rows: int,
@@ -196,7 +203,15 @@ def convert(
     if statistics is not None:
         layers = StatisticsOptions(tuple(statistics.split(",")), statistics_samples)
     options = HeadOptions(eta, tau, rows, reserved=reserve)
-    done = run(model, out, name, head, options, samples, representative, layers)
+    make_stream = None
+    if frontend is not None:
+        from tinytrain.pipeline.stream import of_task
+
+        make_stream = of_task(frontend).plan
+    done = run(
+        *(model, out, name, head, options, samples, representative, layers),
+        make_stream=make_stream,
+    )
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"

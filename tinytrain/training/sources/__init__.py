@@ -31,14 +31,21 @@ def load(
     `data_folder`: where to look first for `data.path`; see `files.locate` for where else. `seed`:
     of the split, for front ends whose ranges come from the training people.
     """
-    path = Path() if task.data.source == "scikit-learn-digits" else locate(task, data_folder)
-    found = _READERS[task.data.source](task, path, progress)
+    found = recorded(task, data_folder, progress)
     if isinstance(found, Clips):
-        found = with_features(task, found, seed, str(path), progress)
+        found = with_features(task, found, seed, f"task {task.name!r}", progress)
     elif isinstance(found, Windows):
         found = with_windows(task, found, seed)
     _refuse_misfits(task, found)
     return found
+
+
+def recorded(
+    task: Task, data_folder: Path | None = None, progress: Progress = silent
+) -> DataSet | Clips | Windows:
+    """What the files of a task hold, before a front end."""
+    path = Path() if task.data.source == "scikit-learn-digits" else locate(task, data_folder)
+    return _READERS[task.data.source](task, path, progress)
 
 
 def _refuse_misfits(task: Task, dataset: DataSet) -> None:
