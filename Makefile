@@ -1,6 +1,7 @@
 # tinytrain: everything a developer or a first-time user types.
 #
 #   make demo                              # the whole way on the watch data, into demo/
+#   make demo-keywords                     # spoken words on an emulated board, into demo-keywords/
 #   make test                              # installs what is missing, runs all tests
 #   make firmware TARGET=cortex-m4 MODEL=demo/project
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
@@ -13,6 +14,7 @@
 # TARGET  host, cortex-m0, cortex-m4 (default), cortex-m33 or cortex-m55
 # MODEL   a converted project, demo/project
 # SECONDS how long to fuzz, 600
+# SOUNDS  of demo-keywords: a folder of WAV files, WORD/PERSON/*.wav, in place of the data set
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -20,6 +22,7 @@ TARGET ?= cortex-m4
 MODEL  ?= demo/project
 DEMO   ?= demo
 SECONDS ?= 600
+SOUNDS ?=
 
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -29,7 +32,7 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo test lint project firmware qemu size bench fuzz clean
+.PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench fuzz clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -62,6 +65,9 @@ $(READY): pyproject.toml | toolchain
 
 demo: setup
 	$(BIN)/tinytrain run watch --out $(DEMO)
+
+demo-keywords: setup
+	$(BIN)/python benchmarks/demo_keywords.py --out demo-keywords $(if $(SOUNDS),--sounds '$(SOUNDS)')
 
 test: setup
 	DRAWS=200 $(BIN)/pytest --numprocesses 2 --dist loadfile

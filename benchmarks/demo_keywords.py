@@ -30,6 +30,7 @@ from tinytrain.pipeline.run import BOARD, PROJECT, make_project
 from tinytrain.pipeline.tasks import own_data
 from tinytrain.progress import Progress
 from tinytrain.project import load_project
+from tinytrain.protocol import StreamEvent
 from tinytrain.report.picture import figure_type
 from tinytrain.report.progress import bars
 from tinytrain.report.tables import table
@@ -42,7 +43,7 @@ from tinytrain.training.task_file import find_task, task_text
 from tinytrain.training.tasks import Frontend
 
 PICTURE = "keywords.png"
-CHUNK_MS = 10
+CHUNK_MS = 20
 """Of samples that the board gets at once, as from a microphone's interrupt."""
 
 
@@ -202,19 +203,18 @@ class _Board:
         """One file from its first sample to its last, in chunks."""
         rate = self._settings.rate
         clip = to_int16(read_wav(path, str(path), self._settings), str(path))
-        step = max(1, rate * CHUNK_MS // 1000)
+        chunk = max(1, rate * CHUNK_MS // 1000)
         self.device.stream_begin(rate, 1)
-        frames, means, detected = [], None, False
-        for first in range(0, len(clip), step):
-            self.device.stream_push(clip[first : first + step])
-            while (event := self.device.stream_step()).kind:
-                frames.append(event.features)
-                if event.means is not None:
-                    means = event.means
-                detected = detected or event.kind == DETECTION
-        if means is None:
+        frames, mean, detected = [], None, False
+        for first in range(0, len(clip), chunk):
+            self.device.stream_push(clip[first : first + chunk])
+            while (found := self.device.stream_step()).frame is not None:
+                frames.append(found.frame)
+                mean = found.mean if found.mean is not None else mean
+                detected |= found.event == StreamEvent.DETECTION
+        if mean is None:
             raise CheckError(f"{path}: too short for an inference")
-        return Heard(np.stack(frames), int(means.argmax()), detected)
+        return Heard(np.stack(frames), int(mean.argmax()), detected)
 
 
 def _teach(
