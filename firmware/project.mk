@@ -51,7 +51,7 @@ PORT_ASSEMBLER := $(wildcard $(RUNTIME)/$(PORT)/*.s $(RUNTIME)/$(PORT)/*.S)
 objects         = $(addsuffix .o,$(addprefix $(BUILD)/object/,$(basename \
                   $(subst ../,,$(patsubst /%,%,$(1))))))
 COMMON         := $(call objects,$(COMMON_SOURCES) $(PORT_ASSEMBLER))
-DEVICE         := $(COMMON) $(call objects,$(RUNTIME)/app/device.c $(RUNTIME)/app/serve.c)
+DEVICE         := $(COMMON) $(call objects,$(addprefix $(RUNTIME)/app/,device.c serve.c serve_stream.c))
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
 
 .PHONY: all selftest size clean FORCE
@@ -81,7 +81,7 @@ $(call objects,$(1)): $(1) $(BUILD)/flags
 	$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
 ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c \
-               $(addprefix $(RUNTIME)/app/,device.c serve.c selftest.c)
+               $(addprefix $(RUNTIME)/app/,device.c serve.c serve_stream.c selftest.c)
 $(foreach source,$(ALL_SOURCES) $(PORT_ASSEMBLER),$(eval $(call compile,$(source))))
 
 selftest: $(BUILD)/selftest

@@ -139,6 +139,20 @@ class Measure(IntEnum):
     LEARN_STEP = 1
     OPERATOR = 2
     OBSERVE_STATISTICS = 0x8000
+    STREAM_STEP = 0x8001
+
+
+class StreamEvent(IntEnum):
+    """What STREAM_STEP came to: TT_STREAM_* of stream.h."""
+
+    IDLE = 0
+    """Samples are missing."""
+    FRAME = 1
+    """A frame, no inference."""
+    INFERENCE = 2
+    """An inference, nothing detected."""
+    DETECTION = 3
+    """An inference that came to a detection."""
 
 
 class FrameError(ValueError):

@@ -5,9 +5,17 @@
 #include "port.h"
 #include "serve.h"
 
-#define PAYLOAD_BYTES                                                                              \
+#define MODEL_PAYLOAD_BYTES                                                                        \
     TT_SERVE_PAYLOAD_BYTES(TT_MODEL_INPUT_BYTES, TT_MODEL_OUTPUT_BYTES, TT_MODEL_OPERATORS,        \
                            TT_MODEL_CAPACITY)
+
+#ifdef TT_MODEL_STREAM_BYTES
+#define PAYLOAD_BYTES                                                                              \
+    TT_LARGER(MODEL_PAYLOAD_BYTES,                                                                 \
+              TT_SERVE_STREAM_PAYLOAD_BYTES(TT_MODEL_STREAM_OUTPUTS, TT_MODEL_STREAM_CLASSES))
+#else
+#define PAYLOAD_BYTES MODEL_PAYLOAD_BYTES
+#endif
 
 /* Bytes taken from the link at once. */
 #define CHUNK_BYTES 512
@@ -44,6 +52,23 @@ static int32_t init_statistics(void)
 }
 #endif
 
+#ifdef TT_MODEL_STREAM_BYTES
+static uint64_t stream_memory[(TT_MODEL_STREAM_BYTES + 7) / 8];
+static tt_stream stream;
+
+static int32_t init_stream(void)
+{
+    serve.stream = &stream;
+    serve.stream_functions = &tt_serve_stream;
+    return tt_stream_init(&stream, TT_MODEL.stream, &device, stream_memory, sizeof stream_memory);
+}
+#else
+static int32_t init_stream(void)
+{
+    return TT_OK;
+}
+#endif
+
 int main(void)
 {
     int32_t status =
@@ -53,6 +78,9 @@ int main(void)
     }
     if (status == TT_OK) {
         status = init_statistics();
+    }
+    if (status == TT_OK) {
+        status = init_stream();
     }
     if (status != TT_OK) {
         return 1;

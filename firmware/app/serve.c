@@ -19,6 +19,7 @@ typedef struct measured {
     uint16_t label;
     tt_statistics *statistics;
     const uint8_t *input;
+    const tt_serve *serve;
 } measured;
 
 static int32_t answer(tt_serve *serve, const tt_frame *request);
@@ -150,6 +151,12 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE_STATISTICS:
         return has_input(serve, request, 0) ? answer_observe_statistics(serve, payload)
                                             : TT_ERROR_LENGTH;
+    case TT_MESSAGE_STREAM_BEGIN:
+    case TT_MESSAGE_STREAM_PUSH:
+    case TT_MESSAGE_STREAM_STEP:
+    case TT_MESSAGE_STREAM_COUNTERS:
+        return serve->stream != NULL ? serve->stream_functions->answer(serve, request)
+                                     : TT_ERROR_NO_STREAM;
     default:
         return TT_ERROR_MESSAGE;
     }
@@ -427,6 +434,9 @@ static int32_t answer_reset(tt_serve *serve)
     if (serve->statistics != NULL) {
         tt_statistics_undo(serve->statistics);
     }
+    if (serve->stream != NULL) {
+        serve->stream_functions->reset(serve->stream);
+    }
     serve->trace = 0;
     return TT_OK;
 }
@@ -450,6 +460,12 @@ static void observe_statistics(void *context)
 {
     const measured *call = context;
     (void)tt_statistics_observe(call->statistics, call->input);
+}
+
+static void step_stream(void *context)
+{
+    const measured *call = context;
+    (void)call->serve->stream_functions->step(call->serve->stream);
 }
 
 static void run_operators(void *context)
@@ -498,6 +514,11 @@ static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
         call->first = 0;
         return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
     }
+    if (kind == TT_MEASURE_STREAM_STEP) {
+        *work = step_stream;
+        call->first = 0;
+        return call->serve->stream != NULL ? TT_OK : TT_ERROR_NO_STREAM;
+    }
     if (kind - TT_MEASURE_OPERATOR >= model->operators) {
         return TT_ERROR_RANGE;
     }
@@ -510,8 +531,11 @@ static int32_t answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, co
 {
     tt_device *device = serve->device;
     void (*work)(void *context);
-    measured call = {
-        .device = device, .label = label, .statistics = serve->statistics, .input = input};
+    measured call = {.device = device,
+                     .label = label,
+                     .statistics = serve->statistics,
+                     .input = input,
+                     .serve = serve};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {

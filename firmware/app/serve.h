@@ -12,6 +12,7 @@
 
 #include "tinytrain/frame.h"
 #include "tinytrain/statistics.h"
+#include "tinytrain/stream.h"
 #include "tinytrain/tinytrain.h"
 
 #define TT_LARGER(a, b) ((a) > (b) ? (a) : (b))
@@ -21,6 +22,21 @@
 #define TT_SERVE_PAYLOAD_BYTES(input_bytes, output_bytes, operators, capacity)                     \
     TT_LARGER(256u, TT_LARGER(TT_LARGER((input_bytes) + 4u, (output_bytes) + 4u),                  \
                               TT_LARGER((operators) * 4u + 4u, (capacity) * 4u + 6u)))
+
+struct tt_serve;
+
+/* What answers messages about a stream: apart, so that a model without a front end links none of
+ * it. */
+typedef struct tt_serve_stream_functions {
+    int32_t (*answer)(struct tt_serve *serve, const tt_frame *request);
+    void (*reset)(tt_stream *stream);
+    int32_t (*step)(tt_stream *stream);
+} tt_serve_stream_functions;
+
+extern const tt_serve_stream_functions tt_serve_stream;
+
+/* The largest payload about a stream of `outputs` features a frame and `classes` classes. */
+#define TT_SERVE_STREAM_PAYLOAD_BYTES(outputs, classes) ((outputs) + (classes) * 4u + 10u)
 
 typedef struct tt_serve {
     tt_device *device;
@@ -35,6 +51,8 @@ typedef struct tt_serve {
     uint32_t output_bytes;     /* of all of the model's outputs */
     uint32_t trace;            /* running CRC-32 of all learning steps since the last RESET */
     tt_statistics *statistics; /* the application's, where the model names layers, else NULL */
+    tt_stream *stream;         /* the application's, where the model has a front end, else NULL */
+    const tt_serve_stream_functions *stream_functions; /* &tt_serve_stream, or NULL */
 } tt_serve;
 
 /* `buffer`: TT_FRAME_BUFFER_BYTES(payload_bytes). Returns TT_OK, or TT_ERROR_MEMORY where

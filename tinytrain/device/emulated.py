@@ -11,7 +11,17 @@ from numpy.typing import NDArray
 
 from tinytrain.converters.c.writer import constant_blocks
 from tinytrain.device.emulated_head import EmulatedHead, make_head
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
+from tinytrain.device.emulated_stream import EmulatedStream, failure, whole_numbers
+from tinytrain.device.interface import (
+    Array,
+    Info,
+    LearnStep,
+    Measurement,
+    Observation,
+    Pushed,
+    StreamCounters,
+    StreamStep,
+)
 from tinytrain.emulator import statistics
 from tinytrain.emulator.inference import (
     infer_bytes,
@@ -26,7 +36,7 @@ from tinytrain.emulator.inference import (
 from tinytrain.emulator.kernels import Value
 from tinytrain.errors import DeviceError
 from tinytrain.model import Model
-from tinytrain.protocol import Region, Space
+from tinytrain.protocol import Region, Space, Status
 
 
 class EmulatedDevice:
@@ -39,6 +49,7 @@ class EmulatedDevice:
         self._statistics = statistics.start(model.kernels)
         self._variables = initial_state(model.graph)
         self._load_variables()
+        self._stream = self._new_stream()
 
     def info(self) -> Info:
         model = self._model
@@ -128,6 +139,21 @@ class EmulatedDevice:
         self._load_variables()
         self._head = self._new_head()
         self._statistics = statistics.start(self._model.kernels)
+        self._stream = self._new_stream()
+
+    def stream_begin(self, rate: int, channels: int) -> None:
+        self._streaming("STREAM_BEGIN").begin(rate, channels)
+        self._variables = initial_state(self._model.graph)
+        self._load_variables()
+
+    def stream_push(self, values: Array) -> Pushed:
+        return self._streaming("STREAM_PUSH").push(whole_numbers(values))
+
+    def stream_step(self) -> StreamStep:
+        return self._streaming("STREAM_STEP").step()
+
+    def stream_counters(self) -> StreamCounters:
+        return self._streaming("STREAM_COUNTERS").counters()
 
     def observe_statistics(self, x: Array) -> Observation:
         found = self._model.statistics
@@ -204,6 +230,24 @@ class EmulatedDevice:
     def _new_head(self) -> EmulatedHead | None:
         model = self._model
         return None if model.head is None else make_head(model.head, model.learner)
+
+    def _new_stream(self) -> EmulatedStream | None:
+        plan = self._model.stream
+        return None if plan is None else EmulatedStream(plan, self._probabilities)
+
+    def _streaming(self, message: str) -> EmulatedStream:
+        if self._stream is None:
+            raise failure(message, Status.NO_STREAM)
+        return self._stream
+
+    def _probabilities(self, frames: NDArray[np.int8]) -> NDArray[np.int64]:
+        """(C,) Q15 of the model's input, that a stream has put together."""
+        x = frames.reshape(1, -1)
+        if self._head is not None:
+            return self._head.probabilities(self._features(x))
+        (output,) = self._model.graph.outputs
+        values = self._run(self._bytes(x))[output]
+        return (values.reshape(-1).astype(np.int64) + 128) << 7
 
     def _learner(self) -> EmulatedHead:
         if self._head is None:

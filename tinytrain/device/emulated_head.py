@@ -29,6 +29,9 @@ class EmulatedHead(Protocol):
     def logits(self, features: Int8) -> Int:
         """(B, C) by the rows that answer."""
 
+    def probabilities(self, features: Int8) -> Int:
+        """(C,) Q15 of one sample, (1, D), that the device meets: as `observe`."""
+
     def observe(self, features: Int8) -> tuple[int, bool]:
         """The class of one sample, (1, D), and whether there is drift."""
 
@@ -72,6 +75,9 @@ class PlainHead:
         x = plain.centered(self._constants, features)
         z = plain.logits((self._constants.units,), self._rows, x)
         return z[:, : self._rows.classes[0]]
+
+    def probabilities(self, features: Int8) -> Int:
+        return plain.softmax(self.logits(features))[0][0]
 
     def observe(self, features: Int8) -> tuple[int, bool]:
         return int(self.logits(features)[0].argmax()), False
@@ -121,6 +127,11 @@ class LearnerHead:
         rows = learner.answering_rows(self._parts, self._state, ONE)
         z = plain.logits(self._parts.units, rows, plain.centered(self._parts.head, features))
         return z[:, : rows.classes[0]]
+
+    def probabilities(self, features: Int8) -> Int:
+        found = plain.softmax(self.logits(features))[0][0]
+        self.observe(features)
+        return found
 
     def observe(self, features: Int8) -> tuple[int, bool]:
         (label,) = learner.observe(self._parts, self._state, ONE, features)

@@ -68,6 +68,51 @@ class Observation:
     """That the layer whose turn it is now has seen."""
 
 
+NOTHING = 0xFFFF
+"""The class of the last detection before there was one."""
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of samples."""
+
+    taken: int
+    lost: int
+    """Since the stream began."""
+
+
+@dataclass(frozen=True, eq=False)
+class StreamStep:
+    """What one step of a stream came to. C classes that the model has now."""
+
+    event: int
+    """A protocol.StreamEvent."""
+    frame: NDArray[np.int8] | None = None
+    """(outputs,); None where samples are missing."""
+    probabilities: NDArray[np.uint16] | None = None
+    """(C,) Q15 of an inference; None without one."""
+    mean: NDArray[np.uint16] | None = None
+    """(C,) the same, smoothed."""
+    detected: int = NOTHING
+    """Class of the last detection, after an inference."""
+
+
+@dataclass(frozen=True)
+class StreamCounters:
+    """Of a stream, since it began."""
+
+    received: int
+    """Samples taken, modulo 2^32."""
+    lost: int
+    frames: int
+    inferences: int
+    detections: int
+    refused: int
+    """Pushes of the wrong length."""
+    clipped: int
+    """Values at an end of int16's range."""
+
+
 @dataclass(frozen=True)
 class Measurement:
     """The cost of one call."""
@@ -145,6 +190,18 @@ class Device(Protocol):
 
     def observe_statistics_many(self, x: Array) -> list[Observation]:
         """`observe_statistics` of B samples, in order."""
+
+    def stream_begin(self, rate: int, channels: int) -> None:
+        """A new stream of samples (Hz; motion: mHz); what the head has learned stays."""
+
+    def stream_push(self, values: Array) -> Pushed:
+        """Samples int16, channels interleaved: taken as far as the ring has room."""
+
+    def stream_step(self) -> StreamStep:
+        """At most one frame, and one inference."""
+
+    def stream_counters(self) -> StreamCounters:
+        """What was counted since the stream began."""
 
     def close(self) -> None:
         """Ends the device; nothing else may be called after it."""

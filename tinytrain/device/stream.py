@@ -9,7 +9,16 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.device.interface import Array, Info, LearnStep, Measurement, Observation
+from tinytrain.device.interface import (
+    Array,
+    Info,
+    LearnStep,
+    Measurement,
+    Observation,
+    Pushed,
+    StreamCounters,
+    StreamStep,
+)
 from tinytrain.errors import DeviceError, InputError
 from tinytrain.protocol import (
     PROTOCOL_VERSION,
@@ -19,6 +28,7 @@ from tinytrain.protocol import (
     FrameError,
     Message,
     Status,
+    StreamEvent,
     decode_frame,
     encode_frame,
 )
@@ -29,6 +39,9 @@ LEARN_STEP = struct.Struct("<IHHH")
 OBSERVED = struct.Struct("<HH")
 OBSERVATION = struct.Struct("<IHH")
 MEASUREMENT = struct.Struct("<QI")
+PUSHED = struct.Struct("<II")
+STREAM_COUNTERS = struct.Struct("<7I")
+STEP = struct.Struct("<HH")
 
 PIPE_BYTES = 8192
 """Requests sent ahead of their replies. Less than a pipe holds (64 KB on Linux, 16 KB on macOS), so
@@ -67,6 +80,8 @@ class StreamDevice:
         self._sequence = 0
         self._received = bytearray()
         self._info: Info | None = None
+        self._channels = 1
+        """Of the stream that has begun."""
 
     def info(self) -> Info:
         if self._info is None:
@@ -156,6 +171,30 @@ class StreamDevice:
         fields = _u16("kind", kind) + _u16("label", label)
         reply = self._ask(Message.MEASURE, fields + self._sample(x))
         return Measurement(*MEASUREMENT.unpack(reply))
+
+    def stream_begin(self, rate: int, channels: int) -> None:
+        if not 0 <= rate <= U32_MAX:
+            raise InputError(f"rate {rate} is not in 0 to {U32_MAX}")
+        self._ask(Message.STREAM_BEGIN, struct.pack("<I", rate) + _u16("channels", channels))
+        self._channels = channels
+
+    def stream_push(self, values: Array) -> Pushed:
+        """Splits between whole samples what one frame of the link cannot hold."""
+        data = np.ascontiguousarray(values, "<i2").reshape(-1)
+        whole = self._channels
+        most = max(self.info().largest_payload // 2 // whole, 1) * whole
+        # A part of a sample is for the device to refuse, and nothing of the rest is to be taken.
+        if len(data) % whole:
+            data = data[: len(data) % most] if len(data) > most else data
+        parts = [data[i : i + most].tobytes() for i in range(0, max(len(data), 1), most)]
+        replies = [PUSHED.unpack(reply) for reply in self._ask_many(Message.STREAM_PUSH, parts)]
+        return Pushed(sum(taken for taken, _ in replies), replies[-1][1])
+
+    def stream_step(self) -> StreamStep:
+        return _parse_step(self._ask(Message.STREAM_STEP))
+
+    def stream_counters(self) -> StreamCounters:
+        return StreamCounters(*STREAM_COUNTERS.unpack(self._ask(Message.STREAM_COUNTERS)))
 
     def exchange(self, message: int, payload: bytes, version: int = PROTOCOL_VERSION) -> bytes:
         """Any request, and its reply's payload with the status: for testing a device."""
@@ -297,6 +336,22 @@ def _parse_info(reply: bytes) -> Info:
         rows=rows,
         largest_payload=largest_payload,
         has_counter=bool(has_counter),
+    )
+
+
+def _parse_step(reply: bytes) -> StreamStep:
+    """STREAM_STEP's reply: an event and the number of classes, then what there is of the rest."""
+    event, classes = STEP.unpack_from(reply)
+    if event == StreamEvent.IDLE:
+        return StreamStep(event)
+    tail = 4 * classes + 2 if event >= StreamEvent.INFERENCE else 0
+    end = len(reply) - tail
+    frame = np.frombuffer(reply[STEP.size : end], np.int8)
+    if not tail:
+        return StreamStep(event, frame)
+    numbers = np.frombuffer(reply[end:], "<u2")
+    return StreamStep(
+        event, frame, numbers[:classes], numbers[classes : 2 * classes], int(numbers[-1])
     )
 
 

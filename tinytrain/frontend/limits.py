@@ -13,6 +13,7 @@ from tinytrain.frontend.constants import (
     StreamPlan,
     Transform,
 )
+from tinytrain.frontend.motion import memory_bytes
 
 MOST = (1 << 16) - 1
 """Of what a device counts in 16 bits."""
@@ -65,10 +66,10 @@ def _frontend_bounds(frontend: FrontendConstants) -> Iterator[tuple[str, int, in
         return
     yield "rate", frontend.rate, 1, (1 << 31) - 1
     yield "channels", frontend.channels, 1, 32
-    yield "up", frontend.up, 1, MOST
-    yield "down", frontend.down, 1, MOST
-    yield "taps", frontend.taps, 0 if frontend.up == frontend.down == 1 else 1, 64
-    yield "length", frontend.length, 1, MOST
+    yield "up", frontend.up, 1, 64
+    yield "down", frontend.down, 1, 16 * frontend.up
+    yield "taps", frontend.taps, 0 if frontend.up == frontend.down == 1 else 14, 224
+    yield "length", frontend.length, 1, 4096
     yield "hop", frontend.hop, 1, MOST
     yield "form", frontend.form, 0, 1
     yield "bands", frontend.bands, 0, 256
@@ -120,23 +121,18 @@ def channels_of(frontend: FrontendConstants) -> int:
 
 
 def working_bytes(frontend: FrontendConstants) -> int:
-    """Of the front end's memory on a device (tt_frontend.bytes): the arrays of tt_frontend_state,
-    rounded up to 8.
-    """
-    if isinstance(frontend, AudioConstants):
-        needed = 8 * frontend.bands + 4 * frontend.transform.points
-        needed += 4 * frontend.bands * frontend.noise
-    else:
-        needed = 8 * max(frontend.bands, 1) + 4 * frontend.transform.points
-        needed += 2 * frontend.channels * (frontend.length + frontend.taps)
-    return -(-needed // 8) * 8
+    """Of the front end's memory on a device: tt_frontend.bytes."""
+    if isinstance(frontend, MotionConstants):
+        return memory_bytes(frontend)
+    estimate = 4 * frontend.bands * frontend.noise
+    return 8 * frontend.bands + 4 * frontend.transform.points + estimate
 
 
 def stream_bytes(plan: StreamPlan) -> int:
     """All of a stream's memory on a device: TT_STREAM_BYTES of stream.h."""
     frontend = plan.frontend
     return (
-        working_bytes(frontend)
+        -(-working_bytes(frontend) // 8) * 8
         + 2 * plan.ring_capacity * channels_of(frontend)
         + 2 * (plan.smoother.average + 1) * plan.classes
         + plan.frames * frontend.outputs

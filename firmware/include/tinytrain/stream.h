@@ -103,6 +103,9 @@ int32_t tt_stream_init(tt_stream *stream, const tt_stream_constants *constants, 
  * changed then. */
 int32_t tt_stream_begin(tt_stream *stream, uint32_t rate, uint16_t channels);
 
+/* As tt_stream_init leaves it: a new stream of the front end's rate and channels. */
+void tt_stream_reset(tt_stream *stream);
+
 /* Producer, also from an interrupt: `count` values, channels interleaved, as tt_ring_push or
  * tt_ring_push_mixed takes them. */
 int32_t tt_stream_push(tt_stream *stream, const int16_t *values, uint32_t count);

@@ -56,7 +56,7 @@ int32_t tt_smoother_decide(tt_smoother *smoother, uint16_t classes)
     const tt_smoother_constants *constants = smoother->constants;
     uint16_t best = 0;
     smoother->classes = classes;
-    for (uint16_t class = 0; class < classes; class++) {
+    for (uint16_t class = 0; class < classes; class ++) {
         smoother->mean[class] = mean_of(smoother, class);
         best = smoother->mean[class] > smoother->mean[best] ? class : best;
     }

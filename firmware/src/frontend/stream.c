@@ -34,11 +34,6 @@ static int32_t fits(const tt_stream_constants *k, const tt_model *model)
     return model->outputs == 1 && model->output[0].bytes <= (uint32_t)k->classes;
 }
 
-static uint16_t default_channels(const tt_frontend *frontend)
-{
-    return frontend->audio != NULL ? 1u : (uint16_t)frontend->channels;
-}
-
 static uint32_t rate_of(const tt_frontend *frontend)
 {
     return (uint32_t)(frontend->audio != NULL ? frontend->audio->rate : frontend->motion->rate);
@@ -78,9 +73,15 @@ int32_t tt_stream_init(tt_stream *stream, const tt_stream_constants *constants, 
             tt_frontend_init(&stream->state, frontend, &stream->ring, frontend_memory, working);
     }
     if (status == TT_OK) {
-        status = tt_stream_begin(stream, rate_of(frontend), default_channels(frontend));
+        tt_stream_reset(stream);
     }
     return status;
+}
+
+void tt_stream_reset(tt_stream *stream)
+{
+    const tt_frontend *frontend = stream->constants->frontend;
+    (void)tt_stream_begin(stream, rate_of(frontend), (uint16_t)frontend->channels);
 }
 
 int32_t tt_stream_begin(tt_stream *stream, uint32_t rate, uint16_t channels)
