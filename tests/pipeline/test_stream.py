@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -13,6 +16,7 @@ from click.testing import CliRunner, Result
 
 from tests.models import Operator, Tensor, build
 from tinytrain.cli import main
+from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.emulator.audio import features
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import AudioConstants, MotionConstants
@@ -21,6 +25,8 @@ from tinytrain.pipeline import runs, stream
 from tinytrain.pipeline.run import make_project
 from tinytrain.progress import silent
 from tinytrain.project import load_project
+from tinytrain.training.frontend import to_int16
+from tinytrain.training.sources.wav import read_wav
 from tinytrain.training.task_file import find_task, task_text
 
 RATE, TAKES = 8000, 3
@@ -178,6 +184,54 @@ def test_floating_point_is_no_devices(task: Path, tmp_path: Path) -> None:
         make_project(str(task), tmp_path / "run", 0, silent)
     assert not (tmp_path / "run").exists()
     assert "frontend.kind is 'none'" in convert(tmp_path, "watch", code=2).stderr
+
+
+def test_what_a_device_hears_of_a_file_is_what_training_saw(task: Path, tmp_path: Path) -> None:
+    dataset = runs.start_run(str(task), tmp_path / "run", 0, None, silent).dataset
+    convert(tmp_path, tmp_path / "run")
+    device = EmulatedDevice(load_project(tmp_path / "project").model)
+    for index in (0, 17, 35):
+        device.stream_begin(RATE, 1)
+        clip = read_wav(Path(dataset.origins[index]), "", find_task(str(task)).frontend)
+        steps = []
+        for chunk in np.array_split(to_int16(clip, ""), 7):
+            device.stream_push(chunk)
+            while (step := device.stream_step()).frame is not None:
+                steps.append(step)
+        assert (np.stack([step.frame for step in steps]) == dataset.x[index]).all()
+        # The first inference comes when the model's input is full.
+        assert [step.mean is not None for step in steps] == [False] * (FRAMES - 1) + [True]
+        predicted, _ = device.classify(dataset.x[index])
+        assert steps[-1].mean.argmax() == predicted
+
+
+def test_the_demonstration_takes_sounds_of_any_rate(task: Path, tmp_path: Path) -> None:
+    made = find_task(demonstration()._task(tmp_path / "demo", tmp_path / "sounds", None))
+    assert (made.frontend.rate, made.frontend.fft, made.frontend.high_hz) == (RATE, 256, 3800.0)
+    assert made.data.group == "folder"
+    with pytest.raises(InputError, match=r"nowhere: no WORD/PERSON/\*.wav in it"):
+        demonstration()._task(tmp_path / "demo", tmp_path / "nowhere", None)
+
+
+def test_the_demonstration_says_where_to_get_its_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TINYTRAIN_DATA", raising=False)
+    with pytest.raises(InputError, match=r"to get it: .*; or give sounds of your own: SOUNDS=DIR"):
+        demonstration()._task(tmp_path / "demo", None, None)
+
+
+def demonstration() -> ModuleType:
+    """benchmarks/demo_keywords.py, which is no package's."""
+    path = Path(__file__).resolve().parents[2] / "benchmarks" / "demo_keywords.py"
+    spec = importlib.util.spec_from_file_location("demo_keywords", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules["demo_keywords"] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 MOTION = """
