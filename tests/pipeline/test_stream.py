@@ -272,8 +272,11 @@ def write_recordings(folder: Path) -> None:
 def test_motion_is_what_the_device_makes_of_its_sensors_samples(tmp_path: Path, form: str) -> None:
     write_recordings(tmp_path / "recordings")
     task = tmp_path / "moves.toml"
+    network = "dense" if form == "statistics" else "conv1d"
     spectrum = 4 if form == "statistics" else 0
-    task.write_text(f'{MOTION}form = "{form}"\nspectrum = {spectrum}\n')
+    task.write_text(
+        f'{MOTION}form = "{form}"\nspectrum = {spectrum}\n[network]\nname = "{network}"\n'
+    )
     found = runs.start_run(str(task), tmp_path / "run", 0, None, silent).dataset
     assert isinstance(found.frontend, MotionConstants)
     shape = (32, 3) if form == "windows" else (3, 8)

@@ -145,7 +145,9 @@ def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
             "frontend.ignore has 'c', which is not in data.labels",
         ),
         (
-            CSV + '[frontend]\nkind = "motion"\nform = "statistics"\n[augmentation]\ngain = 0.1',
+            CSV
+            + '[network]\nname = "dense"\n[augmentation]\ngain = 0.1\n'
+            + '[frontend]\nkind = "motion"\nform = "statistics"',
             "augmentation.gain varies samples; frontend.form is 'statistics'",
         ),
         (

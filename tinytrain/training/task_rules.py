@@ -124,6 +124,11 @@ def _motion(task: Task) -> Iterator[str]:
             f"window.length is {window.length}; frontend.spectrum needs one of "
             f"{', '.join(map(str, powers))}"
         )
+    if task.network.name not in ("dense", "autoencoder"):
+        yield (
+            f"network.name is {task.network.name!r}; statistics have no time axis: take 'dense' or "
+            "'autoencoder'"
+        )
     for name in ("speed", "gain", "tilt_degrees", "mirror"):
         if getattr(augmentation, name):
             yield (

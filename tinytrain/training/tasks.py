@@ -12,7 +12,7 @@ from typing import Any
 
 SOURCES = ("npz", "csv", "images", "wav", "scikit-learn-digits", "idx")
 KINDS = ("motion", "audio", "image")
-NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
+NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "dense", "autoencoder")
 FRONTENDS = ("none", "log_mel", "mfcc", "motion")
 SOUNDS = ("log_mel", "mfcc")
 """Front ends of waveforms."""
@@ -282,7 +282,7 @@ class Network:
     )
     blocks: int = field(
         default=0,
-        metadata=key("conv1d, ds_cnn: blocks; 0: the network's own number", low=0, high=12),
+        metadata=key("conv1d, ds_cnn, dense: blocks; 0: the network's own number", low=0, high=12),
     )
     features: int = field(
         default=0,
