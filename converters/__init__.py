@@ -1,1 +1,1 @@
-"""Front ends, one module a format in, and writers, one package a format out."""
+"""Readers, one module a format in, and writers, one package a format out."""

@@ -27,6 +27,7 @@ HOST_ROOMS = {
     *ABOVE_MODEL,
     *(
         "model",
+        "frontend",
         "emulator",
         "lda",
         "converters",
@@ -68,13 +69,17 @@ ROOMS = {
         ),
         {"graph", "operators"},
     ),
-    "frontend": Room("operators, head", ("tinytrain/frontend",), {"operators", "head"}),
+    "frontend": Room(
+        "errors, arithmetic, operators, head",
+        ("tinytrain/frontend",),
+        {"errors", "arithmetic", "operators", "head"},
+    ),
     "plan": Room("graph, operators", ("tinytrain/plan",), {"graph", "operators"}),
     "model": Room("the rooms above", ("tinytrain/model",), ABOVE_MODEL),
     "emulator": Room(
-        "graph, arithmetic, operators, head",
+        "graph, arithmetic, operators, head, frontend",
         ("tinytrain/emulator",),
-        {"graph", "arithmetic", "operators", "head"},
+        {"graph", "arithmetic", "operators", "head", "frontend"},
     ),
     "lda": Room("emulator", ("tinytrain/lda",), {"emulator"}),
     "converters": Room(
@@ -82,9 +87,9 @@ ROOMS = {
     ),
     "project": Room("converters, model", ("tinytrain/project",), {"converters", "model"}),
     "protocol": Room(
-        "graph, arithmetic, head",
+        "graph, arithmetic, head, frontend",
         ("tinytrain/protocol", "tinytrain/generate"),
-        {"graph", "arithmetic", "head"},
+        {"graph", "arithmetic", "head", "frontend"},
     ),
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
@@ -317,7 +322,7 @@ def test_every_struct_of_the_kernels_has_a_dataclass() -> None:
     elsewhere = {"tt_head_constants", "tt_lda_constants", "tt_units"}
     elsewhere |= {"tt_learner_constants", "tt_drift_constants"}
     elsewhere |= {"tt_layer_statistics", "tt_statistics_plan"}
-    elsewhere |= {"tt_audio_constants", "tt_motion_constants", "tt_quantizer", "tt_transform"}
+    elsewhere |= {"tt_quantizer", "tt_transform", "tt_audio_constants", "tt_motion_constants"}
     elsewhere |= {"tt_smoother_constants"}
     assert found == twins - elsewhere
 

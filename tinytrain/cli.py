@@ -317,6 +317,43 @@ def learn(directory: Path, target: str, stream: Path, out: Path) -> None:
     click.echo(f"{out}: the head after {count} steps on {target}")
 
 
+@main.command(epilog="Example: tinytrain stream project --target cortex-m4 hall.wav --verify")
+@project_argument
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=PATH)
+@target_option
+@click.option("--chunk", type=click.IntRange(1), help="Samples a push; default: one hop.")
+@click.option("--verify", "check", is_flag=True, help="Compare every frame and decision.")
+@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw one FILE's features, answers.")
+@json_option
+def stream(
+    directory: Path,
+    files: tuple[Path, ...],
+    target: str,
+    chunk: int | None,
+    check: bool,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
+    """Play recordings to front end and model on a device: WAV for sounds, CSV for motion.
+
+    With --verify exits with 1 at the first bit that is not the emulator's.
+    """
+    from tinytrain.pipeline.streaming import stream as run
+    from tinytrain.project import load_project
+    from tinytrain.report.stream import draw_stream, stream_text
+
+    if picture is not None and len(files) > 1:
+        raise InputError(f"--picture {picture}: it shows one FILE, and {len(files)} are given")
+    with _progress() as progress:
+        found = run(load_project(directory), target, files, chunk, check, progress)
+    if picture is not None:
+        draw_stream(found.results[0], picture)
+    if as_json:
+        _print_json(found.as_json())
+    else:
+        click.echo(stream_text(found))
+
+
 @main.command(epilog="Example: tinytrain bench project --target cortex-m4 --json")
 @project_argument
 @click.option(

@@ -235,18 +235,18 @@ def render_fixed_log_tables() -> str:
     """firmware/src/frontend/fixed_log_tables.h: the tables of log2 and exp2."""
     return "\n".join(
         [
-            "/* The tables of the front ends' logarithm and power of 2. The last entries are",
-            " * 65536, 0 in 16 bits: they serve for differences alone.",
+            "/* The tables of the front ends' logarithm and power of 2.",
             f" * {NOTICE.format(source='frontend/fixed_log.py')} */",
             "#ifndef TINYTRAIN_FIXED_LOG_TABLES_H",
             "#define TINYTRAIN_FIXED_LOG_TABLES_H",
             "",
             "#include <stdint.h>",
             "",
-            "/* log2(1 + i/128) in Q16. */",
+            "/* log2(1 + i/128) in Q16. The last entry is 65536, 0 in 16 bits: it serves for the",
+            " * difference alone. */",
             *_table("tt_fixed_log2_table[129]", _words(fixed_log.LOG2_TABLE)),
             "",
-            "/* 2^(i/64) in Q15. */",
+            "/* 2^(i/64) in Q15. The same of the last entry. */",
             *_table("tt_fixed_exp2_table[65]", _words(fixed_log.EXP2_TABLE)),
             "",
             "#endif",

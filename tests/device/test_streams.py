@@ -86,7 +86,8 @@ def test_the_host_gives_the_emulators_bits(
     """Frames, probabilities, means, detections and counters, in pushes of random sizes that fill
     the ring at times; under sanitizers."""
     events = agree(projects(name, head), "host", 15_000)
-    assert {StreamEvent.IDLE, StreamEvent.INFERENCE} <= set(events)
+    assert StreamEvent.IDLE in events
+    assert {StreamEvent.INFERENCE, StreamEvent.DETECTION} & set(events)
 
 
 @pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4"])

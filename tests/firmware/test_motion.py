@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.emulator.motion_cases import RATES, SIGNALS, Case, case, cases, chunks, made
 from tests.firmware.motion_device import MAX_VALUES, MAX_WINDOWS, Device, build_program
+from tests.frontend.motion_cases import RATES, SIGNALS, Case, case, cases, chunks, made
 from tinytrain.emulator.motion import MotionStream
 from tinytrain.frontend.motion import MotionSettings, motion_constants
 from tinytrain.protocol import Status

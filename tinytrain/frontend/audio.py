@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import AudioConstants, Quantizer
-from tinytrain.frontend.transform import hann, transform_constants
+from tinytrain.frontend.transform import hann, q15, transform_constants
 
 Float64Array = npt.NDArray[np.float64]
 Ranges = tuple[npt.ArrayLike, npt.ArrayLike]
@@ -175,16 +175,17 @@ def _triangles(s: AudioSettings) -> tuple[int, npt.NDArray[np.uint16], npt.NDArr
 
     Edges are evenly spaced on the HTK mel scale, the sides straight over Hz.
     """
-    mel_ends = (2595 * math.log10(1 + hz / 700) for hz in (s.low_hz, s.high_hz))
-    mel = np.linspace(*mel_ends, s.bands + 2)
+    lowest, highest = (2595 * math.log10(1 + hz / 700) for hz in (s.low_hz, s.high_hz))
+    mel = np.linspace(lowest, highest, s.bands + 2)
     edges = 700 * (10 ** (mel / 2595) - 1)
     edges[[0, -1]] = s.low_hz, s.high_hz
+    edges = np.maximum.accumulate(edges)
     hertz = np.arange(s.fft // 2) * s.rate / s.fft
     first, *inner, end = np.searchsorted(hertz, edges)
     places = np.array([first, *inner, end])
     segment = np.repeat(np.arange(s.bands + 1), np.diff(places))
     rise = (hertz[first:end] - edges[segment]) / np.diff(edges)[segment]
-    rising = np.round(rise * 2**15).astype(np.uint16)
+    rising = np.round(np.clip(rise, 0, 1) * 2**15).astype(np.uint16)
     weight = np.zeros(s.bands + 2)
     np.add.at(weight, segment + 1, rising)
     np.add.at(weight, segment, 2**15 - rising.astype(np.float64))
@@ -201,8 +202,8 @@ def _cosines(coefficients: int, bands: int) -> npt.NDArray[np.int16]:
     """(coefficients, bands) Q15: rows of the orthonormal discrete cosine transform (DCT-II)."""
     k, b = np.arange(coefficients)[:, None], np.arange(bands)
     norm = np.where(k == 0, math.sqrt(1 / bands), math.sqrt(2 / bands))
-    rows = 2**15 * norm * np.cos(np.pi * k * (2 * b + 1) / (2 * bands))
-    return np.minimum(np.round(rows), 2**15 - 1).astype(np.int16)
+    rows = norm * np.cos(np.pi * k * (2 * b + 1) / (2 * bands))
+    return q15(rows)
 
 
 def _default(s: AudioSettings) -> tuple[Float64Array, Float64Array]:
@@ -235,7 +236,7 @@ def _quantizer(s: AudioSettings, ranges: Ranges) -> Quantizer:
     sane = np.isfinite(low) & np.isfinite(high) & (np.abs(low) < 2**28) & (np.abs(high) < 2**28)
     if not np.all(sane & (high - low >= 255 / 2**8)):
         raise InputError(
-            "frontend: every range has to be finite, below 2^28 in Q16, and its end above its start"
+            "frontend: every range has to be finite, below 2^28, and of a length from 1 on"
         )
     step = (high - low) / 255
     shift = min(_LARGEST_SHIFT, 30 + math.floor(math.log2(step.min())))

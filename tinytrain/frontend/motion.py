@@ -125,8 +125,7 @@ def statistics_ranges(statistics: NDArray[np.int64]) -> tuple[Floats, Floats]:
     """(zero, scale) of each output, for `motion_constants`: float64 (outputs,).
 
     `statistics`: (n, C, 4 + bands), of training windows, from `emulator.motion.statistics`. int8
-    spans from the 0.05th to the 99.95th percentile of each; one that never varies becomes 0 where
-    it stays as it is.
+    spans from the 0.05th to the 99.95th percentile of each, but a step is at least 1.
     """
     if statistics.ndim != 3 or not len(statistics):
         raise InputError(
@@ -135,9 +134,8 @@ def statistics_ranges(statistics: NDArray[np.int64]) -> tuple[Floats, Floats]:
         )
     flat = statistics.reshape(len(statistics), -1)
     low, high = np.percentile(flat, [50 * _OUTSIDE, 100 - 50 * _OUTSIDE], axis=0)
-    varies = high > low
-    scale = np.where(varies, (high - low) / 255, 1.0)
-    return np.where(varies, -128, 0) - low / scale, scale
+    scale = np.maximum((high - low) / 255, 1.0)
+    return -0.5 - (low + high) / 2 / scale, scale
 
 
 def memory_bytes(constants: MotionConstants) -> int:

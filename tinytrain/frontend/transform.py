@@ -9,9 +9,6 @@ import numpy.typing as npt
 
 from tinytrain.frontend.constants import Transform
 
-ONE = 32767
-"""The largest int16, for 1 in Q15: 32768 has no place."""
-
 
 def transform_constants(points: int) -> Transform:
     """The transform of `points` samples, a power of two from 16 to 1024."""
@@ -19,11 +16,11 @@ def transform_constants(points: int) -> Transform:
     return Transform(points, q15(np.stack([np.cos(angle), np.sin(angle)], axis=1)))
 
 
-def hann(length: int) -> npt.NDArray[np.int16]:
-    """(length,) Q15: the symmetric Hann window, as numpy.hanning."""
-    return q15(np.hanning(length))
-
-
 def q15(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int16]:
-    """Numbers of [-1, 1] in Q15, 1 as 32767."""
-    return np.round(values * ONE).astype(np.int16)
+    """Numbers of [-1, 1] in Q15, at most 32767."""
+    return np.minimum(np.round(2**15 * values), 2**15 - 1).astype(np.int16)
+
+
+def hann(length: int) -> npt.NDArray[np.int16]:
+    """(length,) Q15: the symmetric Hann window, as numpy.hanning, 1 as 32767."""
+    return np.round((2**15 - 1) * np.hanning(length)).astype(np.int16)

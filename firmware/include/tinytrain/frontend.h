@@ -63,7 +63,7 @@ typedef struct tt_motion_constants {
     int32_t rate;     /* of the samples, mHz */
     int32_t channels; /* 1 to 32 */
     int32_t up;       /* 1 to 64 */
-    int32_t down;     /* 1 to 16 up */
+    int32_t down;     /* up / 16 to 16 up */
     int32_t taps;     /* of each phase, 14 to 224; up = down = 1: 0 */
     int32_t length;   /* 1 to 4096 */
     int32_t hop;      /* 1 to 65535 */

@@ -31,7 +31,8 @@ int32_t tt_ring_init(tt_ring *ring, int16_t *samples, uint16_t capacity, uint16_
  * found no place: what fits was taken and the rest is counted in `lost`. */
 int32_t tt_ring_push(tt_ring *ring, const int16_t *values, uint32_t count);
 
-/* The same for sound of `inputs` channels (1 to 8) into a ring of one: the mean, rounded down. */
+/* The same for sound of `inputs` channels (1 to 8, else TT_ERROR_CHANNELS) into a ring of one: the
+ * mean, rounded down. */
 int32_t tt_ring_push_mixed(tt_ring *ring, const int16_t *values, uint32_t count, uint16_t inputs);
 
 /* Consumer: samples waiting. */

@@ -37,16 +37,16 @@ static int16_t saturate_16(int32_t x)
     return (int16_t)tt_clamp(x, INT16_MIN, INT16_MAX);
 }
 
-/* The oldest sample of the ring becomes the newest of the history; the first one fills it. */
+/* The oldest sample of the ring becomes the newest of the history; the first one, whose place is
+ * the last, fills it. */
 static void take_input(tt_frontend_state *state)
 {
     const tt_motion_constants *k = state->frontend->motion;
     int32_t before = state->newest == 0 ? k->taps - 1 : state->newest - 1;
     int32_t first = state->begun ? before : 0;
-    int32_t end = state->begun ? before + 1 : k->taps;
     for (int32_t c = 0; c < k->channels; c++) {
         int16_t x = tt_ring_at(state->ring, 0, (uint16_t)c);
-        for (int32_t place = first; place < end; place++) {
+        for (int32_t place = first; place <= before; place++) {
             state->history[c * k->taps + place] = x;
         }
     }

@@ -1,6 +1,7 @@
 /* A ring of samples between one producer and one consumer, none of which waits for the other. */
 #include "tinytrain/ring.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #define MAX_INPUTS 8u
@@ -40,38 +41,20 @@ static uint32_t taken_of(tt_ring *ring, uint32_t given)
     return room;
 }
 
-/* What a push gives after `taken` of `given` samples were written up to `place`. The index is
- * stored last: the consumer sees no sample before it is there. */
-static int32_t finish(tt_ring *ring, uint32_t place, uint32_t taken, uint32_t given)
+/* The mean, rounded down: of numbers from 0 on, so that dividing does. */
+static int16_t mean_of(const int16_t *values, uint32_t inputs)
 {
-    ring->received = ring->received + taken;
-    ring->write = (uint16_t)place;
-    return taken < given ? TT_ERROR_OVERRUN : (int32_t)taken;
+    uint32_t sum = 0;
+    for (uint32_t i = 0; i < inputs; i++) {
+        sum += (uint32_t)(values[i] + 32768);
+    }
+    return (int16_t)((int32_t)(sum / inputs) - 32768);
 }
 
-int32_t tt_ring_push(tt_ring *ring, const int16_t *values, uint32_t count)
+/* Samples of `inputs` values each, as they are or their means. */
+static int32_t push(tt_ring *ring, const int16_t *values, uint32_t count, uint32_t inputs,
+                    bool mixed)
 {
-    uint32_t channels = ring->channels;
-    if (count % channels != 0u) {
-        return TT_ERROR_LENGTH;
-    }
-    uint32_t given = count / channels;
-    uint32_t taken = taken_of(ring, given);
-    uint32_t place = ring->write;
-    for (uint32_t i = 0; i < taken; i++) {
-        for (uint32_t c = 0; c < channels; c++) {
-            ring->samples[place * channels + c] = *values++;
-        }
-        place = place + 1u == ring->capacity ? 0u : place + 1u;
-    }
-    return finish(ring, place, taken, given);
-}
-
-int32_t tt_ring_push_mixed(tt_ring *ring, const int16_t *values, uint32_t count, uint16_t inputs)
-{
-    if (inputs == 0u || inputs > MAX_INPUTS || ring->channels != 1u) {
-        return TT_ERROR_CHANNELS;
-    }
     if (count % inputs != 0u) {
         return TT_ERROR_LENGTH;
     }
@@ -79,15 +62,33 @@ int32_t tt_ring_push_mixed(tt_ring *ring, const int16_t *values, uint32_t count,
     uint32_t taken = taken_of(ring, given);
     uint32_t place = ring->write;
     for (uint32_t i = 0; i < taken; i++) {
-        /* From 0 on, so that dividing rounds down. */
-        uint32_t sum = 0;
-        for (uint32_t c = 0; c < inputs; c++) {
-            sum += (uint32_t)(*values++ + 32768);
+        if (mixed) {
+            ring->samples[place] = mean_of(values, inputs);
+        } else {
+            for (uint32_t c = 0; c < inputs; c++) {
+                ring->samples[place * inputs + c] = values[c];
+            }
         }
-        ring->samples[place] = (int16_t)((int32_t)(sum / inputs) - 32768);
+        values += inputs;
         place = place + 1u == ring->capacity ? 0u : place + 1u;
     }
-    return finish(ring, place, taken, given);
+    ring->received = ring->received + taken;
+    /* Last: the consumer sees no sample before it is there. */
+    ring->write = (uint16_t)place;
+    return taken < given ? TT_ERROR_OVERRUN : (int32_t)taken;
+}
+
+int32_t tt_ring_push(tt_ring *ring, const int16_t *values, uint32_t count)
+{
+    return push(ring, values, count, ring->channels, false);
+}
+
+int32_t tt_ring_push_mixed(tt_ring *ring, const int16_t *values, uint32_t count, uint16_t inputs)
+{
+    if (inputs == 0u || inputs > MAX_INPUTS || ring->channels != 1u) {
+        return TT_ERROR_CHANNELS;
+    }
+    return push(ring, values, count, inputs, true);
 }
 
 /* Place in the ring of the waiting sample `place`. */

@@ -57,10 +57,21 @@ def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.float32]:
     `place` is what a message names: the file, or the line that names it.
     """
     name = place if place == str(path) else f"{place}: {path}"
+    rate, samples = read_channels(path, name)
+    frontend.check_rate(name, rate, settings)
+    return samples.mean(axis=1, dtype=np.float32)
+
+
+def read_channels(path: Path, name: str) -> tuple[int, NDArray[np.float32]]:
+    """The rate in Hz and the samples (samples, channels) in [-1, 1] of PCM with 8 to 32 bits or
+    floats. `name` is what a message calls the file. Raises InputError.
+    """
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{name}: no such file") from error
+    except OSError as error:
+        raise InputError(f"{name}: cannot read: {error.strerror}") from error
     chunks = _chunks(name, content)
     if len(chunks.get(b"fmt ", b"")) < 16 or b"data" not in chunks:
         raise InputError(f"{name}: a broken WAV file: no format or no samples in it")
@@ -73,14 +84,13 @@ def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.float32]:
             f"{name}: {channels} channels of {bits} bits in format {kind}; readable are PCM of 8, "
             "16, 24 or 32 bits and floats of 32 bits"
         )
-    frontend.check_rate(name, rate, settings)
     data = chunks[b"data"]
     samples = _DECODERS[kind, bits](data[: len(data) // block * block])
     if not len(samples):
         raise InputError(f"{name}: no samples in it")
     if not np.isfinite(samples).all():
         raise InputError(f"{name}: a sample that is not a finite number (NaN or infinity)")
-    return samples.reshape(-1, channels).mean(axis=1, dtype=np.float32)
+    return rate, samples.reshape(-1, channels)
 
 
 def _is_clipped(clip: NDArray[np.float32]) -> bool:
