@@ -153,9 +153,10 @@ static uint16_t head_probabilities(tt_device *device, uint16_t *probabilities)
     tt_learner *learner = device->learner;
     const tt_learner_parts *parts = device->model->learner;
     const int8_t *features = (const int8_t *)(device->arena + device->model->features_offset);
-    uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
     uint16_t best = learner != NULL ? parts->functions->classify(learner, features)
                                     : tt_head_classify(head, features);
+    /* Of the rows that have just answered. */
+    uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
     tt_head_softmax(head, best, classes);
     memcpy(probabilities, head->probabilities, classes * sizeof *probabilities);
     if (learner != NULL && (parts->drift != NULL || parts->rules->pseudo > 0u)) {
