@@ -20,14 +20,14 @@ from pathlib import Path
 
 import numpy as np
 from bars import Bar, at_most, bars_text, mean
+from to_int8 import run_to_int8
 
 from tinytrain.converters.tflite import parse_tflite
 from tinytrain.emulator.inference import infer_bytes
 from tinytrain.errors import InputError
 from tinytrain.operators.table import require_kernels
-from tinytrain.pipeline import runs, stages
-from tinytrain.pipeline.runs import FLOAT, INT8, PRUNED, Run
-from tinytrain.progress import silent
+from tinytrain.pipeline import runs
+from tinytrain.pipeline.runs import INT8, Run
 from tinytrain.report.tables import table
 from tinytrain.training.task_file import find_task, task_text
 
@@ -123,15 +123,7 @@ def _run(
     out.mkdir(parents=True, exist_ok=True)
     path = out / f"{task}-{arithmetic}.toml"
     path.write_text(task_text(found), encoding="utf-8")
-    folder = out / f"{task}-{arithmetic}-{seed}"
-    started = runs.start_run(str(path), folder, seed, data, silent)
-    if not runs.has_stage(started, FLOAT):
-        stages.train(str(path), folder, seed, silent, data)
-    if not runs.has_stage(started, PRUNED):
-        stages.prune(folder, silent)
-    if not runs.has_stage(started, INT8):
-        stages.quantize(folder, silent)
-    return runs.open_run(folder)
+    return run_to_int8(str(path), seed, out / f"{task}-{arithmetic}-{seed}", data)
 
 
 def _unseen(found: Run) -> np.ndarray:

@@ -205,7 +205,7 @@ def convert(
     options = HeadOptions(eta, tau, rows, reserved=reserve)
     make_stream = None
     if frontend is not None:
-        from tinytrain.pipeline.stream import of_task
+        from tinytrain.pipeline.frontend import of_task
 
         make_stream = of_task(frontend).plan
     done = run(

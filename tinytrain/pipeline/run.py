@@ -12,7 +12,7 @@ from tinytrain.adapt.streams import StreamOptions
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
 from tinytrain.errors import CheckError, InputError
-from tinytrain.pipeline import runs, stages, stream
+from tinytrain.pipeline import frontend, runs, stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import c_name, convert
 from tinytrain.pipeline.learner import learner_of
@@ -58,7 +58,7 @@ def make_project(
     task: str, out: Path, seed: int, progress: Progress, data_folder: Path | None = None
 ) -> runs.Run:
     """Data to C project in `out`; what is there of an interrupted run is not done again."""
-    stream.refuse_float(find_task(task), f"task {task!r}")
+    frontend.refuse_float(find_task(task), f"task {task!r}")
     found = runs.start_run(task, out, seed, data_folder, progress)
     if not runs.has_stage(found, runs.FLOAT):
         stages.train(task, out, seed, progress, data_folder)
@@ -73,7 +73,7 @@ def make_project(
 def convert_run(directory: Path) -> None:
     """Makes the C project of a run, with the head that its task asks for and its front end."""
     found = runs.open_run(directory)
-    origin = stream.of_run(found)
+    origin = frontend.of_run(found)
     convert(
         directory / f"{runs.INT8}.tflite",
         directory / PROJECT,

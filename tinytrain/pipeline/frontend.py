@@ -17,6 +17,7 @@ from tinytrain.frontend.constants import (
     StreamPlan,
 )
 from tinytrain.frontend.limits import MOST, needed_samples
+from tinytrain.frontend.timing import samples_a_second
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
 from tinytrain.training.frontend import plain_constants
@@ -115,14 +116,13 @@ def hop_seconds(constants: FrontendConstants) -> float:
     """From one frame to the next."""
     if isinstance(constants, AudioConstants):
         return constants.hop / constants.rate
-    return constants.hop * constants.down / constants.up / (constants.rate / 1000)
+    return constants.hop * constants.down / constants.up / samples_a_second(constants)
 
 
 def _ring(constants: FrontendConstants, milliseconds: float) -> int:
     """Samples of the ring: a window, a hop, and what waits; one is never used."""
-    rate = constants.rate if isinstance(constants, AudioConstants) else constants.rate / 1000
     step = constants.hop if isinstance(constants, AudioConstants) else 1
-    waiting = math.ceil(milliseconds / 1000 * rate)
+    waiting = math.ceil(milliseconds / 1000 * samples_a_second(constants))
     return min(needed_samples(constants) + step + waiting + 1, MOST)
 
 

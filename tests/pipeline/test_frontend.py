@@ -21,7 +21,7 @@ from tinytrain.emulator.audio import features
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import AudioConstants, MotionConstants
 from tinytrain.frontend.hash import frontend_hash
-from tinytrain.pipeline import runs, stream
+from tinytrain.pipeline import frontend, runs
 from tinytrain.pipeline.run import make_project
 from tinytrain.progress import silent
 from tinytrain.project import load_project
@@ -124,7 +124,7 @@ def test_features_of_another_front_end_are_refused_by_hash(task: Path, tmp_path:
     with pytest.raises(InputError, match=r"data.npz: its features were made by front end \w{8}, "):
         _ = runs.open_run(tmp_path / "run").dataset
     path.write_text(path.read_text().replace('arithmetic = "integer"', 'arithmetic = "float"'))
-    with pytest.raises(InputError, match="asks for no integer front end; start the run again"):
+    with pytest.raises(InputError, match="asks for no integer front end; delete the run"):
         _ = runs.open_run(tmp_path / "run").dataset
 
 
@@ -310,6 +310,6 @@ def test_the_built_in_sounds_have_a_front_end(name: str, tmp_path: Path) -> None
     task = find_task(name)
     path = tmp_path / "task.toml"
     path.write_text(task_text(replace(task, name=name)))
-    found = stream.of_task(str(path))
+    found = frontend.of_task(str(path))
     assert isinstance(found.constants, AudioConstants)
     convert(tmp_path, path, inputs=49 * 40)
