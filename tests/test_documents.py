@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.frontend_cases import make_project, small_audio, small_plan
 from tests.test_cli import classifier
 from tinytrain.pipeline.convert import convert
 
@@ -31,8 +32,11 @@ def test_c_in_a_document_compiles(
 ) -> None:
     model = tmp_path / "model.tflite"
     model.write_bytes(classifier())
-    convert(model, tmp_path / "project")
     project = tmp_path / "project"
+    if "stream.h" in text:
+        project = make_project(small_plan(small_audio()), tmp_path).directory
+    else:
+        convert(model, project)
     folders = (project / "model", project / "runtime" / "include", project / "runtime" / "port")
     includes = [f"-I{folder}" for folder in folders]
     ended = subprocess.run(

@@ -27,6 +27,7 @@ class FrameStream:
 
     def __init__(self, constants: FrontendConstants, capacity: int) -> None:
         self._channels = channels_of(constants)
+        self._outputs = constants.outputs
         self._room = capacity - 1
         self._waiting = 0
         """Samples in the ring."""
@@ -55,7 +56,7 @@ class FrameStream:
             self._ready.extend(self._audio.push(mixed(kept, inputs)))
         if self._motion is not None:
             made = self._motion.push(kept.reshape(-1, self._channels))
-            self._ready.extend(made.reshape(len(made), -1))
+            self._ready.extend(made.reshape(len(made), self._outputs))
         return taken
 
     def next(self) -> Int8 | None:

@@ -155,7 +155,7 @@ static uint16_t head_probabilities(tt_device *device, uint16_t *probabilities)
     const int8_t *features = (const int8_t *)(device->arena + device->model->features_offset);
     uint16_t best = learner != NULL ? parts->functions->classify(learner, features)
                                     : tt_head_classify(head, features);
-    /* Of the rows that have just answered. */
+    /* Of the rows that just answered. */
     uint16_t classes = learner != NULL ? learner->answering : head->rows.classes;
     tt_head_softmax(head, best, classes);
     memcpy(probabilities, head->probabilities, classes * sizeof *probabilities);
