@@ -234,8 +234,8 @@ def _refuse_other_frontend(found: Run, dataset: DataSet) -> None:
         raise InputError(
             f"{found.directory / DATA}: its features were made by {_hash(made)}, and "
             f"{found.directory / FILE_NAME} with this version of tinytrain asks for "
-            f"{_hash(today)}; delete the run, or start it in another folder, so that features and network "
-            "are made anew"
+            f"{_hash(today)}; delete the run, or start it in another folder, so that features and "
+            "network are made anew"
         )
 
 
