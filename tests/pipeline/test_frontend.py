@@ -313,3 +313,11 @@ def test_the_built_in_sounds_have_a_front_end(name: str, tmp_path: Path) -> None
     found = frontend.of_task(str(path))
     assert isinstance(found.constants, AudioConstants)
     convert(tmp_path, path, inputs=49 * 40)
+
+
+def test_rates_that_no_filter_joins_are_named_with_the_task(tmp_path: Path) -> None:
+    write_recordings(tmp_path / "recordings")
+    task = tmp_path / "moves.toml"
+    task.write_text(MOTION.replace("input_rate = 50.0", "input_rate = 51.37"))
+    with pytest.raises(InputError, match=r"task 'moves': \[window\] and \[frontend\].*51.37"):
+        runs.start_run(str(task), tmp_path / "run", 0, None, silent)

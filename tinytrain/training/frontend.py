@@ -60,7 +60,10 @@ def with_features(
         return replace(
             dataset, x=made, scale=scale.astype(np.float32), zero=zero.astype(np.float32)
         )
-    constants = _sound_constants(task, clips, seed, progress)
+    try:
+        constants = _sound_constants(task, clips, seed, progress)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
     made = _in_parts(clips.audio, lambda part: emulator.features(constants, part), progress)
     scale, zero = _physical(constants)
     return replace(dataset, x=made, scale=scale, zero=zero, frontend=constants)

@@ -35,9 +35,9 @@ class Windows:
 
 
 def motion_settings(task: Task, channels: int) -> MotionSettings:
-    """A task's keys as the front end has them."""
+    """A task's keys as the front end has them. Raises InputError where no device could."""
     settings, window = task.frontend, task.window
-    return MotionSettings(
+    found = MotionSettings(
         input_rate=input_rate(task),
         rate=window.rate,
         channels=channels,
@@ -47,6 +47,14 @@ def motion_settings(task: Task, channels: int) -> MotionSettings:
         form=settings.form,
         bands=settings.spectrum,
     )
+    try:
+        unranged(found)
+    except InputError as error:
+        raise InputError(
+            f"task {task.name!r}: [window] and [frontend] of motion (rate is window.rate, bands is "
+            f"frontend.spectrum): {error}"
+        ) from error
+    return found
 
 
 def input_rate(task: Task) -> float:

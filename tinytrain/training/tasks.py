@@ -171,7 +171,9 @@ class Frontend:
     )
     coefficients: int = field(
         default=13,
-        metadata=key("mfcc: of the cepstrum, from 0 on; at most bands", low=2, high=128),
+        metadata=key(
+            "mfcc: how many of the cepstrum, from the first on; at most bands", low=2, high=128
+        ),
     )
     noise_reduction: bool = field(
         default=False, metadata=key("sounds: subtract what each band has all the time")
@@ -183,7 +185,8 @@ class Frontend:
     unit: float = field(
         default=0.001,
         metadata=key(
-            "motion: of 1 in the device's int16 samples, in the units of the data", low=1e-9
+            "motion: what 1 of the device's int16 samples is worth, in the units of the data",
+            low=1e-9,
         ),
     )
     input_rate: float = field(
@@ -195,7 +198,7 @@ class Frontend:
         metadata=key("motion: the samples themselves, or figures of each window", choices=FORMS),
     )
     spectrum: int = field(
-        default=0, metadata=key("motion: bands of the spectrum in statistics", low=0, high=64)
+        default=0, metadata=key("motion: bands of the spectrum among the figures", low=0, high=64)
     )
     stride: int = field(
         default=0,
@@ -205,7 +208,7 @@ class Frontend:
     )
     ring_ms: float = field(
         default=250.0,
-        metadata=key("of samples that wait while an inference runs", low=10, high=4000),
+        metadata=key("room for samples that wait while an inference runs", low=10, high=4000),
     )
     average: int = field(
         default=3, metadata=key("inferences whose probabilities are averaged", low=1, high=64)
