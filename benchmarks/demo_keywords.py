@@ -94,7 +94,8 @@ def demo(
     task = _task(out, sounds, data)
     missing = missing_for(BOARD)
     wanted = target or ("host" if missing else BOARD)
-    found = make_project(task, out / "run", seed, progress, data)
+    folder = out / ("keywords-run" if sounds is None else "sounds-run")
+    found = make_project(task, folder, seed, progress, data)
     person = _worst_person(found)
     name = found.dataset.group_names[person]
     wavs = _write_wavs(out / "wavs", found, person, data)
@@ -111,11 +112,16 @@ def demo(
     y, words = found.dataset.y[own.test], found.dataset.label_names
     _draw(out / PICTURE, before, after, y, words, name)
     where = "the Cortex-M4 in QEMU" if wanted == BOARD else wanted
-    note = "" if target or not missing else f" ({', '.join(missing)} is not there: no QEMU)"
+    if missing and not target:
+        where += f" (for QEMU {', '.join(tool.program for tool in missing)} is missing)"
+    people = len(found.split.unseen_people)
+    chosen = f", of {people} people the one understood worst" if people > 1 else ""
     return (
-        f"{name}: of the {len(found.split.unseen_people)} people that training never heard, the "
-        f"one understood worst.\n{len(own.test)} WAV files from samples to decisions on "
-        f"{where}{note}, before and after it learned from {len(own.learn)} others.\n\n"
+        f"{name}, whom training never heard{chosen}.\n"
+        f"{len(own.test)} WAV files from samples to decisions on {where},\n"
+        f"before and after it learned from {len(own.learn)} others. Right: the likeliest word is "
+        f"the one that was said;\nsure: its probability is at least "
+        f"{found.task.frontend.threshold:g}, a detection.\n\n"
         f"{_table(before, after, y, words)}\n\n"
         f"0 differing bits in {board.steps:,} steps, frames and probabilities, between {where} "
         "and the emulator;\nthe features are those of training\n"
@@ -145,8 +151,8 @@ def _task(out: Path, sounds: Path | None, data: Path | None) -> str:
         data=replace(task.data, path=str(sounds.resolve())),
         frontend=replace(task.frontend, rate=rate, fft=fft, high_hz=high),
     )
-    path = out.parent / f"{out.name}.toml"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = out / "sounds.toml"
+    out.mkdir(parents=True, exist_ok=True)
     path.write_text(task_text(task), encoding="utf-8")
     return str(path)
 

@@ -218,6 +218,14 @@ def convert(
     )
     for note in done.graph.notes:
         click.echo(note)
+    if done.stream is not None:
+        from tinytrain.frontend.hash import frontend_hash
+
+        plan = done.stream
+        click.echo(
+            f"front end {frontend_hash(plan.frontend):08x}: {plan.frames} frames of "
+            f"{plan.frontend.outputs} features, an inference every {plan.stride}"
+        )
     if done.head is None:
         click.echo(
             "no learning head"

@@ -145,7 +145,8 @@ def test_convert_gives_a_project_the_front_end_of_a_task(
 ) -> None:
     if by == "run":
         runs.start_run(str(task), tmp_path / "run", 0, None, silent)
-    convert(tmp_path, task if by == "task" else tmp_path / "run")
+    said = convert(tmp_path, task if by == "task" else tmp_path / "run").stdout
+    assert "9 frames of 8 features, an inference every 2" in said
     plan = load_project(tmp_path / "project").model.stream
     assert plan is not None
     assert (plan.frames, plan.stride, plan.classes) == (FRAMES, 2, 3)
