@@ -30,7 +30,7 @@ from tinytrain.frontend.constants import StreamPlan
 from tinytrain.learner import LearnerParts
 from tinytrain.model import Model
 from tinytrain.project import Project
-from tinytrain.protocol import Measure, StreamEvent
+from tinytrain.protocol import Measure, Message, Status, StreamEvent
 
 PLANS: dict[str, Callable[[], StreamPlan]] = {
     "log-mel": lambda: small_plan(small_audio()),
@@ -270,3 +270,24 @@ def test_a_model_without_a_front_end_links_nothing_of_streams(
         for name in ("tt_stream_step", "tt_smoother_decide", "tt_ring_push")
     ]
     assert not any(kept[:3]) and all(kept[3:]), kept
+
+
+def test_a_message_of_another_length_is_refused(
+    projects: Callable[..., Project], require_host_gcc: None
+) -> None:
+    from tinytrain.device.stream import StreamDevice
+
+    wrong = [
+        (Message.STREAM_BEGIN, 5),
+        (Message.STREAM_BEGIN, 7),
+        (Message.STREAM_PUSH, 3),
+        (Message.STREAM_STEP, 1),
+        (Message.STREAM_COUNTERS, 2),
+    ]
+    with open_device(projects("log-mel"), "host") as device:
+        assert isinstance(device, StreamDevice)
+        for message, length in wrong:
+            reply = device.exchange(message, bytes(length))
+            assert int.from_bytes(reply, "little", signed=True) == Status.LENGTH, message
+        assert device.stream_counters().refused == 1
+        assert device.stream_push(np.zeros(0, np.int16)).taken == 0
