@@ -112,13 +112,13 @@ def demo(
     y, words = found.dataset.y[own.test], found.dataset.label_names
     _draw(out / PICTURE, before, after, y, words, name)
     where = "the Cortex-M4 in QEMU" if wanted == BOARD else wanted
-    if missing and not target:
-        where += f" (for QEMU {', '.join(tool.program for tool in missing)} is missing)"
+    tools = ", ".join(tool.program for tool in missing)
+    note = f" (for QEMU {tools} is missing)" if missing and not target else ""
     people = len(found.split.unseen_people)
     chosen = f", of {people} people the one understood worst" if people > 1 else ""
     return (
         f"{name}, whom training never heard{chosen}.\n"
-        f"{len(own.test)} WAV files from samples to decisions on {where},\n"
+        f"{len(own.test)} WAV files from samples to decisions on {where}{note},\n"
         f"before and after it learned from {len(own.learn)} others. Right: the likeliest word is "
         f"the one that was said;\nsure: its probability is at least "
         f"{found.task.frontend.threshold:g}, a detection.\n\n"
