@@ -88,6 +88,15 @@ def test_tables_and_a_picture_show_what_was_heard(project: Project, tmp_path: Pa
     assert (tmp_path / "x.png").read_bytes()[:4] == b"\x89PNG"
 
 
+def test_a_recording_that_is_too_short_has_no_detections(project: Project, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    for samples in (10, 400):
+        file = wav(tmp_path / "x.wav", sounds(samples, 3))
+        ended = stream(project.directory, file, "--picture", tmp_path / "x.png")
+        assert ended.exit_code == 0, ended.output
+        assert "no detections" in ended.stdout
+
+
 def test_motion_comes_from_csv(motion: Project, tmp_path: Path) -> None:
     rows = sounds(300, 2).reshape(-1, 3)
     lines = [f"{i / 50:.3f},{a},{b},{c}" for i, (a, b, c) in enumerate(rows)]

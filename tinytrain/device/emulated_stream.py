@@ -15,15 +15,12 @@ from tinytrain.emulator.smoother import Smoother
 from tinytrain.emulator.stream import FrameStream
 from tinytrain.errors import DeviceError
 from tinytrain.frontend.constants import AudioConstants, StreamPlan
-from tinytrain.frontend.limits import channels_of
+from tinytrain.frontend.limits import MOST_MIXED, channels_of
 from tinytrain.protocol import STATUS_TEXTS, Status, StreamEvent
 
 Int16 = npt.NDArray[np.int16]
 Infer = Callable[[npt.NDArray[np.int8]], npt.NDArray[np.int64]]
 """Features (frames, outputs) int8, oldest first, to probabilities (C,) Q15."""
-
-MOST_MIXED = 8
-"""Channels of sound: TT_STREAM_MOST_MIXED."""
 
 
 class EmulatedStream:

@@ -18,6 +18,9 @@ from tinytrain.frontend.motion import memory_bytes
 MOST = (1 << 16) - 1
 """Of what a device counts in 16 bits."""
 
+MOST_MIXED = 8
+"""Channels of sound that are mixed to one: TT_STREAM_MOST_MIXED."""
+
 
 def check_plan(plan: StreamPlan, where: str) -> None:
     """Raises InputError, one line that begins with `where`, for numbers that no device takes."""

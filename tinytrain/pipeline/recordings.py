@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import AudioConstants, FrontendConstants, MotionConstants
+from tinytrain.frontend.limits import MOST_MIXED
 from tinytrain.training.sources.table import Table, read_table
 from tinytrain.training.sources.wav import read_channels
 
-MOST_MIXED = 8
 TIME = "time"
 """A column of a CSV that is no channel: seconds."""
 FULL_SCALE = 1 << 15

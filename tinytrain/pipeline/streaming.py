@@ -207,7 +207,7 @@ def _result(
 
 
 def _rows(classes: int, rows: Sequence[npt.NDArray[np.uint16] | None]) -> npt.NDArray[np.float64]:
-    return np.array([_numbers(row) for row in rows], np.float64).reshape(-1, classes) / Q15
+    return np.array([_numbers(row) for row in rows], np.float64).reshape(len(rows), classes) / Q15
 
 
 def _numbers(row: npt.NDArray[np.uint16] | None) -> npt.NDArray[np.uint16]:
