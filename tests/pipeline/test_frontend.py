@@ -25,7 +25,6 @@ from tinytrain.pipeline import frontend, runs
 from tinytrain.pipeline.run import make_project
 from tinytrain.progress import silent
 from tinytrain.project import load_project
-from tinytrain.training.frontend import to_int16
 from tinytrain.training.sources.wav import read_wav
 from tinytrain.training.task_file import find_task, task_text
 
@@ -195,7 +194,7 @@ def test_what_a_device_hears_of_a_file_is_what_training_saw(task: Path, tmp_path
         device.stream_begin(RATE, 1)
         clip = read_wav(Path(dataset.origins[index]), "", find_task(str(task)).frontend)
         steps = []
-        for chunk in np.array_split(to_int16(clip, ""), 7):
+        for chunk in np.array_split(clip, 7):
             device.stream_push(chunk)
             while (step := device.stream_step()).frame is not None:
                 steps.append(step)

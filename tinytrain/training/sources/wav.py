@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinytrain.emulator.audio import mixed
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training import frontend
@@ -21,6 +22,7 @@ from tinytrain.training.tasks import Frontend, Task
 
 _SUFFIXES = (".wav", ".wave")
 _FILE_COLUMN = "file"
+_FULL = round(0.999 * 2**15)
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
@@ -36,7 +38,7 @@ def read(task: Task, path: Path, progress: Progress) -> Clips:
         clip = read_wav(file, place, task.frontend)
         longer += len(clip) > length
         clipped += _is_clipped(clip)
-        clips[i, : len(clip)] = frontend.to_int16(clip[:length], place)
+        clips[i, : len(clip)] = clip[:length]
     progress("sounds", total, total)
     if longer:
         notes += (
@@ -51,15 +53,17 @@ def read(task: Task, path: Path, progress: Progress) -> Clips:
     return Clips(of_files(task, files, not_made(total), notes), clips)
 
 
-def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.float32]:
-    """(samples,) in [-1, 1] of PCM with 8 to 32 bits or floats; channels are averaged.
+def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.int16]:
+    """(samples,) of PCM with 8 to 32 bits or floats, rounded to int16, channels mixed as the device
+    mixes them.
 
     `place` is what a message names: the file, or the line that names it.
     """
     name = place if place == str(path) else f"{place}: {path}"
     rate, samples = read_channels(path, name)
     frontend.check_rate(name, rate, settings)
-    return samples.mean(axis=1, dtype=np.float32)
+    whole = frontend.to_int16(samples, name)
+    return whole[:, 0] if whole.shape[1] == 1 else mixed(whole, whole.shape[1])
 
 
 def read_channels(path: Path, name: str) -> tuple[int, NDArray[np.float32]]:
@@ -93,9 +97,9 @@ def read_channels(path: Path, name: str) -> tuple[int, NDArray[np.float32]]:
     return rate, samples.reshape(-1, channels)
 
 
-def _is_clipped(clip: NDArray[np.float32]) -> bool:
+def _is_clipped(clip: NDArray[np.int16]) -> bool:
     """Whether one sample in a thousand follows another at the end of the range."""
-    full = np.abs(clip) >= 0.999
+    full = np.abs(clip.astype(np.int32)) >= _FULL
     return bool((full[1:] & full[:-1]).mean() > 0.001) if len(clip) > 1 else False
 
 
