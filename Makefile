@@ -1,6 +1,7 @@
 # tinytrain: everything a developer or a first-time user types.
 #
 #   make demo                              # the whole way on the watch data, into demo/
+#   make demo-keywords                     # spoken words on an emulated board, into demo-keywords/
 #   make test                              # installs what is missing, runs all tests
 #   make firmware TARGET=cortex-m4 MODEL=demo/project
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
@@ -14,6 +15,7 @@
 # MODEL   a converted project, demo/project
 # DRAWS   random models that each kernel is tested with, 100
 # SECONDS how long to fuzz, 600
+# SOUNDS  of demo-keywords: a folder of WAV files, WORD/PERSON/*.wav, in place of the data set
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -22,6 +24,7 @@ MODEL  ?= demo/project
 DEMO   ?= demo
 DRAWS  ?= 100
 SECONDS ?= 600
+SOUNDS ?=
 
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -31,7 +34,7 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo test lint project firmware qemu size bench fuzz clean
+.PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench fuzz clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -64,6 +67,9 @@ $(READY): pyproject.toml | toolchain
 
 demo: setup
 	$(BIN)/tinytrain run watch --out $(DEMO)
+
+demo-keywords: setup
+	$(BIN)/python benchmarks/demo_keywords.py --out demo-keywords $(if $(SOUNDS),--sounds '$(SOUNDS)')
 
 test: setup
 	DRAWS=$(DRAWS) $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder

@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bars import Bar, at_least, at_most, bars_text, mean
+from to_int8 import run_to_int8
 
 from tinytrain.errors import InputError
-from tinytrain.pipeline import runs, stages
+from tinytrain.pipeline import runs
 from tinytrain.pipeline.runs import FLOAT, INT8, PRUNED, StageResult
-from tinytrain.progress import silent
 from tinytrain.report.tables import table
 
 BASELINES = {"watch": 0.836, "hapt": 0.940, "arabic": 0.827, "spoken_digits": 0.50, "fashion": 0.90}
@@ -83,13 +83,7 @@ def main() -> int:
 
 def _run(task: str, seed: int, out: Path, data: Path | None) -> Found:
     folder = out / f"{task}-{seed}"
-    found = runs.start_run(task, folder, seed, data, silent)
-    if not runs.has_stage(found, FLOAT):
-        stages.train(task, folder, seed, silent, data)
-    if not runs.has_stage(found, PRUNED):
-        stages.prune(folder, silent)
-    if not runs.has_stage(found, INT8):
-        stages.quantize(folder, silent)
+    run_to_int8(task, seed, folder, data)
     print(f"{folder}: done", file=sys.stderr)
     return Found(task, seed, *(runs.read_result(folder, name) for name in (FLOAT, PRUNED, INT8)))
 

@@ -94,7 +94,11 @@ ROOMS = {
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),
-    "training": Room("errors, progress", ("tinytrain/training",), {"errors"}),
+    "training": Room(
+        "errors, progress, frontend, emulator",
+        ("tinytrain/training",),
+        {"errors", "frontend", "emulator"},
+    ),
     "adapt": Room(
         "device, emulator, lda, training",
         ("tinytrain/adapt",),

@@ -44,6 +44,7 @@ NETWORKS: dict[str, Callable[[], Any]] = {
     "ds_cnn": lambda: build(Network("ds_cnn", width=0.5), (25, 10), 5),
     "resnet8": lambda: build(Network("resnet8", width=0.5), (32, 32, 3), 5),
     "mobilenet_v1": lambda: build(Network("mobilenet_v1"), (32, 32, 3), 2),
+    "dense": lambda: build(Network("dense"), (6, 8), 5),
     "autoencoder": lambda: build(Network("autoencoder", width=0.25), (5, 16), 1),
     "dense_behind_an_image": dense_behind_an_image,
 }
@@ -184,7 +185,13 @@ def test_a_layer_used_twice_keeps_its_channels() -> None:
 
 @pytest.mark.parametrize(
     ("name", "shape"),
-    [("conv1d", (32, 6)), ("ds_cnn", (25, 10)), ("autoencoder", (5, 16)), ("resnet8", (16, 16, 3))],
+    [
+        ("conv1d", (32, 6)),
+        ("ds_cnn", (25, 10)),
+        ("dense", (6, 8)),
+        ("autoencoder", (5, 16)),
+        ("resnet8", (16, 16, 3)),
+    ],
 )
 def test_costs_are_those_of_the_converted_network(name: str, shape: tuple[int, ...]) -> None:
     model = build(Network(name, width=0.5), shape, 4)

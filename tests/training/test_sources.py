@@ -14,7 +14,9 @@ import pytest
 
 from tinytrain.errors import InputError
 from tinytrain.training.data import DataSet
+from tinytrain.training.frontend import from_mu_law
 from tinytrain.training.sources import load
+from tinytrain.training.sources.wav import read_wav
 from tinytrain.training.task_file import find_task, parse_task
 from tinytrain.training.tasks import Task
 
@@ -435,3 +437,31 @@ def test_what_is_passed_over_in_a_folder_is_noted(tmp_path: Path) -> None:
         "/yes/2.mp3: not a file of the kind that is read; 1 are like that",
         "/maybe: a class without a file; 1 are like that",
     ]
+
+
+def test_channels_are_mixed_as_the_device_mixes_them(tmp_path: Path) -> None:
+    (tmp_path / "rec" / "a").mkdir(parents=True)
+    path = tmp_path / "rec" / "a" / "1.wav"
+    left_right = np.array([[1, 2], [-1, -2], [32767, 32767], [100, -101]], "<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(2)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(left_right.tobytes())
+    found = read_wav(path, str(path), task(tmp_path, SOUND).frontend)
+    assert found.tolist() == [1, -2, 32767, -1]
+
+
+def test_mu_law_waveforms_in_an_npz_are_decoded_and_their_rate_is_checked(tmp_path: Path) -> None:
+    codes = np.random.default_rng(0).integers(0, 256, (6, 4000)).astype(np.uint8)
+    settings = SOUND.replace('"wav"', '"npz"').replace('"rec"', '"a.npz"')
+    arrays(tmp_path, X=codes, hertz=np.array(8000))
+    mine = task(tmp_path, settings, law="mu", rate="hertz", group="who")
+    plain = load(task(arrays(tmp_path, X=from_mu_law(codes, "")), settings, group="who"))
+    arrays(tmp_path, X=codes, hertz=np.array(8000))
+    assert (load(mine).x == plain.x).all()
+    arrays(tmp_path, X=codes, hertz=np.array(16000))
+    with pytest.raises(InputError, match=r"a.npz: 16000 Hz; the task says frontend.rate = 8000"):
+        load(mine)
+    with pytest.raises(InputError, match=r"X: the waveforms are int16; data.law 'mu' needs uint8"):
+        load(task(arrays(tmp_path, X=codes.astype(np.int16)), settings, law="mu"))

@@ -115,6 +115,47 @@ def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
             WAV + '[frontend]\nkind = "log_mel"\nrate = 8000',
             "high_hz is 7500; at most half the rate, 4000",
         ),
+        (
+            WAV + '[frontend]\nkind = "log_mel"\nfft = 2048',
+            r"frontend.fft is 2048; allowed: a whole number from 64 to 1024",
+        ),
+        (
+            WAV + '[frontend]\nkind = "mfcc"\ncoefficients = 41',
+            "frontend.coefficients is 41; at most bands, 40",
+        ),
+        (
+            WAV + '[frontend]\nkind = "mfcc"\n[augmentation]\ncolour = 4',
+            "augmentation.colour varies mel bands; frontend.kind is 'mfcc': set it to 0",
+        ),
+        (
+            WAV + '[frontend]\nkind = "log_mel"\ngain_normalization = true',
+            "frontend.gain_normalization needs the estimate of noise_reduction",
+        ),
+        (
+            WAV
+            + '[frontend]\nkind = "log_mel"\nnoise_reduction = true\n[augmentation]\nnoise = 0.1',
+            "augmentation.noise is what frontend.noise_reduction takes out again",
+        ),
+        (
+            WAV + '[frontend]\nkind = "mfcc"\narithmetic = "float"',
+            "'float', which is plain log_mel alone; frontend.kind is 'mfcc': take 'integer'",
+        ),
+        (
+            WAV + 'labels = ["a", "b"]\n[frontend]\nkind = "log_mel"\nignore = ["c"]',
+            "frontend.ignore has 'c', which is not in data.labels",
+        ),
+        (
+            CSV
+            + '[network]\nname = "dense"\n[augmentation]\ngain = 0.1\n'
+            + '[frontend]\nkind = "motion"\nform = "statistics"',
+            "augmentation.gain varies samples; frontend.form is 'statistics'",
+        ),
+        (
+            CSV + '[frontend]\nkind = "motion"\nspectrum = 4',
+            "frontend.spectrum is 4; frontend.form has to be 'statistics'",
+        ),
+        (CSV + '[frontend]\nkind = "log_mel"', "source 'csv' has no waveforms: 'none'"),
+        (NPZ + 'law = "mu"', "data.law is for waveforms; frontend.kind has to be 'log_mel'"),
         (NPZ + 'labels = ["a", "b"]\n[head]\nrows = 3', "head.rows is 3; there are 2 classes"),
         (NPZ + 'labels = ["a", "a"]', "data.labels has 'a' twice"),
         (NPZ + 'x_test = "z"', "data.x_test and data.y_test: give both, or neither"),

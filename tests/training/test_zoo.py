@@ -39,6 +39,8 @@ SIZES = [
     (Network(name="resnet8", width=0.5, features=20), (8, 8, 1)),
     (Network(name="mobilenet_v1"), (28, 28, 1)),
     (Network(name="mobilenet_v1", width=0.5, features=40), (8, 8, 1)),
+    (Network(name="dense"), (6, 8)),
+    (Network(name="dense", width=0.5, blocks=2, features=12), (24,)),
     (Network(name="autoencoder"), (640,)),
     (Network(name="autoencoder", width=0.25, blocks=1, features=4), (16, 3)),
 ]

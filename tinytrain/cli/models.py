@@ -46,6 +46,12 @@ from tinytrain.errors import InputError
     help="For a .keras: float32 inputs (n, *input shape), to quantize it with; several inputs: an "
     ".npz with an array for each.",
 )
+@click.option(
+    "--frontend",
+    metavar="TASK.toml",
+    help="The task, or the folder of the run, that the model was trained in: its front end and its "
+    "keys of detection go into the project.",
+)
 @click.option("--eta", default=1.0, show_default=True, help="Learning: step size, 0 to 16.")
 @click.option(
     "--tau",
@@ -84,6 +90,7 @@ def convert(
     head: str,
     samples: Path | None,
     representative: Path | None,
+    frontend: str | None,
     eta: float,
     tau: float,
     rows: int,
@@ -103,13 +110,29 @@ def convert(
             tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
         )
     options = HeadOptions(eta, tau, rows, reserved=reserve)
-    done = run(model, out, name, head, options, samples, representative, layers)
+    make_stream = None
+    if frontend is not None:
+        from tinytrain.pipeline.frontend import of_task
+
+        make_stream = of_task(frontend).plan
+    done = run(
+        *(model, out, name, head, options, samples, representative, layers),
+        make_stream=make_stream,
+    )
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
     )
     for note in done.graph.notes:
         click.echo(note)
+    if done.stream is not None:
+        from tinytrain.frontend.hash import frontend_hash
+
+        plan = done.stream
+        click.echo(
+            f"front end {frontend_hash(plan.frontend):08x}: {plan.frames} frames of "
+            f"{plan.frontend.outputs} features, an inference every {plan.stride}"
+        )
     if done.head is None:
         click.echo(
             "no learning head"

@@ -12,7 +12,7 @@ from tinytrain.adapt.streams import StreamOptions
 from tinytrain.device.opening import open_device
 from tinytrain.device.toolchain import missing_for
 from tinytrain.errors import CheckError, InputError
-from tinytrain.pipeline import runs, stages
+from tinytrain.pipeline import frontend, runs, stages
 from tinytrain.pipeline.bench import bench
 from tinytrain.pipeline.convert import c_name, convert
 from tinytrain.pipeline.learner import learner_of
@@ -22,6 +22,7 @@ from tinytrain.progress import Progress
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_learning
 from tinytrain.report.summary import groups_text, summary_text
+from tinytrain.training.task_file import find_task
 
 PROJECT, PICTURE, GROUPS = "project", "learning.png", "groups.txt"
 EXPERIMENT, RESULTS = "adapt.json", "results.json"
@@ -57,6 +58,7 @@ def make_project(
     task: str, out: Path, seed: int, progress: Progress, data_folder: Path | None = None
 ) -> runs.Run:
     """Data to C project in `out`; what is there of an interrupted run is not done again."""
+    frontend.refuse_float(find_task(task), f"task {task!r}")
     found = runs.start_run(task, out, seed, data_folder, progress)
     if not runs.has_stage(found, runs.FLOAT):
         stages.train(task, out, seed, progress, data_folder)
@@ -69,8 +71,9 @@ def make_project(
 
 
 def convert_run(directory: Path) -> None:
-    """Makes the C project of a run, with the head that its task asks for."""
+    """Makes the C project of a run, with the head that its task asks for and its front end."""
     found = runs.open_run(directory)
+    origin = frontend.of_run(found)
     convert(
         directory / f"{runs.INT8}.tflite",
         directory / PROJECT,
@@ -81,6 +84,7 @@ def convert_run(directory: Path) -> None:
         make_learner=lambda model: learner_of(found, model),
         statistics=stages.statistics_options(found),
         training=found.dataset.x[found.split.train],
+        make_stream=None if origin is None else origin.plan,
     )
 
 

@@ -20,10 +20,14 @@ from zipfile import BadZipFile
 import numpy as np
 
 from tinytrain.errors import InputError
+from tinytrain.frontend.constants import AudioConstants, FrontendConstants, MotionConstants
+from tinytrain.frontend.hash import frontend_hash
+from tinytrain.parameters_file import flatten, unflatten
 from tinytrain.pipeline.output import new_directory, new_file, write_json
 from tinytrain.progress import Progress
 from tinytrain.training.checks import REFUSED, Finding, check
 from tinytrain.training.data import DataSet, Split, split
+from tinytrain.training.frontend import expected
 from tinytrain.training.sources import load
 from tinytrain.training.task_file import FILE_NAME, differences, find_task, read_task, task_text
 from tinytrain.training.tasks import Task
@@ -61,6 +65,11 @@ ACCURACY = "accuracy"
 AREA = "area under the curve"
 """Of telling other classes from the first by how badly they are given back."""
 
+_FRONTENDS: dict[str, type[FrontendConstants]] = {
+    "audio": AudioConstants,
+    "motion": MotionConstants,
+}
+"""By what the names of their arrays begin with."""
 _ARRAYS = ("x", "y", "group", "recording", "scale", "zero", "given_test")
 _NAMES = ("label_names", "group_names", "origins", "notes")
 
@@ -101,7 +110,10 @@ class Run:
 
     @cached_property
     def dataset(self) -> DataSet:
-        return self.data or read_data(self.directory / DATA)
+        """Raises InputError where another front end than the task's made it."""
+        found = self.data or read_data(self.directory / DATA)
+        _refuse_other_frontend(self, found)
+        return found
 
     @cached_property
     def split(self) -> Split:
@@ -120,7 +132,7 @@ def start_run(
         return found
     _refuse_losses(task, out, seed)
     with new_directory(out, MARKER, LATER) as aside:
-        dataset = load(task, data_folder, progress)
+        dataset = load(task, data_folder, progress, seed)
         findings = check(dataset, split(dataset, task.split, seed), task, seed)
         _refuse(task, findings)
         (aside / FILE_NAME).write_text(task_text(task), encoding="utf-8")
@@ -215,10 +227,29 @@ def read_result(directory: Path, name: str) -> StageResult:
         raise InputError(f"{path}: missing or damaged; run that stage again") from error
 
 
+def _refuse_other_frontend(found: Run, dataset: DataSet) -> None:
+    """By hash: a network that learned other features than the device makes knows nothing."""
+    made, today = dataset.frontend, expected(found.task, dataset.frontend)
+    if _hash(made) != _hash(today):
+        raise InputError(
+            f"{found.directory / DATA}: its features were made by {_hash(made)}, and "
+            f"{found.directory / FILE_NAME} with this version of tinytrain asks for "
+            f"{_hash(today)}; delete the run, or start it in another folder, so that features and "
+            "network are made anew"
+        )
+
+
+def _hash(frontend: FrontendConstants | None) -> str:
+    return f"front end {frontend_hash(frontend):08x}" if frontend else "no integer front end"
+
+
 def write_data(path: Path, dataset: DataSet) -> None:
     """The data set as the stages read it, so that a run is whole in its folder."""
     facts = {"name": dataset.name, "overlap": dataset.overlap, "gap": dataset.gap}
     arrays: dict[str, Any] = {name: getattr(dataset, name) for name in _ARRAYS}
+    if dataset.frontend is not None:
+        kind = next(k for k, made in _FRONTENDS.items() if isinstance(dataset.frontend, made))
+        arrays |= flatten(dataset.frontend, kind)
     arrays |= {name: np.array(getattr(dataset, name), np.str_) for name in _NAMES}
     with new_file(path) as aside, aside.open("wb") as file:
         np.savez_compressed(file, facts=json.dumps(facts), **arrays)
@@ -230,6 +261,9 @@ def read_data(path: Path) -> DataSet:
             fields: dict[str, Any] = json.loads(str(found["facts"]))
             fields |= {name: found[name] for name in _ARRAYS}
             fields |= {name: tuple(map(str, found[name])) for name in _NAMES}
+            for kind, made in _FRONTENDS.items():
+                if any(name.startswith(f"{kind}.") for name in found.files):
+                    fields["frontend"] = unflatten(made, found, kind)
         return DataSet(**fields)
     except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(f"{path}: missing or damaged; start the run again") from error

@@ -33,7 +33,7 @@ def search(
     given = {name: limit for name, limit in asdict(budget).items() if limit}
     task = replace(task, budget=replace(task.budget, **given))
     with new_directory(out, MARKER) as aside:
-        dataset = load(task, data_folder, progress)
+        dataset = load(task, data_folder, progress, seed)
         found = search_sizes(task, dataset, seed, progress, cost_of)
         (aside / FILE_NAME).write_text(task_text(sized(task, found.best)), encoding="utf-8")
         draw_search(found, aside / PICTURE)

@@ -102,7 +102,7 @@ def _for_few_samples(task: Task) -> Task:
 def check_task(name: str, data: Path | None, seed: int, progress: Progress) -> TaskCheck:
     """Reads a task's data, splits them, and runs all checks."""
     task = find_task(name)
-    dataset = load(task, data, progress)
+    dataset = load(task, data, progress, seed)
     parts = split(dataset, task.split, seed)
     return TaskCheck(
         task=task.name,

@@ -38,7 +38,12 @@ def sampler(task: Task, dataset: DataSet, train: IndexArray) -> Sampler:
         samples = long_windows(dataset, train) if dataset.overlap else samples
         vary = partial(vary_motion, length=length, settings=settings)
     elif kind == "audio":
-        vary = partial(vary_audio, settings=settings, noise_power=_band_noise(task.frontend))
+        vary = partial(
+            vary_audio,
+            settings=settings,
+            noise_power=_band_noise(task.frontend),
+            unit=_unit(task.frontend, dataset),
+        )
     else:
         vary = partial(vary_image, settings=settings)
 
@@ -96,10 +101,12 @@ def vary_audio(
     *,
     settings: Augmentation,
     noise_power: Float32Array,
+    unit: float = _STEPS_PER_UNIT,
 ) -> Float32Array:
     """The same words, spoken earlier or later, louder, in noise, partly hidden: (n, T, B).
 
-    noise_power (B,): what white noise of deviation 1 has in each band. A frame is
+    noise_power (B,): what white noise of deviation 1 has in each band; `unit`: ln power in a
+    difference of 1. A frame, but for front ends with noise reduction, is
     255 / 128 (ln power - ln 1e-6) / (11 - ln 1e-6) - 1, so strength is a sum here, and noise is
     added after an exponential. A shorter or longer vocal tract moves all resonances by one factor,
     nearly a stretch of the mel axis (Jaitly and Hinton, ICML workshop 2013). The masks are
@@ -114,10 +121,10 @@ def vary_audio(
         bent = _stretched(varied.swapaxes(1, 2), generator, settings.vocal_tract)
         varied = np.ascontiguousarray(bent.swapaxes(1, 2))
     if settings.colour:
-        varied += _coloured(generator, count, bands, settings.colour)
+        varied += _coloured(generator, count, bands, settings.colour, unit)
     if settings.gain:
         strength = generator.uniform(1 - settings.gain, 1 + settings.gain, (count, 1, 1))
-        varied += (2 * np.log(strength) / _STEPS_PER_UNIT).astype(np.float32)
+        varied += (2 * np.log(strength) / unit).astype(np.float32)
     if settings.noise:
         varied = _in_noise(varied, generator, settings.noise, noise_power)
     mean = varied.mean(axis=(1, 2), keepdims=True)
@@ -221,7 +228,7 @@ def _stretched(frames: Float32Array, generator: np.random.Generator, most: float
 
 
 def _coloured(
-    generator: np.random.Generator, count: int, bands: int, decibels: float
+    generator: np.random.Generator, count: int, bands: int, decibels: float, unit: float
 ) -> Float32Array:
     """(n, 1, B): the frequency response of another microphone: a smooth curve of that standard
     deviation, through five random points."""
@@ -230,7 +237,7 @@ def _coloured(
     left = np.minimum(place.astype(np.int64), _COLOUR_POINTS - 2)
     weight = place - left
     curve = points[:, left] * (1 - weight) + points[:, left + 1] * weight
-    return (curve / _STEPS_PER_UNIT).astype(np.float32)[:, None, :]
+    return (curve / unit).astype(np.float32)[:, None, :]
 
 
 def _in_noise(
@@ -245,6 +252,13 @@ def _in_noise(
     power = np.exp((frames + 1) * np.float32(_STEPS_PER_UNIT) + np.float32(QUIETEST))
     power += noise * deviation * deviation
     return (np.log(power) - np.float32(QUIETEST)) / np.float32(_STEPS_PER_UNIT) - 1
+
+
+def _unit(frontend: Frontend, dataset: DataSet) -> float:
+    """ln power in a difference of 1; after noise reduction features are amplitudes' logarithms."""
+    if not frontend.noise_reduction:
+        return _STEPS_PER_UNIT
+    return float(2 * 128 * dataset.scale[0])
 
 
 def _band_noise(frontend: Frontend) -> Float32Array:

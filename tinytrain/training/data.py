@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tinytrain.errors import InputError
+from tinytrain.frontend.constants import FrontendConstants
 from tinytrain.training import tasks
 
 Int8Array = NDArray[np.int8]
@@ -50,6 +51,9 @@ class DataSet:
     """Where each sample came from, for messages: file, and line or place; empty where unknown."""
     notes: tuple[str, ...] = ()
     """What reading left out, a line each."""
+    frontend: FrontendConstants | None = None
+    """What made x of recorded samples, and makes it on the device; None where x was given, or made
+    in floating point."""
 
 
 @dataclass(frozen=True)

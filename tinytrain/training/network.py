@@ -12,6 +12,7 @@ from tinytrain.training.libraries import Library, Model, load_keras, load_tensor
 from tinytrain.training.tasks import Network, Task
 from tinytrain.training.zoo.autoencoder import autoencoder
 from tinytrain.training.zoo.conv1d import conv1d
+from tinytrain.training.zoo.dense import dense_classifier
 from tinytrain.training.zoo.ds_cnn import ds_cnn
 from tinytrain.training.zoo.mobilenet_v1 import mobilenet_v1
 from tinytrain.training.zoo.resnet8 import resnet8
@@ -37,6 +38,7 @@ ZOO: dict[str, Builder] = {
     "ds_cnn": ds_cnn,
     "resnet8": resnet8,
     "mobilenet_v1": mobilenet_v1,
+    "dense": dense_classifier,
     "autoencoder": autoencoder,
 }
 

@@ -26,6 +26,11 @@ class Scaled:
     zero: Float32Array
 
 
+def not_made(count: int) -> Scaled:
+    """Of samples that a front end has yet to make: (count, 0)."""
+    return Scaled(np.zeros((count, 0), np.int8), np.ones(1, np.float32), np.zeros(1, np.float32))
+
+
 def to_int8(
     x: NDArray[Any], kind: str, triples: bool, unit: Float32Array, where: Callable[[int], str]
 ) -> Scaled:
@@ -41,7 +46,7 @@ def to_int8(
     if x.dtype == np.uint8:
         return Scaled((x.astype(np.int16) - 128).astype(np.int8), one * unit, -128 * one)
     refuse_not_finite(x, where)
-    scale, zero = _motion_scale(x, triples) if kind == "motion" else _range_scale(x)
+    scale, zero = (motion_scale(x, triples), np.zeros(1)) if kind == "motion" else _range_scale(x)
     values = np.empty(x.shape, np.int8)
     for i in range(0, len(x), 4096):
         part = np.round(x[i : i + 4096] / scale + zero)
@@ -60,12 +65,13 @@ def refuse_not_finite(x: NDArray[Any], where: Callable[[int], str]) -> None:
         )
 
 
-def _motion_scale(x: NDArray[Any], triples: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+def motion_scale(x: NDArray[Any], triples: bool) -> NDArray[Any]:
+    """(C,): the physical size of an int8 step of motion (n, T, C)."""
     size = np.abs(x.reshape(-1, x.shape[-1]).astype(np.float32))
     high = np.percentile(size, 100 * (1 - _OUTSIDE), axis=0)
     if triples and len(high) % 3 == 0:
         high = np.repeat(high.reshape(-1, 3).max(axis=1), 3)
-    return np.where(high > 0, high, 1) / 127, np.zeros(1)
+    return np.where(high > 0, high, 1) / 127
 
 
 def _range_scale(x: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:

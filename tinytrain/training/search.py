@@ -24,7 +24,12 @@ WIDTHS = (0.25, 0.35, 0.5, 0.7, 1.0, 1.4, 2.0)
 NARROWEST, WIDEST = 0.1, 4.0
 """What a task file may hold."""
 
-DEPTHS = {"conv1d": (1, 2, 3, 4), "ds_cnn": (2, 3, 4, 5), "autoencoder": (1, 2, 3, 4)}
+DEPTHS = {
+    "conv1d": (1, 2, 3, 4),
+    "ds_cnn": (2, 3, 4, 5),
+    "dense": (1, 2, 3),
+    "autoencoder": (1, 2, 3, 4),
+}
 """Numbers of blocks; the other networks have one depth."""
 
 _FINALISTS = 2

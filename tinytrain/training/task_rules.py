@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tinytrain.training.tasks import Task
+from tinytrain.training.tasks import SOUNDS, Frontend, Task
 
 _KIND_OF_SOURCE = {
     "csv": "motion",
@@ -64,13 +64,20 @@ def _source(task: Task) -> Iterator[str]:
 
 
 def _waveforms(task: Task) -> Iterator[str]:
-    data, frontend, source = task.data, task.frontend, task.data.source
-    if source == "wav" and frontend.kind == "none":
-        yield "frontend.kind is 'none'; source 'wav' needs 'log_mel'"
-    if source not in ("wav", "npz") and frontend.kind != "none":
-        yield f"frontend.kind is {frontend.kind!r}; source {source!r} has no waveforms: 'none'"
-    if data.offsets and frontend.kind == "none":
-        yield "data.offsets is for waveforms; frontend.kind has to be 'log_mel'"
+    data, kind, source = task.data, task.frontend.kind, task.data.source
+    if source == "wav" and kind not in SOUNDS:
+        yield f"frontend.kind is {kind!r}; source 'wav' needs 'log_mel' or 'mfcc'"
+    if source not in ("wav", "npz") and kind in SOUNDS:
+        yield f"frontend.kind is {kind!r}; source {source!r} has no waveforms: 'none'"
+    if kind in SOUNDS and data.kind != "audio":
+        yield f"frontend.kind is {kind!r}, for sounds; data.kind is {data.kind!r}: 'audio'"
+    if kind == "motion" and data.kind != "motion":
+        yield f"frontend.kind is 'motion'; data.kind is {data.kind!r}: 'motion'"
+    for name, given in (("offsets", bool(data.offsets)), ("law", data.law != "none")):
+        if given and kind not in SOUNDS:
+            yield f"data.{name} is for waveforms; frontend.kind has to be 'log_mel' or 'mfcc'"
+    if data.law != "none" and source != "npz":
+        yield f"data.law is {data.law!r}; source {source!r} has a format of its own: 'none'"
 
 
 def _classes(task: Task) -> Iterator[str]:
@@ -93,20 +100,75 @@ def _window(task: Task) -> Iterator[str]:
 
 
 def _frontend(task: Task) -> Iterator[str]:
-    front = task.frontend
-    if front.kind == "none":
+    front, labels = task.frontend, task.data.labels
+    unknown = [name for name in front.ignore if labels and name not in labels]
+    if unknown:
+        yield f"frontend.ignore has {unknown[0]!r}, which is not in data.labels"
+    if front.kind in SOUNDS:
+        yield from _sounds(front)
+    if front.kind == "motion":
+        yield from _motion(task)
+
+
+def _motion(task: Task) -> Iterator[str]:
+    front, window, augmentation = task.frontend, task.window, task.augmentation
+    if front.arithmetic == "float":
+        yield "frontend.arithmetic is 'float'; motion has the device's alone: 'integer'"
+    if front.form == "windows":
+        if front.spectrum:
+            yield f"frontend.spectrum is {front.spectrum}; frontend.form has to be 'statistics'"
         return
-    frame = int(front.rate * front.frame_ms / 1000)
+    powers = (16, 32, 64, 128, 256, 512)
+    if front.spectrum and window.length not in powers:
+        yield (
+            f"window.length is {window.length}; frontend.spectrum needs one of "
+            f"{', '.join(map(str, powers))}"
+        )
+    if task.network.name not in ("dense", "autoencoder"):
+        yield (
+            f"network.name is {task.network.name!r}; statistics have no time axis: take 'dense' or "
+            "'autoencoder'"
+        )
+    for name in ("speed", "gain", "tilt_degrees", "mirror"):
+        if getattr(augmentation, name):
+            yield (
+                f"augmentation.{name} varies samples; frontend.form is 'statistics': leave it out, "
+                "or take 'windows'"
+            )
+
+
+def _sounds(front: Frontend) -> Iterator[str]:
+    frame, hop = (int(front.rate * ms / 1000) for ms in (front.frame_ms, front.hop_ms))
     if front.fft & (front.fft - 1):
-        yield f"frontend.fft is {front.fft}; a power of two"
+        yield f"frontend.fft is {front.fft}; a power of two from 64 to 1024"
     if front.fft < frame:
-        yield f"frontend.fft is {front.fft}; at least {frame}, the samples of a frame"
+        yield (
+            f"frontend.fft is {front.fft}; at least {frame}, the samples of a frame of "
+            f"{front.frame_ms:g} ms at {front.rate} Hz: make frontend.frame_ms shorter, or fft "
+            "larger, 1024 at most"
+        )
+    if hop < 1:
+        yield f"frontend.hop_ms is {front.hop_ms:g}; less than a sample at {front.rate} Hz"
     if front.high_hz > front.rate / 2:
         yield f"frontend.high_hz is {front.high_hz:g}; at most half the rate, {front.rate / 2:g}"
     if front.low_hz >= front.high_hz:
         yield f"frontend.low_hz is {front.low_hz:g}; less than high_hz, {front.high_hz:g}"
     if front.seconds * 1000 < front.frame_ms + front.hop_ms:
         yield f"frontend.seconds is {front.seconds:g}; at least two frames have to fit"
+    if front.kind == "mfcc" and front.coefficients > front.bands:
+        yield f"frontend.coefficients is {front.coefficients}; at most bands, {front.bands}"
+    if front.gain_normalization and not front.noise_reduction:
+        yield "frontend.gain_normalization needs the estimate of noise_reduction: set it to true"
+    beyond = {
+        "kind": front.kind != "log_mel",
+        "pre_emphasis": front.pre_emphasis > 0,
+        "noise_reduction": front.noise_reduction,
+    }
+    for name in (name for name, used in beyond.items() if used and front.arithmetic == "float"):
+        yield (
+            f"frontend.arithmetic is 'float', which is plain log_mel alone; frontend.{name} is "
+            f"{getattr(front, name)!r}: take 'integer'"
+        )
 
 
 def _augmentation(task: Task) -> Iterator[str]:
@@ -114,6 +176,7 @@ def _augmentation(task: Task) -> Iterator[str]:
     for name, kinds in _AUGMENTATION_OF.items():
         if getattr(augmentation, name) and kind not in kinds:
             yield f"augmentation.{name} is for {' and '.join(kinds)}; data.kind is {kind!r}"
+    yield from _lost_variations(task)
     if any(sign not in (-1, 1) for sign in augmentation.mirror):
         yield f"augmentation.mirror is {list(augmentation.mirror)}; each sign is -1 or 1"
     channels = len(task.data.channels)
@@ -126,3 +189,22 @@ def _augmentation(task: Task) -> Iterator[str]:
         yield "augmentation.tilt_degrees turns x, y, z; data.triples has to be true"
     if channels and task.data.triples and channels % 3:
         yield f"data.triples is true; {channels} channels are no triples of x, y, z"
+
+
+def _lost_variations(task: Task) -> Iterator[str]:
+    """Augmentations that mean nothing in the features of a front end."""
+    front = task.frontend
+    names: tuple[str, ...]
+    if front.kind == "mfcc":
+        names = ("vocal_tract", "colour", "gain", "noise", "band_mask")
+        why = "varies mel bands; frontend.kind is 'mfcc': set it to 0, or take 'log_mel'"
+    elif front.kind == "log_mel" and front.gain_normalization:
+        names = ("colour", "gain", "noise")
+        why = "is what frontend.gain_normalization takes out again: set it to 0"
+    elif front.kind == "log_mel" and front.noise_reduction:
+        names, why = ("noise",), "is what frontend.noise_reduction takes out again: set it to 0"
+    else:
+        return
+    for name in names:
+        if getattr(task.augmentation, name):
+            yield f"augmentation.{name} {why}"

@@ -12,8 +12,13 @@ from typing import Any
 
 SOURCES = ("npz", "csv", "images", "wav", "scikit-learn-digits", "idx")
 KINDS = ("motion", "audio", "image")
-NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "autoencoder")
-FRONTENDS = ("none", "log_mel")
+NETWORKS = ("conv1d", "ds_cnn", "resnet8", "mobilenet_v1", "dense", "autoencoder")
+FRONTENDS = ("none", "log_mel", "mfcc", "motion")
+SOUNDS = ("log_mel", "mfcc")
+"""Front ends of waveforms."""
+ARITHMETICS = ("integer", "float")
+FORMS = ("windows", "statistics")
+LAWS = ("none", "mu")
 LEARNERS = ("none", "sgd", "lda", "lda+sgd")
 STATISTICS_GUARDS = ("labels", "confidence", "none")
 CRITERIA = ("taylor", "batch_norm")
@@ -64,6 +69,10 @@ class Data:
         default="", metadata=key("npz: where samples of unequal length begin in x, and its end")
     )
     rate: str = field(default="", metadata=key("npz: the array that holds the rate in Hz"))
+    law: str = field(
+        default="none",
+        metadata=key("npz: mu: waveforms are bytes of 8-bit mu-law", choices=LAWS),
+    )
     time: str = field(default="t", metadata=key("csv: column of the time in seconds"))
     channels: tuple[str, ...] = field(default=(), metadata=key("csv: columns of the channels"))
     label: str = field(default="label", metadata=key("csv, wav manifest: column of the class"))
@@ -120,19 +129,100 @@ class Window:
 
 @dataclass(frozen=True)
 class Frontend:
-    """From waveform to features."""
+    """From samples to what the network takes, and from answers to detections, on the device."""
 
-    kind: str = field(default="none", metadata=key("log_mel for waveforms", choices=FRONTENDS))
-    rate: int = field(default=16000, metadata=key("Hz of the waveforms", low=1000, high=96000))
-    seconds: float = field(default=1.0, metadata=key("length of a clip", low=0.1, high=10.0))
-    frame_ms: float = field(default=30.0, metadata=key("length of a frame", low=5, high=100))
-    hop_ms: float = field(default=20.0, metadata=key("from frame to frame", low=2, high=100))
-    fft: int = field(
-        default=512, metadata=key("points of the Fourier transform", low=64, high=4096)
+    kind: str = field(
+        default="none",
+        metadata=key("log_mel, mfcc: waveforms; motion: a sensor's samples", choices=FRONTENDS),
     )
-    bands: int = field(default=40, metadata=key("mel bands", low=4, high=128))
-    low_hz: float = field(default=125.0, metadata=key("lower edge of the lowest band", low=0))
-    high_hz: float = field(default=7500.0, metadata=key("upper edge of the highest band", low=1))
+    arithmetic: str = field(
+        default="integer",
+        metadata=key("integer: the device's; float: to compare with, log_mel", choices=ARITHMETICS),
+    )
+    rate: int = field(
+        default=16000, metadata=key("sounds: Hz of the waveforms", low=1000, high=96000)
+    )
+    seconds: float = field(
+        default=1.0, metadata=key("sounds: length of a clip", low=0.1, high=10.0)
+    )
+    frame_ms: float = field(
+        default=30.0, metadata=key("sounds: length of a frame", low=5, high=100)
+    )
+    hop_ms: float = field(
+        default=20.0, metadata=key("sounds: from frame to frame", low=2, high=100)
+    )
+    fft: int = field(
+        default=512,
+        metadata=key("sounds: points of the Fourier transform, a power of two", low=64, high=1024),
+    )
+    bands: int = field(default=40, metadata=key("sounds: mel bands", low=4, high=128))
+    low_hz: float = field(
+        default=125.0, metadata=key("sounds: lower edge of the lowest band", low=0)
+    )
+    high_hz: float = field(
+        default=7500.0, metadata=key("sounds: upper edge of the highest band", low=1)
+    )
+    pre_emphasis: float = field(
+        default=0.0,
+        metadata=key(
+            "sounds: share of the sample before that is subtracted; speech: 0.97; 0: none",
+            low=0,
+            high=0.99,
+        ),
+    )
+    coefficients: int = field(
+        default=13,
+        metadata=key(
+            "mfcc: how many of the cepstrum, from the first on; at most bands", low=2, high=128
+        ),
+    )
+    noise_reduction: bool = field(
+        default=False, metadata=key("sounds: subtract what each band has all the time")
+    )
+    gain_normalization: bool = field(
+        default=False,
+        metadata=key("sounds: even out loudness, band by band; needs noise_reduction"),
+    )
+    unit: float = field(
+        default=0.001,
+        metadata=key(
+            "motion: what 1 of the device's int16 samples is worth, in the units of the data",
+            low=1e-9,
+        ),
+    )
+    input_rate: float = field(
+        default=0.0,
+        metadata=key("motion: Hz at which the device samples; 0: window.rate", low=0, high=10000),
+    )
+    form: str = field(
+        default="windows",
+        metadata=key("motion: the samples themselves, or figures of each window", choices=FORMS),
+    )
+    spectrum: int = field(
+        default=0, metadata=key("motion: bands of the spectrum among the figures", low=0, high=64)
+    )
+    stride: int = field(
+        default=0,
+        metadata=key(
+            "frames between inferences; 0: sounds 0.2 s, motion each window", low=0, high=1000
+        ),
+    )
+    ring_ms: float = field(
+        default=250.0,
+        metadata=key("room for samples that wait while an inference runs", low=10, high=4000),
+    )
+    average: int = field(
+        default=3, metadata=key("inferences whose probabilities are averaged", low=1, high=64)
+    )
+    threshold: float = field(
+        default=0.7, metadata=key("mean probability of a detection", low=0, high=1)
+    )
+    refractory_ms: float = field(
+        default=1000.0, metadata=key("from a detection to the next", low=0, high=60000)
+    )
+    ignore: tuple[str, ...] = field(
+        default=(), metadata=key("classes that are never detected, such as noise")
+    )
 
 
 @dataclass(frozen=True)
@@ -196,7 +286,7 @@ class Network:
     )
     blocks: int = field(
         default=0,
-        metadata=key("conv1d, ds_cnn: blocks; 0: the network's own number", low=0, high=12),
+        metadata=key("conv1d, ds_cnn, dense: blocks; 0: the network's own number", low=0, high=12),
     )
     features: int = field(
         default=0,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +13,8 @@ from numpy.typing import NDArray
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training.data import DataSet
-from tinytrain.training.scaling import to_int8
+from tinytrain.training.motion import Counts, Windows, cut, input_rate, motion_settings, to_counts
+from tinytrain.training.scaling import Scaled, not_made, to_int8
 from tinytrain.training.sources.samples import EVERYONE, classes, groups, standing_alone
 from tinytrain.training.sources.table import Table, read_table
 from tinytrain.training.tasks import Data, Task, Window
@@ -23,11 +26,12 @@ _SLOWEST = 10
 """Times that window.rate may be the rate of a file: more is no interpolation but invention."""
 
 
-def read(task: Task, path: Path, progress: Progress) -> DataSet:
+def read(task: Task, path: Path, progress: Progress) -> DataSet | Windows:
     """Windows of the recordings in one file, or in all .csv files of a folder.
 
     A recording is a stretch of one file with one class, one person and no gap in time; it is
-    resampled to window.rate by linear interpolation.
+    resampled to window.rate by linear interpolation. With a front end it is resampled to the
+    device's rate, and the front end does the rest.
     """
     files = sorted(path.rglob("*.csv")) if path.is_dir() else [path]
     if not files:
@@ -41,22 +45,39 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
         [one.label for one in recordings], task.data.labels, (), str(path)
     )
     kept = [recordings[i] for i in stays]
-    windows = [_windows(one.signal, task.window) for one in kept]
+    motion = task.frontend.kind == "motion"
+    windows = _cut(task, kept) if motion else [_windows(one.signal, task.window) for one in kept]
     count = np.array([len(part) for part in windows])
     if not count.sum():
         raise InputError(f"{path}: {_too_short(task.window, len(kept), len(kept))}; none is left")
     person, names = groups([one.person for one in kept])
-    return _data_set(task, kept, windows, np.repeat(label, count), label_names, person, names)
+    y = np.repeat(label, count)
+    if not motion:
+        physical = to_int8(
+            np.concatenate(windows), "motion", task.data.triples, np.ones(1, np.float32), str
+        )
+        return _data_set(task, kept, windows, y, label_names, person, names, physical)
+    dataset = _data_set(task, kept, windows, y, label_names, person, names, not_made(len(y)))
+    settings = motion_settings(task, len(task.data.channels))
+    return Windows(dataset, np.concatenate(windows), settings)
+
+
+def _cut(task: Task, kept: Sequence[_Recording]) -> list[Counts]:
+    """The windows that the device would make of each recording."""
+    unit, channels = task.frontend.unit, len(task.data.channels)
+    signals = [to_counts(one.signal, unit, one.place) for one in kept]
+    return cut(signals, motion_settings(task, channels))
 
 
 def _data_set(
     task: Task,
     kept: list[_Recording],
-    windows: list[Float64Array],
+    windows: Sequence[NDArray[Any]],
     y: NDArray[np.int64],
     label_names: tuple[str, ...],
     person: NDArray[np.int64],
     group_names: tuple[str, ...],
+    scaled: Scaled,
 ) -> DataSet:
     """One window after the other, each with its recording's person and number."""
     count = np.array([len(part) for part in windows])
@@ -66,9 +87,6 @@ def _data_set(
         f"{one.place} + {number * window.hop / window.rate:g} s"
         for one, part in zip(kept, windows, strict=True)
         for number in range(len(part))
-    )
-    scaled = to_int8(
-        np.concatenate(windows), "motion", task.data.triples, np.ones(1, np.float32), str
     )
     short = int((count == 0).sum())
     group = np.repeat(person, count)
@@ -93,7 +111,7 @@ def _data_set(
 
 @dataclass(frozen=True)
 class _Recording:
-    """An uninterrupted stretch of a file, at the task's rate."""
+    """An uninterrupted stretch of a file, at the rate of the windows or of the device."""
 
     signal: Float64Array
     """(samples, channels)"""
@@ -109,11 +127,12 @@ def _recordings(table: Table, task: Task) -> list[_Recording]:
     label = table.text("data.label", data.label)
     person = table.text("data.group", data.group) if data.group else [EVERYONE] * len(label)
     _refuse_other_units(table, data, time, task.window)
+    rate = input_rate(task) if task.frontend.kind == "motion" else task.window.rate
     found = []
     for part in _stretches(table, data, time, label, person):
         found.append(
             _Recording(
-                _resampled(time[part], signal[part], task.window.rate),
+                _resampled(time[part], signal[part], rate),
                 label[part.start],
                 person[part.start],
                 table.place(part.start),

@@ -17,28 +17,33 @@ from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training import frontend
 from tinytrain.training.data import DataSet, IndexArray
-from tinytrain.training.scaling import Scaled, to_int8
+from tinytrain.training.frontend import Clips
+from tinytrain.training.motion import Windows, cut, motion_settings, to_counts
+from tinytrain.training.scaling import Scaled, not_made, refuse_not_finite, to_int8
 from tinytrain.training.sources.samples import EVERYONE, classes, groups, standing_alone
-from tinytrain.training.tasks import Task
+from tinytrain.training.tasks import SOUNDS, Task
 
 
-def read(task: Task, path: Path, progress: Progress) -> DataSet:
-    """The data set in an .npz file, by the arrays that `[data]` names.
+def read(task: Task, path: Path, progress: Progress) -> DataSet | Clips | Windows:
+    """The data set in an .npz file, by the arrays that `[data]` names; of recorded samples, all
+    but what the front end makes of them.
 
     Names of classes are taken from the array label_names, or Y_names beside Y; names of people
     from GROUP_names; a unit of the values from scale, where these arrays are there.
     """
+    del progress
     arrays = _Arrays(path, _open(path))
     x, names, tested = _samples_and_labels(task, arrays)
     people = _people(task, arrays, len(x))
     order = _label_order(task, arrays)
     stays, y, label_names = classes(names, task.data.labels, order, str(path))
     group, group_names = _numbered(people, stays)
-    scaled = _scaled(task, arrays, x[stays], progress)
+    front = task.frontend.kind
+    scaled = not_made(len(stays)) if front != "none" else _scaled(task, arrays, x[stays])
     recording = standing_alone(group, y)
     if task.data.overlap:
         recording = recordings(x[stays])
-    return DataSet(
+    dataset = DataSet(
         name=task.name,
         x=scaled.x,
         y=y,
@@ -53,6 +58,9 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
         gap=int(task.data.overlap),
         notes=_left_out(arrays, names, stays),
     )
+    if front == "motion":
+        return _windows(task, arrays, x[stays], dataset)
+    return _clips(task, arrays, x[stays], dataset) if front in SOUNDS else dataset
 
 
 def recordings(x: NDArray[Any]) -> IndexArray:
@@ -100,12 +108,12 @@ def _open(path: Path) -> Mapping[str, NDArray[Any]]:
 def _samples_and_labels(task: Task, arrays: _Arrays) -> tuple[NDArray[Any], list[str], int]:
     """All samples, their classes' names, and where the given test set begins."""
     data = task.data
-    x, y = arrays.take("x", data.x), arrays.take("y", data.y)
+    x, y = _decoded(task, arrays, "x"), arrays.take("y", data.y)
     if data.offsets:
         x = frontend.clips(x, arrays.take("offsets", data.offsets), task.frontend, str(arrays.path))
     names = _names_of(arrays, data.y, x, y)
     if data.x_test:
-        more, labels = arrays.take("x_test", data.x_test), arrays.take("y_test", data.y_test)
+        more, labels = _decoded(task, arrays, "x_test"), arrays.take("y_test", data.y_test)
         tested = len(x)
         if more.shape[1:] != x.shape[1:] or more.dtype != x.dtype:
             raise InputError(
@@ -122,6 +130,13 @@ def _samples_and_labels(task: Task, arrays: _Arrays) -> tuple[NDArray[Any], list
                 )
         return np.concatenate([x, more]), names + test_names, tested
     return x, names, len(x)
+
+
+def _decoded(task: Task, arrays: _Arrays, key: str) -> NDArray[Any]:
+    """An array of samples; mu-law as int16."""
+    name = getattr(task.data, key)
+    found = arrays.take(key, name)
+    return frontend.from_mu_law(found, f"{arrays.path}: {name}") if task.data.law == "mu" else found
 
 
 def _names_of(arrays: _Arrays, key: str, x: NDArray[Any], y: NDArray[Any]) -> list[str]:
@@ -193,14 +208,48 @@ def _numbered(
     return number.astype(np.int64), tuple(shown)
 
 
-def _scaled(task: Task, arrays: _Arrays, x: NDArray[Any], progress: Progress) -> Scaled:
-    """The samples in int8, of the shape that the network takes."""
-    if task.frontend.kind == "log_mel":
-        if task.data.rate:
-            frontend.check_rate(
-                arrays.path, int(arrays.take("rate", task.data.rate)), task.frontend
+def _clips(task: Task, arrays: _Arrays, x: NDArray[Any], dataset: DataSet) -> Clips:
+    """Waveforms (n, any) of the task's rate, cut to its length."""
+    where, settings = str(arrays.path), task.frontend
+    if task.data.rate:
+        rate = arrays.take("rate", task.data.rate)
+        if rate.size != 1 or rate.dtype.kind not in "iuf":
+            raise InputError(
+                f"{where}: data.rate names {task.data.rate!r}, {rate.dtype} of shape {rate.shape}; "
+                "one number, Hz, is needed"
             )
-        return frontend.features(x, task.frontend, str(arrays.path), progress)
+        frontend.check_rate(where, int(rate.item()), settings)
+    return Clips(dataset, frontend.cut_to_length(frontend.to_int16(x, where), settings, where))
+
+
+def _windows(task: Task, arrays: _Arrays, x: NDArray[Any], dataset: DataSet) -> Windows:
+    """Samples (n, time, channels), of which the device makes a window each."""
+    where, window = f"{arrays.path}: {task.data.x}", task.window
+    if x.ndim != 3:
+        raise InputError(f"{where} has shape {x.shape}; motion needs (n, time, channels)")
+    refuse_not_finite(x, arrays.place)
+    settings = motion_settings(task, x.shape[2])
+    signal = x.astype(np.float64) * _unit(arrays, x.shape[2])
+    made = cut(list(to_counts(signal, settings.unit, where)), settings)
+    if any(len(one) != 1 for one in made):
+        raise InputError(
+            f"{where} has {x.shape[1]} samples at {settings.input_rate:g} Hz, which are "
+            f"{len(made[0])} windows of window.length = {window.length} at window.rate = "
+            f"{window.rate:g} Hz; one is needed: change [window] or frontend.input_rate"
+        )
+    return Windows(dataset, np.concatenate(made), settings)
+
+
+def _unit(arrays: _Arrays, channels: int) -> NDArray[np.float32]:
+    """The physical size of 1 in the samples, where the file has it."""
+    unit = np.asarray(arrays.found.get("scale", np.ones(1)))
+    if unit.dtype.kind != "f" or unit.shape not in ((), (1,), (channels,)):
+        unit = np.ones(1)
+    return unit.astype(np.float32)
+
+
+def _scaled(task: Task, arrays: _Arrays, x: NDArray[Any]) -> Scaled:
+    """The samples in int8, of the shape that the network takes."""
     if task.data.kind == "image" and x.ndim == 3:
         x = x[..., None]
     wanted = 4 if task.data.kind == "image" else 3
@@ -209,10 +258,8 @@ def _scaled(task: Task, arrays: _Arrays, x: NDArray[Any], progress: Progress) ->
         raise InputError(
             f"{arrays.path}: {task.data.x} has shape {x.shape}; {task.data.kind} needs {shape}"
         )
-    unit = np.asarray(arrays.found.get("scale", np.ones(1)))
-    if unit.dtype.kind != "f" or unit.shape not in ((), (1,), (x.shape[-1],)):
-        unit = np.ones(1)
-    return to_int8(x, task.data.kind, task.data.triples, unit.astype(np.float32), arrays.place)
+    unit = _unit(arrays, x.shape[-1])
+    return to_int8(x, task.data.kind, task.data.triples, unit, arrays.place)
 
 
 def _left_out(arrays: _Arrays, names: list[str], stays: IndexArray) -> tuple[str, ...]:

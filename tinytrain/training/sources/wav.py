@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from tinytrain.emulator.audio import mixed
 from tinytrain.errors import InputError
 from tinytrain.progress import Progress
 from tinytrain.training import frontend
-from tinytrain.training.data import DataSet
+from tinytrain.training.frontend import Clips
+from tinytrain.training.scaling import not_made
 from tinytrain.training.sources.files import locate_beside
 from tinytrain.training.sources.samples import EVERYONE, Files, in_folders, keep_wanted, of_files
 from tinytrain.training.sources.table import read_table
@@ -20,15 +22,16 @@ from tinytrain.training.tasks import Frontend, Task
 
 _SUFFIXES = (".wav", ".wave")
 _FILE_COLUMN = "file"
+_FULL = round(0.999 * 2**15)
 _INTEGER, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 
 
-def read(task: Task, path: Path, progress: Progress) -> DataSet:
-    """One clip a file, cut or padded at its end to frontend.seconds, as log-mel features."""
+def read(task: Task, path: Path, progress: Progress) -> Clips:
+    """One clip a file, cut or padded at its end to frontend.seconds."""
     files = _manifest(task, path) if task.data.manifest else in_folders(task, path, _SUFFIXES)
     files, notes = keep_wanted(task, files, path)
     length, total = frontend.samples_of_clip(task.frontend), len(files.paths)
-    clips = np.zeros((total, length), np.float32)
+    clips = np.zeros((total, length), np.int16)
     longer = clipped = 0
     for i, (file, place) in enumerate(zip(files.paths, files.places, strict=True)):
         progress("sounds", i, total)
@@ -47,19 +50,20 @@ def read(task: Task, path: Path, progress: Progress) -> DataSet:
             f"{path}: {clipped} of {total} sounds are clipped (samples at the end of the range in "
             "a row); record at a lower gain",
         )
-    features = frontend.features(clips, task.frontend, str(path), progress)
-    return of_files(task, files, features, notes)
+    return Clips(of_files(task, files, not_made(total), notes), clips)
 
 
-def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.float32]:
-    """(samples,) in [-1, 1] of PCM with 8 to 32 bits or floats; channels are averaged.
+def read_wav(path: Path, place: str, settings: Frontend) -> NDArray[np.int16]:
+    """(samples,) of PCM with 8 to 32 bits or floats, rounded to int16, channels mixed as the device
+    mixes them.
 
     `place` is what a message names: the file, or the line that names it.
     """
     name = place if place == str(path) else f"{place}: {path}"
     rate, samples = read_channels(path, name)
     frontend.check_rate(name, rate, settings)
-    return samples.mean(axis=1, dtype=np.float32)
+    whole = frontend.to_int16(samples, name)
+    return whole[:, 0] if whole.shape[1] == 1 else mixed(whole, whole.shape[1])
 
 
 def read_channels(path: Path, name: str) -> tuple[int, NDArray[np.float32]]:
@@ -93,9 +97,9 @@ def read_channels(path: Path, name: str) -> tuple[int, NDArray[np.float32]]:
     return rate, samples.reshape(-1, channels)
 
 
-def _is_clipped(clip: NDArray[np.float32]) -> bool:
+def _is_clipped(clip: NDArray[np.int16]) -> bool:
     """Whether one sample in a thousand follows another at the end of the range."""
-    full = np.abs(clip) >= 0.999
+    full = np.abs(clip.astype(np.int32)) >= _FULL
     return bool((full[1:] & full[:-1]).mean() > 0.001) if len(clip) > 1 else False
 
 

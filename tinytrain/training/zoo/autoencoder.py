@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from tinytrain.training.libraries import Model, Tensor, load_keras
+from tinytrain.training.libraries import Model, load_keras
 from tinytrain.training.tasks import Network
-from tinytrain.training.zoo.blocks import MOMENTUM, scaled
+from tinytrain.training.zoo.blocks import dense, scaled
 
 _UNITS = 128
 _LAYERS = 4
@@ -25,16 +25,9 @@ def autoencoder(network: Network, shape: tuple[int, ...], classes: int) -> Model
     x = source if len(shape) == 1 else keras.layers.Flatten(name="flat")(source)
     layers = network.blocks or _LAYERS
     for index in range(layers):
-        x = _dense(x, scaled(_UNITS, network), f"encoder{index}")
-    x = _dense(x, network.features or _BOTTLENECK, "features")
+        x = dense(x, scaled(_UNITS, network), f"encoder{index}")
+    x = dense(x, network.features or _BOTTLENECK, "features")
     for index in range(layers):
-        x = _dense(x, scaled(_UNITS, network), f"decoder{index}")
+        x = dense(x, scaled(_UNITS, network), f"decoder{index}")
     again = keras.layers.Dense(int(np.prod(shape)), name="head")(x)
     return keras.Model(source, again, name="tinytrain")
-
-
-def _dense(x: Tensor, units: int, name: str) -> Tensor:
-    layers = load_keras().layers
-    x = layers.Dense(units, use_bias=False, name=f"{name}_dense")(x)
-    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
-    return layers.ReLU(name=f"{name}_relu")(x)

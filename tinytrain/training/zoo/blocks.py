@@ -59,6 +59,14 @@ def separable(x: Tensor, channels: int, kernel: Extent, stride: Extent, name: st
     return convolution(x, channels, (1, 1), (1, 1), name)
 
 
+def dense(x: Tensor, units: int, name: str, output: str = "") -> Tensor:
+    """A dense layer, batch normalization and ReLU; `output` names the last of these."""
+    layers = load_keras().layers
+    x = layers.Dense(units, use_bias=False, name=f"{name}_dense")(x)
+    x = layers.BatchNormalization(momentum=MOMENTUM, name=f"{name}_norm")(x)
+    return layers.ReLU(name=output or f"{name}_relu")(x)
+
+
 def pooled_features(x: Tensor) -> Tensor:
     """The mean over the image, (n, channels), as one AVERAGE_POOL_2D."""
     layers = load_keras().layers

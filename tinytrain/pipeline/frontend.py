@@ -1,0 +1,130 @@
+"""The front end of a task, and the stream around it, as a project takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tinytrain.errors import InputError
+from tinytrain.frontend.constants import (
+    AudioConstants,
+    FrontendConstants,
+    SmootherConstants,
+    StreamPlan,
+)
+from tinytrain.frontend.limits import MOST, needed_samples
+from tinytrain.frontend.timing import samples_a_second
+from tinytrain.model import Model
+from tinytrain.pipeline import runs
+from tinytrain.training.frontend import plain_constants
+from tinytrain.training.sources import load
+from tinytrain.training.task_file import find_task
+from tinytrain.training.tasks import Frontend, Task
+
+_SOUND_STRIDE = 0.2
+"""Seconds between inferences on sounds, where a task does not say."""
+
+
+@dataclass(frozen=True)
+class Origin:
+    """A front end, with what a task says of the stream around it."""
+
+    constants: FrontendConstants
+    settings: Frontend
+    label_names: Sequence[str]
+
+    def plan(self, model: Model) -> StreamPlan:
+        """What lies around the front end for this model, whose whole input its frames fill."""
+        per_frame = self.constants.outputs
+        frames, rest = divmod(model.input_bytes, per_frame)
+        if rest or not frames:
+            raise InputError(
+                f"the front end's frames have {per_frame} features, and the model takes "
+                f"{model.input_bytes}: no whole frames; was it trained on this front end?"
+            )
+        settings, hop = self.settings, hop_seconds(self.constants)
+        sounds = isinstance(self.constants, AudioConstants)
+        usual = max(1, round(_SOUND_STRIDE / hop)) if sounds else 1
+        stride = settings.stride or usual
+        ignore = [self.label_names.index(name) for name in settings.ignore]
+        smoother = SmootherConstants(
+            average=settings.average,
+            threshold=round(settings.threshold * 2**15),
+            refractory=min(math.ceil(settings.refractory_ms / 1000 / (stride * hop)), MOST),
+            ignored=len(ignore),
+            ignore=np.array(ignore, np.uint16),
+        )
+        return StreamPlan(
+            frontend=self.constants,
+            frames=frames,
+            stride=stride,
+            classes=model.capacity,
+            ring_capacity=_ring(self.constants, settings.ring_ms),
+            smoother=smoother,
+        )
+
+
+def of_run(found: runs.Run) -> Origin | None:
+    """The front end that made a run's features; None where samples are features already.
+
+    Raises InputError where they were made in floating point, which no device does.
+    """
+    task = found.task
+    refuse_float(task, str(found.directory))
+    constants = found.dataset.frontend
+    if constants is None:
+        return None
+    return Origin(constants, task.frontend, found.dataset.label_names)
+
+
+def of_task(name_or_path: str) -> Origin:
+    """The front end of a task, or of a run's folder. Where its ranges come from data, they are
+    read: of a task that of seed 0, of a run its own.
+    """
+    folder = Path(name_or_path)
+    if (folder / runs.MARKER).is_file():
+        found = of_run(runs.open_run(folder))
+        if found is None:
+            raise InputError(f"--frontend {name_or_path}: {_no_frontend()}")
+        return found
+    task = find_task(name_or_path)
+    if task.frontend.kind == "none":
+        raise InputError(f"--frontend {name_or_path}: {_no_frontend()}")
+    refuse_float(task, f"--frontend {name_or_path}")
+    labels = task.data.labels
+    if task.frontend.kind == "log_mel" and (labels or not task.frontend.ignore):
+        return Origin(plain_constants(task.frontend), task.frontend, labels)
+    dataset = load(task)
+    assert dataset.frontend is not None
+    return Origin(dataset.frontend, task.frontend, dataset.label_names)
+
+
+def refuse_float(task: Task, where: str) -> None:
+    """Features made in floating point are for comparing; a device would make others."""
+    if task.frontend.kind != "none" and task.frontend.arithmetic == "float":
+        raise InputError(
+            f"{where}: frontend.arithmetic is 'float', and a device computes features in integers: "
+            "set it to 'integer' and train again"
+        )
+
+
+def hop_seconds(constants: FrontendConstants) -> float:
+    """From one frame to the next."""
+    if isinstance(constants, AudioConstants):
+        return constants.hop / constants.rate
+    return constants.hop * constants.down / constants.up / samples_a_second(constants)
+
+
+def _ring(constants: FrontendConstants, milliseconds: float) -> int:
+    """Samples of the ring: a window, a hop, and what waits; one is never used."""
+    step = constants.hop if isinstance(constants, AudioConstants) else 1
+    waiting = math.ceil(milliseconds / 1000 * samples_a_second(constants))
+    return min(needed_samples(constants) + step + waiting + 1, MOST)
+
+
+def _no_frontend() -> str:
+    return "frontend.kind is 'none'; one of log_mel, mfcc and motion is needed"
