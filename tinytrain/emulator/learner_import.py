@@ -1,5 +1,5 @@
 """An exported state taken over, in numpy: what tt_learner_import of
-firmware/src/learn/learner_state.c does. firmware/LEARNING.md, section 8, has the layout.
+firmware/src/learn/learner_state.c and learner_check.c do. firmware/LEARNING.md, section 8, has the layout.
 
 A state is not trusted: each number that others are bounded by is checked before it is used.
 """
