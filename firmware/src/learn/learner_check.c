@@ -47,22 +47,30 @@ static int32_t drift_fits(const tt_learner *learner)
            signal_fits(&c->doubt, c->settled, complete);
 }
 
+/* Classes of the active rows and of the versions; of rows that this learner has not, 0. */
+static int32_t copies_fit(const tt_learner *learner)
+{
+    const tt_learner_counters *c = &learner->counters;
+    const tt_learner_constants *rules = learner->parts->rules;
+    int32_t fit = rules->guard ? classes_fit(learner, c->active_classes) : c->active_classes == 0;
+    for (uint16_t i = 0; i < TT_MAX_VERSIONS; i++) {
+        uint32_t classes = c->version_classes[i];
+        fit = fit &&
+              (rules->guard && i < rules->versions ? classes_fit(learner, classes) : classes == 0);
+    }
+    return fit;
+}
+
 static int32_t counters_fit(const tt_learner *learner)
 {
     const tt_learner_counters *c = &learner->counters;
     const tt_learner_constants *rules = learner->parts->rules;
     uint32_t most = rules->guard ? TT_SOURCE_ACTIVE : TT_SOURCE_CANDIDATE;
-    int32_t fit = classes_fit(learner, c->candidate_classes) && c->source <= most &&
-                  !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
-                  c->level >= 0 && c->level <= LEVEL_LIMIT && within(c->best, LARGEST_BEST) &&
-                  c->kept <= rules->versions && drift_fits(learner);
-    if (rules->guard) {
-        fit = fit && classes_fit(learner, c->active_classes);
-        for (uint16_t i = 0; i < rules->versions; i++) {
-            fit = fit && classes_fit(learner, c->version_classes[i]);
-        }
-    }
-    return fit;
+    uint32_t versions = rules->guard ? rules->versions : 0u;
+    return classes_fit(learner, c->candidate_classes) && c->source <= most &&
+           !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
+           c->level >= 0 && c->level <= LEVEL_LIMIT && within(c->best, LARGEST_BEST) &&
+           c->kept <= versions && copies_fit(learner) && drift_fits(learner);
 }
 
 static int32_t rows_fit(const tt_learner *learner, const tt_rows *rows)
@@ -77,6 +85,9 @@ static int32_t rows_fit(const tt_learner *learner, const tt_rows *rows)
 
 static int32_t scatter_fits(const tt_lda *lda, size_t features)
 {
+    if (lda->constants->blend == 0) {
+        return *lda->scatter_count == 0;
+    }
     if (*lda->scatter_count > SCATTER_COUNT_LIMIT) {
         return 0;
     }
@@ -88,6 +99,12 @@ static int32_t scatter_fits(const tt_lda *lda, size_t features)
     return 1;
 }
 
+/* Counts fill words: behind an odd number of them there is one that nothing uses. */
+static int32_t padding_fits(const tt_lda *lda, size_t capacity)
+{
+    return capacity % 2u != 0u || lda->scatter_count[1] == 0;
+}
+
 static int32_t lda_fits(const tt_learner *learner)
 {
     const tt_head_constants *k = learner->parts->head;
@@ -96,7 +113,8 @@ static int32_t lda_fits(const tt_learner *learner)
         return 1;
     }
     for (size_t row = 0; row < k->capacity; row++) {
-        if (lda->counts[row] > COUNT_LIMIT) {
+        uint32_t most = row < learner->counters.candidate_classes ? COUNT_LIMIT : 0u;
+        if (lda->counts[row] > most) {
             return 0;
         }
         for (size_t i = 0; i < k->features; i++) {
@@ -105,7 +123,18 @@ static int32_t lda_fits(const tt_learner *learner)
             }
         }
     }
-    return learner->parts->lda->blend == 0 || scatter_fits(lda, k->features);
+    return scatter_fits(lda, k->features) && padding_fits(lda, k->capacity);
+}
+
+/* What the memory counts of a class, which was never met where there is none of it. */
+static int32_t row_of_memory_fits(const tt_learner *learner, uint16_t label)
+{
+    const tt_memory *memory = &learner->memory;
+    if (label >= learner->counters.candidate_classes) {
+        return memory->stored[label] == 0 && memory->seen[label] == 0 &&
+               memory->offered[label] == 0;
+    }
+    return memory->stored[label] <= memory->rules->slots - memory->rules->held;
 }
 
 /* Every stored place is in use, no other one is, and none is of a class that there is not. */
@@ -114,8 +143,7 @@ static int32_t memory_fits(const tt_learner *learner)
     const tt_memory *memory = &learner->memory;
     const tt_learner_constants *rules = memory->rules;
     for (uint16_t label = 0; label < memory->capacity; label++) {
-        if (memory->stored[label] > rules->slots - rules->held ||
-            (memory->stored[label] > 0 && label >= learner->counters.candidate_classes)) {
+        if (!row_of_memory_fits(learner, label)) {
             return 0;
         }
         for (uint16_t place = 0; place < rules->slots; place++) {
