@@ -12,6 +12,7 @@ from enum import IntEnum
 from pathlib import Path
 
 from tinytrain import arithmetic, graph, head, lda_constants, protocol, sigmoid, statistics
+from tinytrain.learner import OUTCOME_TEXTS, Outcome
 from tinytrain.protocol import STATUS_TEXTS, Measure, Message, Region, Space, Status
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,15 +41,39 @@ def render_status_header() -> str:
             "};",
             "#undef TT_STATUS_VALUE",
             "",
-            '/* The text of a status; "unknown status" for a value that is none. Never NULL. */',
-            "#ifdef __cplusplus",
-            'extern "C" {',
-            "#endif",
-            "const char *tt_status_text(int32_t status);",
-            "#ifdef __cplusplus",
-            "}",
+            '/* The text of a status, never NULL: "unknown status" for a negative value that is none, "not',
+            ' * an error" for a positive one: a class, a number of bytes, an outcome. */',
+            *_extern_c("const char *tt_status_text(int32_t status);"),
             "#endif",
             "",
+        ]
+    )
+
+
+def render_outcome_header() -> str:
+    """firmware/include/tinytrain/outcome.h: the X-macro list of what becomes of a sample."""
+    rows = [f'    X(TT_{o.name}, {o.value}, "{OUTCOME_TEXTS[o]}")' for o in Outcome]
+    return "\n".join(
+        [
+            "/* What became of a labelled sample: what tt_learn returns where it is no error.",
+            f" * {NOTICE.format(source='learner.py')} */",
+            "#ifndef TINYTRAIN_OUTCOME_H",
+            "#define TINYTRAIN_OUTCOME_H",
+            "",
+            "#include <stdint.h>",
+            "",
+            "/* X(name, value, text) */",
+            *_continued(["#define TT_OUTCOME_LIST(X)", *rows]),
+            "",
+            "#define TT_OUTCOME_VALUE(name, value, text) name = (value),",
+            "enum {",
+            "    TT_OUTCOME_LIST(TT_OUTCOME_VALUE)",
+            "};",
+            "#undef TT_OUTCOME_VALUE",
+            "",
+            "/* The text of what tt_learn returned, never NULL: of an outcome, of an error as",
+            ' * tt_status_text gives it; "unknown outcome" for a positive value that is none. */',
+            *_extern_c("const char *tt_outcome_text(int32_t outcome);"),
             "#endif",
             "",
         ]
@@ -236,6 +261,7 @@ def render_statistics_constants() -> str:
 
 FILES: tuple[tuple[str, Callable[[], str]], ...] = (
     ("firmware/include/tinytrain/status.h", render_status_header),
+    ("firmware/include/tinytrain/outcome.h", render_outcome_header),
     ("firmware/include/tinytrain/protocol.h", render_protocol_header),
     ("firmware/src/learn/head_constants.h", render_head_constants),
     ("firmware/src/learn/lda_constants.h", render_lda_constants),
@@ -277,6 +303,12 @@ def _status_name(status: Status) -> str:
 
 def _enumeration(prefix: str, ids: type[IntEnum]) -> list[str]:
     return ["enum {", *(f"    {prefix}{i.name} = {i.value}," for i in ids), "};", ""]
+
+
+def _extern_c(declaration: str) -> list[str]:
+    """A declaration for C and C++."""
+    return ["#ifdef __cplusplus", 'extern "C" {', "#endif", declaration, "#ifdef __cplusplus", "}",
+            "#endif", ""]  # fmt: skip
 
 
 def _table(name: str, values: Sequence[int]) -> list[str]:

@@ -29,7 +29,8 @@ enum {
 };
 #undef TT_STATUS_VALUE
 
-/* The text of a status; "unknown status" for a value that is none. Never NULL. */
+/* The text of a status, never NULL: "unknown status" for a negative value that is none, "not
+ * an error" for a positive one: a class, a number of bytes, an outcome. */
 #ifdef __cplusplus
 extern "C" {
 #endif

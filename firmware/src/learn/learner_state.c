@@ -9,7 +9,6 @@
 #include "tinytrain/learner.h"
 #include "tinytrain/status.h"
 
-#define CHECKSUM_BYTES 4u
 #define MAGIC 0x314c5454u /* "TTL1" */
 
 /* The regions from here on are pairs, weights and bias: the active rows, then the versions. */
@@ -142,7 +141,7 @@ static uint32_t regions_bytes(tt_learner *learner)
 
 uint32_t tt_learner_export_bytes(tt_learner *learner)
 {
-    return TT_STATE_HEADER_BYTES + regions_bytes(learner) + CHECKSUM_BYTES;
+    return TT_STATE_HEADER_BYTES + regions_bytes(learner) + TT_STATE_CHECKSUM_BYTES;
 }
 
 /* The first bytes of an exported state: what it is of. */
@@ -271,8 +270,9 @@ int32_t tt_learner_import_end(tt_learner *learner, uint32_t checksum)
 
 int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes)
 {
-    if (bytes < TT_STATE_HEADER_BYTES + CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
-        tt_get_u32(in + bytes - CHECKSUM_BYTES) != tt_crc32(0, in, bytes - CHECKSUM_BYTES)) {
+    if (bytes < TT_STATE_HEADER_BYTES + TT_STATE_CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
+        tt_get_u32(in + bytes - TT_STATE_CHECKSUM_BYTES) !=
+            tt_crc32(0, in, bytes - TT_STATE_CHECKSUM_BYTES)) {
         return TT_ERROR_FRAME;
     }
     if (bytes != tt_learner_export_bytes(learner)) {
@@ -284,5 +284,5 @@ int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in
     }
     (void)tt_learner_import_write(learner, TT_STATE_HEADER_BYTES, in + TT_STATE_HEADER_BYTES,
                                   regions_bytes(learner));
-    return tt_learner_import_end(learner, tt_get_u32(in + bytes - CHECKSUM_BYTES));
+    return tt_learner_import_end(learner, tt_get_u32(in + bytes - TT_STATE_CHECKSUM_BYTES));
 }
