@@ -21,7 +21,7 @@ enum {
 #undef TT_OUTCOME_VALUE
 
 /* The text of what tt_learn returned, never NULL: of an outcome, of an error as
- * tt_status_text gives it; "unknown outcome" for a positive value that is none. */
+ * tt_status_text gives it; "unknown outcome" of a positive value that is none. */
 #ifdef __cplusplus
 extern "C" {
 #endif
