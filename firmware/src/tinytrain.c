@@ -192,7 +192,7 @@ int32_t tt_import(tt_device *device, const void *in, size_t bytes)
     if (device->learner == NULL) {
         return TT_ERROR_NO_LEARNER;
     }
-    if (in == NULL || bytes > UINT32_MAX) {
+    if (in == NULL || (uint32_t)bytes != bytes) {
         return TT_ERROR_FRAME;
     }
     return learner_of(device)->import_state(device->learner, device->model->source_hash, in,

@@ -31,10 +31,9 @@ typedef struct tt_device {
     uint16_t predicted;  /* the class that was given before the last step was learned */
 } tt_device;
 
-/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: as many
- * bytes as the model's header says (NAME_HEAD_BYTES), aligned to 8; NULL and 0 for a model without
- * a head. Returns
- * TT_OK or TT_ERROR_MEMORY. */
+/* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: as many bytes as the model's
+ * header says (NAME_HEAD_BYTES), aligned to 8; NULL and 0 for a model without a head. Returns TT_OK
+ * or TT_ERROR_MEMORY. */
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes);
 
