@@ -2,6 +2,7 @@
 #
 #   make TARGET=cortex-m4            # build/cortex-m4/device and build/cortex-m4/selftest
 #   make TARGET=cortex-m4 selftest   # runs the golden samples (under QEMU; on this machine: host)
+#   make TARGET=cortex-m4 example    # builds and runs runtime/app/example.c: learning, call by call
 #   make TARGET=cortex-m4 size
 #   make clean
 #
@@ -56,8 +57,9 @@ DEVICE_SOURCES := $(addprefix $(RUNTIME)/app/,device.c serve.c answer_learn.c an
                   answer_state.c answer_statistics.c answer_stream.c)
 DEVICE         := $(COMMON) $(call objects,$(DEVICE_SOURCES))
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
+EXAMPLE        := $(COMMON) $(call objects,$(RUNTIME)/app/example.c $(MODEL)/golden.c)
 
-.PHONY: all selftest size clean FORCE
+.PHONY: all selftest example size clean FORCE
 
 all: $(BUILD)/device $(BUILD)/selftest
 
@@ -66,6 +68,9 @@ $(BUILD)/device: $(DEVICE) $(BUILD)/launch
 
 $(BUILD)/selftest: $(SELFTEST) $(BUILD)/launch
 	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(SELFTEST)
+
+$(BUILD)/example: $(EXAMPLE) $(BUILD)/launch
+	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(EXAMPLE)
 
 # The command that runs a program of this target, which is to follow; empty on the host.
 $(BUILD)/launch: FORCE
@@ -83,16 +88,17 @@ $(call objects,$(1)): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
 	$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
-ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c $(DEVICE_SOURCES) $(RUNTIME)/app/selftest.c
+ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c $(DEVICE_SOURCES) $(RUNTIME)/app/selftest.c \
+               $(RUNTIME)/app/example.c
 $(foreach source,$(ALL_SOURCES) $(PORT_ASSEMBLER),$(eval $(call compile,$(source))))
 
-selftest: $(BUILD)/selftest
+selftest example: %: $(BUILD)/%
 ifneq ($(EMULATOR),)
 	@command -v $(EMULATOR) >/dev/null || { echo '$(EMULATOR) is missing;' \
 	    'on Debian or Ubuntu: apt-get install $(EMULATOR_PACKAGES)' >&2; exit 1; }
 endif
 	@# Through a pipe: QEMU opens its output anew, which would write over a file's end.
-	@output=$$($(LAUNCH) $(BUILD)/selftest); status=$$?; echo "$$output"; exit $$status
+	@output=$$($(LAUNCH) $(BUILD)/$@); status=$$?; echo "$$output"; exit $$status
 
 size: $(BUILD)/device
 	$(SIZE) $<

@@ -58,6 +58,17 @@ class Outcome(IntEnum):
     """Learning has stopped: it brought nothing lately."""
 
 
+OUTCOME_TEXTS = {
+    Outcome.LEARNED: "learned",
+    Outcome.CONFIDENT: "known well enough: no row was written",
+    Outcome.HELD: "held aside, to judge what is learned",
+    Outcome.ASIDE: "the label is implausible: kept until a second one confirms it",
+    Outcome.BUDGET: "today's steps are spent",
+    Outcome.PATIENCE: "learning has stopped: it brought nothing lately",
+}
+"""What a person reads of each, on the host as on a device."""
+
+
 class Source(IntEnum):
     """Which rows answer."""
 

@@ -296,13 +296,16 @@ def _learner_values(model: Model) -> dict[str, Any] | None:
     learner = model.learner
     if learner is None:
         return None
-    rules = learner.rules
+    sizes = (
+        f"{learner.head.capacity}, {learner.head.features}, {learner.head.wide}, "
+        f"{learner.rules.slots}, {learner.copies}, "
+        f"{int(learner.analytic is not None)}, {int(learner.blended)}"
+    )
     return {
         "parts": {part: f"&{model.name}_{part}" for part in _learner_constants(model)},
         "analytic": learner.analytic is not None,
-        "bytes": f"TT_LEARNER_PLACED_BYTES({learner.head.capacity}, {learner.head.features}, "
-        f"{learner.head.wide}, {rules.slots}, {learner.copies}, "
-        f"{int(learner.analytic is not None)}, {int(learner.blended)})",
+        "bytes": f"TT_LEARNER_PLACED_BYTES({sizes})",
+        "state_bytes": f"TT_LEARNER_STATE_BYTES({sizes})",
     }
 
 

@@ -36,25 +36,27 @@ void tt_reset_state(tt_device *device)
     }
 }
 
-void tt_load_input(tt_device *device, const uint8_t *input)
+void tt_load_input(tt_device *device, const void *input)
 {
+    const uint8_t *next = input;
     for (uint16_t i = 0; i < device->model->inputs; i++) {
         const tt_slot *slot = &device->model->input[i];
-        memcpy(device->arena + slot->offset, input, slot->bytes);
-        input += slot->bytes;
+        memcpy(device->arena + slot->offset, next, slot->bytes);
+        next += slot->bytes;
     }
 }
 
-void tt_store_output(const tt_device *device, uint8_t *output)
+void tt_store_output(const tt_device *device, void *output)
 {
+    uint8_t *next = output;
     for (uint16_t i = 0; i < device->model->outputs; i++) {
         const tt_slot *slot = &device->model->output[i];
-        memcpy(output, device->arena + slot->offset, slot->bytes);
-        output += slot->bytes;
+        memcpy(next, device->arena + slot->offset, slot->bytes);
+        next += slot->bytes;
     }
 }
 
-int32_t tt_infer(tt_device *device, const uint8_t *input, uint8_t *output)
+int32_t tt_infer(tt_device *device, const void *input, void *output)
 {
     tt_load_input(device, input);
     device->model->run(device->arena, 0, device->model->operators);
@@ -63,7 +65,7 @@ int32_t tt_infer(tt_device *device, const uint8_t *input, uint8_t *output)
 }
 
 /* The features of one input, in the arena. */
-static const int8_t *features_of(tt_device *device, const uint8_t *input)
+static const int8_t *features_of(tt_device *device, const void *input)
 {
     tt_load_input(device, input);
     device->model->run(device->arena, 0, device->model->head_operator);
@@ -84,7 +86,7 @@ static const tt_learner_functions *learner_of(const tt_device *device)
     return device->model->learner->functions;
 }
 
-int32_t tt_classify(tt_device *device, const uint8_t *input)
+int32_t tt_classify(tt_device *device, const void *input)
 {
     if (device->model->head == NULL) {
         return TT_ERROR_NO_HEAD;
@@ -96,7 +98,7 @@ int32_t tt_classify(tt_device *device, const uint8_t *input)
     return tt_head_classify(&device->head, features);
 }
 
-int32_t tt_observe(tt_device *device, const uint8_t *input)
+int32_t tt_observe(tt_device *device, const void *input)
 {
     if (device->learner == NULL) {
         return tt_classify(device, input);
@@ -104,7 +106,7 @@ int32_t tt_observe(tt_device *device, const uint8_t *input)
     return learner_of(device)->observe(device->learner, features_of(device, input));
 }
 
-int32_t tt_learn(tt_device *device, const uint8_t *input, uint16_t label)
+int32_t tt_learn(tt_device *device, const void *input, uint16_t label)
 {
     const tt_head *head = tt_device_head(device);
     if (head == NULL) {
@@ -166,4 +168,33 @@ void tt_reset(tt_device *device)
     } else if (device->model->head != NULL) {
         tt_head_reset(&device->head);
     }
+}
+
+int32_t tt_export(tt_device *device, void *out, size_t bytes)
+{
+    tt_learner *learner = device->learner;
+    if (learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    uint32_t needed = learner_of(device)->export_bytes(learner);
+    if (out == NULL || bytes < needed) {
+        return TT_ERROR_MEMORY;
+    }
+    if (learner->work.stage != 0) {
+        return TT_ERROR_BUSY;
+    }
+    learner_of(device)->export_state(learner, device->model->source_hash, out);
+    return (int32_t)needed;
+}
+
+int32_t tt_import(tt_device *device, const void *in, size_t bytes)
+{
+    if (device->learner == NULL) {
+        return TT_ERROR_NO_LEARNER;
+    }
+    if (in == NULL || (uint32_t)bytes != bytes) {
+        return TT_ERROR_FRAME;
+    }
+    return learner_of(device)->import_state(device->learner, device->model->source_hash, in,
+                                            (uint32_t)bytes);
 }

@@ -17,8 +17,9 @@ from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device
 from tinytrain.device.opening import open_device
 from tinytrain.errors import DeviceError
+from tinytrain.learner import Kind
 from tinytrain.project import Project
-from tinytrain.protocol import Message, Status
+from tinytrain.protocol import Message, Space, Status
 
 KINDS = ["sgd", "sgd-wide", "lda", "lda-blended", "lda-sgd"]
 OFFSET = struct.Struct("<I")
@@ -81,7 +82,8 @@ SOURCE = 16 + 7 * 4
 
 
 def outcome(device: Device, state: bytes) -> bool:
-    """Whether a device takes a state; it is as from the factory where it does not."""
+    """Whether a device takes a state; it gives back the same bytes then, and is as from the factory
+    where it does not."""
     device.reset()
     factory = device.export_state()
     try:
@@ -89,6 +91,7 @@ def outcome(device: Device, state: bytes) -> bool:
     except DeviceError:
         assert device.export_state() == factory
         return False
+    assert device.export_state() == state
     return True
 
 
@@ -116,18 +119,71 @@ def test_a_damaged_or_forged_state_leaves_the_factory_learner(blended: Learned) 
 
 
 def test_the_emulator_and_c_refuse_the_same_forged_states(blended: Learned) -> None:
+    check_forged(blended, 300)
+
+
+@pytest.mark.parametrize("name", ["sgd-wide", "lda"])
+def test_so_they_do_without_a_guard_or_a_solve(
+    name: str, tmp_path: Path, require_host_gcc: None
+) -> None:
+    check_forged(learned(name, tmp_path), 200)
+
+
+def check_forged(known: Learned, states: int) -> None:
+    """States with one byte changed: some are taken, and both sides take the same ones."""
     rng = np.random.default_rng(4)
     taken = []
-    with open_device(blended.project, "host") as device:
-        emulated = blended.emulated()
-        for _ in range(300):
-            end = 100 if rng.random() < 0.5 else len(blended.state) - 4
+    with open_device(known.project, "host") as device:
+        emulated = known.emulated()
+        for _ in range(states):
+            end = 108 if rng.random() < 0.5 else len(known.state) - 4
             value = rng.choice(np.array([0, 1, 2, 127, 255]))
-            forged = changed(blended.state, int(rng.integers(16, end)), bytes([value]))
+            forged = changed(known.state, int(rng.integers(16, end)), bytes([value]))
             both = [outcome(one, forged) for one in (emulated, device)]
             assert both[0] == both[1]
             taken.append(both[0])
     assert 0 < sum(taken) < len(taken)
+
+
+SUMS, SEEN, OFFERED = 4, 6, 7
+"""Regions, by index."""
+KEPT, ACTIVE_CLASSES, VERSION_CLASSES = 8, 10, 11
+"""Words of the counters."""
+
+
+def place_of(known: Learned, region: int, back: int = 0) -> int:
+    """Where a region begins in an exported state, or `back` bytes before it ends."""
+    device = known.emulated()
+    sizes = [len(device.memory(Space.LEARNER, index)) for index in range(region + 1)]
+    return 16 + sum(sizes) - (back or sizes[-1])
+
+
+@pytest.mark.parametrize("name", ["sgd-wide", "sgd", "lda", "lda-blended"])
+def test_a_number_that_nothing_uses_is_0_or_the_state_is_refused(
+    name: str, tmp_path: Path, require_host_gcc: None
+) -> None:
+    recipe = RECIPES[name]
+    project = make_project(recipe, tmp_path)
+    factory = EmulatedDevice(project.model).export_state()
+    known = Learned(recipe, project, factory)
+    # A class that is not there yet has no samples; nor has a learner versions that it cannot keep.
+    forgeries = [
+        (place_of(known, SEEN, 2), b"\1\0"),
+        (place_of(known, OFFERED, 2), b"\1\0"),
+        (16 + 4 * (VERSION_CLASSES + 3), b"\4\0\0\0"),
+    ]
+    if not recipe.guard:
+        forgeries += [(16 + 4 * word, bytes([1, 0, 0, 0])) for word in (KEPT, ACTIVE_CLASSES)]
+    if recipe.kind != Kind.SGD:
+        # counts [6], one of the scatter, and one that fills the word
+        forgeries += [(place_of(known, SUMS, back), b"\1\0") for back in (2, 6)]
+    if recipe.kind != Kind.SGD and not recipe.blend:
+        forgeries.append((place_of(known, SUMS, 4), b"\1\0"))
+    forged = [changed(factory, place, value) for place, value in forgeries]
+    with open_device(project, "host") as device:
+        for one in (known.emulated(), device):
+            assert [outcome(one, state) for state in forged] == [False] * len(forged)
+            assert outcome(one, factory)
 
 
 def test_while_a_state_comes_the_factory_answers_and_nothing_is_learned(blended: Learned) -> None:

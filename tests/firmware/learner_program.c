@@ -81,6 +81,51 @@ static void check_export(uint8_t *kept, uint8_t *again, uint32_t bytes)
     check(memcmp(kept, again, bytes) == 0, "a refused state leaves a trace");
 }
 
+/* The public face moves the same bytes, under the model's own hash, and only between works. */
+static void check_public_face(void)
+{
+    static uint8_t out[TT_MODEL_STATE_BYTES + 1];
+    static uint8_t again[TT_MODEL_STATE_BYTES];
+    const int32_t bytes = (int32_t)TT_MODEL_STATE_BYTES;
+    out[TT_MODEL_STATE_BYTES] = 0xa5u;
+    check(tt_export(&device, out, sizeof out) == bytes, "an export says another length");
+    check(out[TT_MODEL_STATE_BYTES] == 0xa5u, "an export writes too much");
+    tt_learner_export(device.learner, TT_MODEL.source_hash, again);
+    check(memcmp(out, again, sizeof again) == 0, "the hash is not the model's");
+    check(tt_export(&device, again, sizeof again - 1u) == TT_ERROR_MEMORY, "too short a buffer");
+    check(tt_export(&device, NULL, sizeof again) == TT_ERROR_MEMORY, "no buffer");
+    tt_reset(&device);
+    check(tt_import(&device, out, sizeof out) == TT_ERROR_FRAME, "a longer state is taken");
+    check(tt_import(&device, NULL, 0) == TT_ERROR_FRAME, "no state is taken");
+    check(tt_import(&device, out, TT_MODEL_STATE_BYTES) == TT_OK, "an own state is refused");
+    check(tt_export(&device, again, sizeof again) == bytes && memcmp(out, again, sizeof again) == 0,
+          "a state changes on its way");
+    tt_learner_import_begin(device.learner, TT_MODEL.source_hash, out);
+    check(tt_export(&device, again, sizeof again) == TT_ERROR_BUSY, "half a state is given away");
+    check(tt_import(&device, out, TT_MODEL_STATE_BYTES) == TT_OK, "pieces are in the way");
+}
+
+/* Learns until there is work: no state is given away before it is done. */
+static void check_busy(void)
+{
+    static uint8_t out[TT_MODEL_STATE_BYTES];
+    uint8_t input[TT_MODEL_INPUT_BYTES];
+    int busy = 0;
+    for (int i = 0; i < 100; i++) {
+        random_input(input);
+        tt_learner_new_day(device.learner);
+        (void)tt_learn(&device, input, (uint16_t)(draw() % TT_MODEL_CLASSES));
+        if (device.learner->work.stage != 0) {
+            busy = 1;
+            check(tt_export(&device, out, sizeof out) == TT_ERROR_BUSY, "work is left out");
+        }
+        while (tt_work(&device)) {
+        }
+        check(tt_export(&device, out, sizeof out) == (int32_t)sizeof out, "work is done");
+    }
+    check(busy, "there was no work");
+}
+
 /* A state with some bytes changed and the right checksum: taken or refused, and no harm done. */
 static void forge(const uint8_t *kept, uint8_t *forged, uint32_t bytes)
 {
@@ -106,14 +151,17 @@ int main(int count, char **arguments)
           "no memory");
     state = (uint32_t)atoi(arguments[3]);
     uint32_t bytes = tt_learner_export_bytes(device.learner);
+    check(bytes == TT_MODEL_STATE_BYTES, "the header names another length");
     uint8_t *kept = malloc(bytes);
     uint8_t *other = malloc(bytes);
     for (int i = 0; i < atoi(arguments[1]); i++) {
         act();
         if (i % 10 == 0) {
             check_export(kept, other, bytes);
+            check_public_face();
         }
     }
+    check_busy();
     tt_learner_export(device.learner, HASH, kept);
     for (int i = 0; i < atoi(arguments[2]); i++) {
         forge(kept, other, bytes);

@@ -15,7 +15,7 @@ PROGRAM = Path(__file__).parent / "learner_program.c"
 SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
 
 
-@pytest.mark.parametrize("name", ["sgd", "sgd-wide", "lda", "lda-blended", "lda-sgd"])
+@pytest.mark.parametrize("name", list(RECIPES))
 def test_state_goes_out_and_comes_back(name: str, tmp_path: Path, require_host_gcc: None) -> None:
     project = make_project(RECIPES[name], tmp_path)
     runtime, model = project.directory / "runtime", project.directory / "model"

@@ -1,5 +1,6 @@
 """An exported state taken over, in numpy: what tt_learner_import of
-firmware/src/learn/learner_state.c does. firmware/LEARNING.md, section 8, has the layout.
+firmware/src/learn/learner_state.c and learner_check.c do. firmware/LEARNING.md, section 8, has the
+layout.
 
 A state is not trusted: each number that others are bounded by is checked before it is used.
 """
@@ -21,6 +22,7 @@ from tinytrain.emulator.memory import Slot
 from tinytrain.errors import InputError
 from tinytrain.learner import MAX_VERSIONS, LearnerParts, Source
 
+SUMS_REGION = REGION_NAMES.index("sums of the analytic head")
 HEADER_BYTES = 16
 CHECKSUM_BYTES = 4
 BIAS_LIMIT = 1 << 30
@@ -80,7 +82,8 @@ def taken_over(parts: LearnerParts, exported: bytes) -> State:
     counters = _counters(regions[0])
     _fill(parts, state, regions)
     _fill_counters(parts, state, counters)
-    if not (_counters_fit(parts, counters) and _state_fits(parts, state)):
+    fits = _counters_fit(parts, counters) and _padding_fits(state, regions[SUMS_REGION])
+    if not (fits and _state_fits(parts, state)):
         raise InputError("the state is not one that a learner can have: a number is out of bounds")
     return state
 
@@ -167,10 +170,11 @@ def _counters_fit(parts: LearnerParts, c: Counters) -> bool:
     classes = (c.candidate, *c.copies[: parts.copies])
     return (
         c.source in sources
+        and not any(c.copies[parts.copies :])
         and c.stopped <= 1
         and 0 <= c.level <= LEVEL_LIMIT
         and abs(c.best) <= LARGEST_BEST
-        and c.kept <= parts.rules.versions
+        and c.kept <= (parts.rules.versions if guard else 0)
         and _drift_fits(parts, c)
         and all(head.classes <= count <= head.capacity for count in classes)
     )
@@ -204,22 +208,28 @@ def _rows_fit(rows: Rows) -> bool:
     return bool(np.all(np.abs(rows.bias.astype(np.int64)) <= BIAS_LIMIT))
 
 
+def _padding_fits(state: State, sums: bytes) -> bool:
+    """What fills the last word of the analytic head's sums is 0."""
+    lda = state.lda
+    if lda is None:
+        return True
+    arrays = (lda.sums, lda.scatter, lda.counts, lda.scatter_count)
+    return not any(sums[sum(array.nbytes for array in arrays) :])
+
+
 def _sums_fit(state: State) -> bool:
     lda = state.lda
     if lda is None:
         return True
+    classes = int(state.candidate.classes[0])
     counts, scatter_count = lda.counts.astype(np.int64), int(lda.scatter_count[0])
     sums, scatter = np.abs(lda.sums.astype(np.int64)), np.abs(lda.scatter.astype(np.int64))
     return bool(
         np.all(counts <= COUNT_LIMIT)
+        and not counts[:, classes:].any()
         and np.all(sums <= LARGEST_FEATURE * counts[..., None])
-        and (
-            scatter.size == 0
-            or (
-                scatter_count <= SCATTER_COUNT_LIMIT
-                and np.all(scatter <= LARGEST_PRODUCT * scatter_count)
-            )
-        )
+        and scatter_count <= (SCATTER_COUNT_LIMIT if scatter.size else 0)
+        and np.all(scatter <= LARGEST_PRODUCT * scatter_count)
     )
 
 
@@ -227,6 +237,7 @@ def _memory_fits(parts: LearnerParts, state: State) -> bool:
     """Every stored place is in use, no other one is, and none is of a class that there is not."""
     memory, rules, classes = state.memory, parts.rules, int(state.candidate.classes[0])
     (stored,), (states,), (guess,) = memory.stored, memory.state, memory.guess
+    counts = (memory.stored, memory.seen, memory.offered)
     places = np.arange(rules.slots)
     held = np.broadcast_to(places < rules.held, states.shape)
     used = ~held & (places < rules.held + stored[:, None])
@@ -237,6 +248,6 @@ def _memory_fits(parts: LearnerParts, state: State) -> bool:
         np.all(fits)
         and np.all(guess < parts.head.capacity)
         and np.all(stored <= rules.slots - rules.held)
-        and np.all(stored[classes:] == 0)
+        and not any(count[0, classes:].any() for count in counts)
         and np.all(empty[classes:])
     )

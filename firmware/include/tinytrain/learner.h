@@ -16,6 +16,7 @@
 
 #include "tinytrain/head.h"
 #include "tinytrain/lda.h"
+#include "tinytrain/outcome.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -32,16 +33,6 @@ enum {
     TT_KIND_LDA_SGD
 };
 
-/* What became of a labelled sample. */
-enum {
-    TT_LEARNED,
-    TT_CONFIDENT, /* known well enough: no row was written */
-    TT_HELD,      /* held aside, to judge what is learned */
-    TT_ASIDE,     /* its label is implausible: kept until a second one confirms it */
-    TT_BUDGET,    /* today's steps are spent */
-    TT_PATIENCE   /* learning has stopped: it brought nothing lately */
-};
-
 /* Which rows answer. */
 enum {
     TT_SOURCE_FACTORY,
@@ -56,6 +47,10 @@ enum {
     TT_SLOT_ASIDE,
     TT_SLOT_HELD
 };
+
+/* Around the regions of an exported state: what it is of before them, a CRC-32 behind. */
+#define TT_STATE_HEADER_BYTES 16u
+#define TT_STATE_CHECKSUM_BYTES 4u
 
 /* tt_progress.stage while a state is taken over in pieces. */
 #define TT_STAGE_IMPORT 0xffffu
@@ -124,6 +119,9 @@ typedef struct tt_learner_functions {
     int32_t (*roll_back)(tt_learner *learner, uint16_t version);
     void (*new_day)(tt_learner *learner);
     int32_t (*region)(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
+    uint32_t (*export_bytes)(tt_learner *learner);
+    void (*export_state)(tt_learner *learner, uint32_t model, uint8_t *out);
+    int32_t (*import_state)(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes);
     int32_t (*export_part)(tt_learner *learner, uint32_t model, uint32_t offset, uint8_t *out,
                            uint32_t bytes);
     int32_t (*import_begin)(tt_learner *learner, uint32_t model, const uint8_t *header);
@@ -236,7 +234,8 @@ int32_t tt_learner_init(tt_learner *learner, const tt_learner_parts *parts, void
  * too little or it is misaligned. */
 tt_learner *tt_learner_place(const tt_learner_parts *parts, void *memory, size_t bytes);
 
-/* Back to the factory: forgets everything. */
+/* Back to the factory: forgets everything, kept versions, added classes and the baseline of drift
+ * too. Work under way and a state that is being taken over are dropped. */
 void tt_learner_reset(tt_learner *learner);
 
 /* The class of one sample, int8 [D], by the rows that answer; changes nothing but the logits in
@@ -264,9 +263,11 @@ int32_t tt_learner_work(tt_learner *learner);
 /* One more class: its index, or TT_ERROR_FULL, or TT_ERROR_BUSY. */
 int32_t tt_learner_add_class(tt_learner *learner);
 
-/* Answers by the factory head (0) or a kept version (1 is the newest) again, and forgets what was
- * learned beyond. TT_OK, or TT_ERROR_RANGE where there is no such version, or TT_ERROR_BUSY while a
- * state is taken over. */
+/* Answers by the factory head (0) or a kept version (1 is the newest) again. For good: versions
+ * newer than that one, classes added since, and the memory of samples are forgotten; an export made
+ * before is the only way back. Work under way is dropped. What counts the day's steps stays, which
+ * tt_learner_reset forgets. TT_OK, or TT_ERROR_RANGE where there is no such version, or
+ * TT_ERROR_BUSY while a state is taken over. */
 int32_t tt_learner_roll_back(tt_learner *learner, uint16_t version);
 
 /* The budget of the day is whole again; call it once a day. */
@@ -278,10 +279,19 @@ void tt_learner_new_day(tt_learner *learner);
 #define TT_LEARNER_REGIONS (13u + 2u * TT_MAX_VERSIONS)
 int32_t tt_learner_region(tt_learner *learner, uint16_t index, void **data, uint32_t *bytes);
 
-/* Bytes of an exported state. */
+/* Bytes of an exported state: known at run time, and a constant expression of what the emitted
+ * header gives (it is TT_MODEL_STATE_BYTES there). */
 uint32_t tt_learner_export_bytes(tt_learner *learner);
+#define TT_LEARNER_STATE_BYTES(capacity, features, wide, slots, copies, analytic, blended)         \
+    (TT_STATE_HEADER_BYTES + sizeof(tt_learner_counters) +                                         \
+     (1u + (copies)) * TT_ROWS_BYTES(capacity, features) +                                         \
+     ((wide) ? (capacity) * (features) * 2u : 0u) +                                                \
+     ((analytic) ? TT_LDA_STATE_BYTES(capacity, features, blended) : 0u) +                         \
+     (capacity) * ((slots) * ((features) + 3u) + 5u) + TT_STATE_CHECKSUM_BYTES)
 
-/* Writes the state, export_bytes of it, into `out`: whose model it is of, the regions, a CRC-32. */
+/* Writes the state, export_bytes of it, into `out`: whose model it is of, the regions, a CRC-32.
+ * `model` is tt_model.source_hash, here and below; tt_export (tinytrain.h) fills it in. Work under
+ * way is not in a state: finish it before (tt_learner_work until it returns 0). */
 void tt_learner_export(tt_learner *learner, uint32_t model, uint8_t *out);
 
 /* `bytes` of an exported state from `offset` on, without its CRC-32. TT_ERROR_RANGE beyond its end,
@@ -298,9 +308,9 @@ int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in
  * the factory head answers, and learning, new classes and rolling back are TT_ERROR_BUSY;
  * tt_learner_reset gives it up.
  *
- * Begin: `header` is the state's first 16 bytes. TT_ERROR_MODEL where it is of another model or
- * learner; nothing has changed then. Else everything is forgotten. */
-#define TT_STATE_HEADER_BYTES 16u
+ * Begin: `header` is the state's first TT_STATE_HEADER_BYTES, 16. TT_ERROR_MODEL where it is of
+ * another model (`model` is tt_model.source_hash) or learner; nothing has changed then. Else
+ * everything is forgotten. */
 int32_t tt_learner_import_begin(tt_learner *learner, uint32_t model, const uint8_t *header);
 
 /* The next bytes, from `offset` in the state on: the first piece's is TT_STATE_HEADER_BYTES.

@@ -69,8 +69,8 @@ typedef struct tt_statistics tt_statistics;
 
 /* What a served application calls, so that one whose model names no layers links none of it. */
 typedef struct tt_statistics_functions {
-    int32_t (*observe)(tt_statistics *statistics, const uint8_t *input);
-    int32_t (*judge)(tt_statistics *statistics, const uint8_t *input, uint16_t label);
+    int32_t (*observe)(tt_statistics *statistics, const void *input);
+    int32_t (*judge)(tt_statistics *statistics, const void *input, uint16_t label);
     void (*undo)(tt_statistics *statistics);
     uint32_t (*trace)(const tt_statistics *statistics, int32_t layer);
 } tt_statistics_functions;
@@ -112,13 +112,13 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
  * waited for. In a trial by confidence two forward passes, one by each set of statistics; after as
  * many of these as a layer looks at, the renewed ones are taken or refused. Else nothing happens.
  * Returns how many layers are still to be renewed. */
-int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input);
+int32_t tt_statistics_observe(tt_statistics *statistics, const void *input);
 
 /* A sample of which a person says that its class is `label`. In a trial two forward passes, each
  * judged by the head as it answers now, so give a sample here before it is learned; elsewhere
  * nothing happens. Returns the state, or TT_ERROR_NO_HEAD, or TT_ERROR_LABEL where the head has no
  * such class. */
-int32_t tt_statistics_judge(tt_statistics *statistics, const uint8_t *input, uint16_t label);
+int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16_t label);
 
 /* Every layer as it was converted, and estimation from the start. */
 void tt_statistics_undo(tt_statistics *statistics);

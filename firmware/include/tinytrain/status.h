@@ -34,7 +34,8 @@ enum {
 };
 #undef TT_STATUS_VALUE
 
-/* The text of a status; "unknown status" for a value that is none. Never NULL. */
+/* The text of a status, never NULL: "unknown status" of a negative value that is
+ * none, "not an error" of a positive one: a class, a number of bytes, an outcome. */
 #ifdef __cplusplus
 extern "C" {
 #endif

@@ -1,4 +1,5 @@
-/* What the files of the learner share: learner.c, learner_rows.c, learner_work.c. */
+/* What the files of the learner share: learner.c, learner_rows.c, learner_work.c, learner_state.c,
+ * learner_check.c. */
 #ifndef TINYTRAIN_LEARNER_SHARED_H
 #define TINYTRAIN_LEARNER_SHARED_H
 
@@ -43,5 +44,8 @@ void tt_learner_keep_version(tt_learner *learner);
 
 /* Begins the work where `least` samples have been learned since the last. */
 void tt_learner_begin_work(tt_learner *learner, uint32_t least);
+
+/* Whether regions and counters, as they were taken over, are a state that a learner can have. */
+int32_t tt_learner_state_fits(const tt_learner *learner);
 
 #endif

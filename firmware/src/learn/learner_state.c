@@ -1,24 +1,15 @@
-/* The learner's state as bytes: its regions, export, and import of what is not trusted. The layout
- * stands in firmware/LEARNING.md, section 8.
+/* The learner's state as bytes: its regions, export and import. The layout stands in
+ * firmware/LEARNING.md, section 8; learner_check.c says whether what came is a state.
  */
 #include <string.h>
 
-#include "drift.h"
-#include "memory.h"
+#include "learner_shared.h"
 #include "tinytrain/crc32.h"
 #include "tinytrain/frame.h"
 #include "tinytrain/learner.h"
 #include "tinytrain/status.h"
 
-#define CHECKSUM_BYTES 4u
 #define MAGIC 0x314c5454u /* "TTL1" */
-#define BIAS_LIMIT (1 << 30)
-#define COUNT_LIMIT 2047u
-#define SCATTER_COUNT_LIMIT 4096u
-#define LARGEST_FEATURE 255
-#define LARGEST_PRODUCT (512 * 512)
-#define LEVEL_LIMIT (32 * 1024)
-#define LARGEST_BEST (1 << 24)
 
 /* The regions from here on are pairs, weights and bias: the active rows, then the versions. */
 #define FIRST_COPY 11
@@ -150,7 +141,7 @@ static uint32_t regions_bytes(tt_learner *learner)
 
 uint32_t tt_learner_export_bytes(tt_learner *learner)
 {
-    return TT_STATE_HEADER_BYTES + regions_bytes(learner) + CHECKSUM_BYTES;
+    return TT_STATE_HEADER_BYTES + regions_bytes(learner) + TT_STATE_CHECKSUM_BYTES;
 }
 
 /* The first bytes of an exported state: what it is of. */
@@ -216,140 +207,6 @@ void tt_learner_export(tt_learner *learner, uint32_t model, uint8_t *out)
     tt_put_u32(out + bytes, tt_crc32(0, out, bytes));
 }
 
-static int32_t within(int32_t value, int32_t limit)
-{
-    return value >= -limit && value <= limit;
-}
-
-static int32_t classes_fit(const tt_learner *learner, uint32_t classes)
-{
-    const tt_head_constants *k = learner->parts->head;
-    return classes >= k->classes && classes <= k->capacity;
-}
-
-/* A signal of drift: sums of `settled` samples, or what was made of all of them. */
-static int32_t signal_fits(const tt_drift_signal *signal, uint32_t settled, int32_t complete)
-{
-    if (!complete) {
-        return within(signal->level, TT_DRIFT_SIGNAL_LIMIT * (int32_t)settled) &&
-               signal->spread <= TT_DRIFT_LARGEST_SQUARE * settled && signal->running == 0;
-    }
-    return within(signal->level, TT_DRIFT_MEAN_LIMIT) && signal->spread <= TT_DRIFT_MEAN_LIMIT &&
-           within(signal->running, TT_DRIFT_MEAN_LIMIT);
-}
-
-static int32_t drift_fits(const tt_learner *learner)
-{
-    const tt_learner_counters *c = &learner->counters;
-    const tt_drift_constants *k = learner->parts->drift;
-    uint32_t all = k != NULL ? 1u << k->settle_shift : 0u;
-    int32_t complete = all > 0u && c->settled == all;
-    return c->settled <= all && c->alarm <= (uint32_t)complete &&
-           signal_fits(&c->distance, c->settled, complete) &&
-           signal_fits(&c->doubt, c->settled, complete);
-}
-
-static int32_t counters_fit(const tt_learner *learner)
-{
-    const tt_learner_counters *c = &learner->counters;
-    const tt_learner_constants *rules = learner->parts->rules;
-    uint32_t most = rules->guard ? TT_SOURCE_ACTIVE : TT_SOURCE_CANDIDATE;
-    int32_t fit = classes_fit(learner, c->candidate_classes) && c->source <= most &&
-                  !(rules->guard == 0 && c->source == TT_SOURCE_ACTIVE) && c->stopped <= 1 &&
-                  c->level >= 0 && c->level <= LEVEL_LIMIT && within(c->best, LARGEST_BEST) &&
-                  c->kept <= rules->versions && drift_fits(learner);
-    if (rules->guard) {
-        fit = fit && classes_fit(learner, c->active_classes);
-        for (uint16_t i = 0; i < rules->versions; i++) {
-            fit = fit && classes_fit(learner, c->version_classes[i]);
-        }
-    }
-    return fit;
-}
-
-static int32_t rows_fit(const tt_learner *learner, const tt_rows *rows)
-{
-    for (uint16_t row = 0; row < learner->parts->head->capacity; row++) {
-        if (!within(rows->bias[row], BIAS_LIMIT)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int32_t scatter_fits(const tt_lda *lda, size_t features)
-{
-    if (*lda->scatter_count > SCATTER_COUNT_LIMIT) {
-        return 0;
-    }
-    for (size_t i = 0; i < features * (features + 1u) / 2u; i++) {
-        if (!within(lda->scatter[i], LARGEST_PRODUCT * *lda->scatter_count)) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static int32_t lda_fits(const tt_learner *learner)
-{
-    const tt_head_constants *k = learner->parts->head;
-    const tt_lda *lda = &learner->lda;
-    if (learner->parts->analytic == NULL) {
-        return 1;
-    }
-    for (size_t row = 0; row < k->capacity; row++) {
-        if (lda->counts[row] > COUNT_LIMIT) {
-            return 0;
-        }
-        for (size_t i = 0; i < k->features; i++) {
-            if (!within(lda->sums[row * k->features + i], LARGEST_FEATURE * lda->counts[row])) {
-                return 0;
-            }
-        }
-    }
-    return learner->parts->lda->blend == 0 || scatter_fits(lda, k->features);
-}
-
-/* Every stored place is in use, no other one is, and none is of a class that there is not. */
-static int32_t memory_fits(const tt_learner *learner)
-{
-    const tt_memory *memory = &learner->memory;
-    const tt_learner_constants *rules = memory->rules;
-    for (uint16_t label = 0; label < memory->capacity; label++) {
-        if (memory->stored[label] > rules->slots - rules->held ||
-            (memory->stored[label] > 0 && label >= learner->counters.candidate_classes)) {
-            return 0;
-        }
-        for (uint16_t place = 0; place < rules->slots; place++) {
-            uint32_t index = tt_memory_index(memory, label, place);
-            uint8_t state = memory->state[index];
-            int32_t used = place >= rules->held && place < rules->held + memory->stored[label];
-            int32_t fits = place < rules->held
-                               ? (state == TT_SLOT_EMPTY || state == TT_SLOT_HELD)
-                               : (used ? state == TT_SLOT_LEARNED || state == TT_SLOT_ASIDE
-                                       : state == TT_SLOT_EMPTY);
-            if (!fits || memory->guess[index] >= memory->capacity ||
-                (state != TT_SLOT_EMPTY && label >= learner->counters.candidate_classes)) {
-                return 0;
-            }
-        }
-    }
-    return 1;
-}
-
-static int32_t state_fits(const tt_learner *learner)
-{
-    int32_t fit = counters_fit(learner) && rows_fit(learner, &learner->head.rows) &&
-                  lda_fits(learner) && memory_fits(learner);
-    if (learner->parts->rules->guard) {
-        fit = fit && rows_fit(learner, &learner->active);
-        for (uint16_t i = 0; i < learner->parts->rules->versions; i++) {
-            fit = fit && rows_fit(learner, &learner->version[i]);
-        }
-    }
-    return fit;
-}
-
 /* The counters' shares, back to the parts. */
 static void hand_out(tt_learner *learner)
 {
@@ -399,7 +256,7 @@ int32_t tt_learner_import_end(tt_learner *learner, uint32_t checksum)
     }
     if (work->samples != regions_bytes(learner) || work->squares != checksum) {
         status = TT_ERROR_FRAME;
-    } else if (!state_fits(learner)) {
+    } else if (!tt_learner_state_fits(learner)) {
         status = TT_ERROR_RANGE;
     }
     if (status != TT_OK) {
@@ -413,8 +270,9 @@ int32_t tt_learner_import_end(tt_learner *learner, uint32_t checksum)
 
 int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in, uint32_t bytes)
 {
-    if (bytes < TT_STATE_HEADER_BYTES + CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
-        tt_get_u32(in + bytes - CHECKSUM_BYTES) != tt_crc32(0, in, bytes - CHECKSUM_BYTES)) {
+    if (bytes < TT_STATE_HEADER_BYTES + TT_STATE_CHECKSUM_BYTES || tt_get_u32(in) != MAGIC ||
+        tt_get_u32(in + bytes - TT_STATE_CHECKSUM_BYTES) !=
+            tt_crc32(0, in, bytes - TT_STATE_CHECKSUM_BYTES)) {
         return TT_ERROR_FRAME;
     }
     if (bytes != tt_learner_export_bytes(learner)) {
@@ -426,5 +284,5 @@ int32_t tt_learner_import(tt_learner *learner, uint32_t model, const uint8_t *in
     }
     (void)tt_learner_import_write(learner, TT_STATE_HEADER_BYTES, in + TT_STATE_HEADER_BYTES,
                                   regions_bytes(learner));
-    return tt_learner_import_end(learner, tt_get_u32(in + bytes - CHECKSUM_BYTES));
+    return tt_learner_import_end(learner, tt_get_u32(in + bytes - TT_STATE_CHECKSUM_BYTES));
 }

@@ -200,7 +200,7 @@ static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
 }
 
 /* One more forward pass of the layer whose turn it is. */
-static void estimate(tt_statistics *statistics, const uint8_t *input)
+static void estimate(tt_statistics *statistics, const void *input)
 {
     const tt_statistics_constants *constants = constants_of(statistics);
     const tt_statistics_layer *layer = constants->layer[statistics->layer];
@@ -226,7 +226,7 @@ static void estimate(tt_statistics *statistics, const uint8_t *input)
 }
 
 /* Bits that the head, as it answers now, loses on a sample, Q10; NULL: on what it takes it for. */
-static int32_t loss(tt_device *device, const uint8_t *input, const uint16_t *label)
+static int32_t loss(tt_device *device, const void *input, const uint16_t *label)
 {
     uint16_t best = (uint16_t)tt_classify(device, input);
     tt_head *head = tt_device_head(device);
@@ -245,7 +245,7 @@ static bool better(const tt_progress *trial, int32_t sign)
 }
 
 /* One more sample of the trial, which ends with the `last` at the latest. */
-static void weigh(tt_statistics *statistics, const uint8_t *input, const uint16_t *label,
+static void weigh(tt_statistics *statistics, const void *input, const uint16_t *label,
                   uint32_t last)
 {
     tt_progress *trial = &statistics->trial;
@@ -263,7 +263,7 @@ static void weigh(tt_statistics *statistics, const uint8_t *input, const uint16_
     use_answering(statistics);
 }
 
-int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
+int32_t tt_statistics_observe(tt_statistics *statistics, const void *input)
 {
     const tt_statistics_plan *plan = &constants_of(statistics)->plan;
     if (statistics->state == TT_STATISTICS_ESTIMATING) {
@@ -275,7 +275,7 @@ int32_t tt_statistics_observe(tt_statistics *statistics, const uint8_t *input)
     return plan->layers - statistics->layer;
 }
 
-int32_t tt_statistics_judge(tt_statistics *statistics, const uint8_t *input, uint16_t label)
+int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16_t label)
 {
     const tt_head *head = tt_device_head(statistics->device);
     if (head == NULL) {
