@@ -48,14 +48,16 @@ LATER = (
     "project",
     "adapt.json",
     "learning.png",
+    "confusion.png",
+    "adapt-*-seed*",
     "comparison.json",
     "comparison.png",
-    "confusion.png",
+    "comparison-*",
     "results.json",
     "groups.txt",
     SUMMARY,
 )
-"""What the stages add to a run's folder."""
+"""What the stages add to a run's folder: names, * for any letters."""
 
 ACCURACY = "accuracy"
 AREA = "area under the curve"

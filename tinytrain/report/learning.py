@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tinytrain.report.picture import figure_type
+from tinytrain.report.summary import conditions, people_text
 from tinytrain.report.tables import table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from tinytrain.adapt.comparison import Comparison, HeadResult
-    from tinytrain.adapt.confusion import Confusion
 
 SPREAD = (10, 90)
 """Percentiles of the devices that a curve's shade spans."""
-MOST_NAMES = 40
-"""Classes whose names still fit beside a picture."""
+
+
+def comparison_title(found: Comparison, head: HeadResult | None = None) -> str:
+    """Of a picture: whom and what it shows, in two lines; of one head, or of all."""
+    devices = found.heads[0].devices
+    people = len({device.person for device in devices})
+    name = f"{head.head} {'with the' if head.guarded else 'without a'} guard, " if head else ""
+    return (
+        f"{people_text(people)} that training never saw, {len(devices) // people} streams each: "
+        f"task {found.task}\n{name}{conditions(found)}"
+    )
 
 
 def comparison_text(found: Comparison) -> str:
@@ -96,20 +104,3 @@ def _draw_head(axes: Axes, head: HeadResult, colour: str) -> None:
     # Where only the ends are known, the line between them is no measurement.
     style = "--" if len(head.devices[0].curve) == 2 else "-"
     axes.plot(shares, 100 * curves.mean(axis=0), style, color=colour, linewidth=2, label=head.head)
-
-
-def draw_confusion(before: Confusion, after: Confusion, names: Sequence[str], path: Path) -> None:
-    """Which classes are taken for which, before learning and after it."""
-    figure = figure_type()(figsize=(11, 5.2), dpi=120, layout="constrained")
-    for place, (title, counts) in enumerate((("before", before), ("after", after))):
-        axes = figure.add_subplot(1, 2, place + 1)
-        shares = np.array(counts, np.float64)
-        shares /= np.maximum(shares.sum(axis=1, keepdims=True), 1)
-        axes.imshow(shares, vmin=0, vmax=1, cmap="Blues")
-        axes.set_title(f"{title} learning", fontsize=10)
-        axes.set_xlabel("class given")
-        axes.set_ylabel("true class")
-        if len(names) <= MOST_NAMES:
-            axes.set_xticks(range(len(names)), names, rotation=90, fontsize=7)
-            axes.set_yticks(range(len(names)), names, fontsize=7)
-    figure.savefig(path, format="png")
