@@ -87,7 +87,7 @@ ROOMS = {
     "device": Room(
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),
-    "training": Room("errors, progress", ("tinytrain/training",), {"errors"}),
+    "training": Room("errors, progress, head", ("tinytrain/training",), {"errors", "head"}),
     "adapt": Room(
         "device, emulator, lda, training",
         ("tinytrain/adapt",),

@@ -22,6 +22,9 @@ def written(folder: Path, text: str) -> Path:
     return path
 
 
+LDA = '[learner]\nkind = "lda"\n'
+
+
 @pytest.mark.parametrize("name", built_in_names())
 def test_a_task_is_the_same_after_it_was_written_and_read(name: str, tmp_path: Path) -> None:
     task = find_task(name)
@@ -118,6 +121,23 @@ def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
         (NPZ + 'labels = ["a", "b"]\n[head]\nrows = 3', "head.rows is 3; there are 2 classes"),
         (NPZ + 'labels = ["a", "a"]', "data.labels has 'a' twice"),
         (NPZ + 'x_test = "z"', "data.x_test and data.y_test: give both, or neither"),
+        (NPZ + LDA + "held = 20", "learner.held: 20, hold_every is 0: give both"),
+        (NPZ + LDA + "held = 20\nhold_every = 3", "learner.held: 20: fewer than the slots, 10"),
+        (NPZ + LDA + "hold_every = 1\nheld = 1", "learner.hold_every: 1: 0, or 2 to 65535"),
+        (NPZ + LDA + "slots = 0", "learner.guard: true, slots 0, .* or guard = false"),
+        (NPZ + LDA + "guard = false\nslots = 0", "learner.implausible: 4: doubted samples wait"),
+        (NPZ + LDA + "prior = 0.01", r"learner.prior: 0.01: 0 \(found out\), or 0.0625 to 1024"),
+        (NPZ + LDA + "ridge = 0.01", r"learner.ridge: 0.01: 0 \(found out\), or 0.03125 to 16"),
+        (NPZ + LDA + "[network]\nfeatures = 512", "network.features: 512: the learner's analytic"),
+        (NPZ + LDA + "[quantization]\nint16 = true", "learner.kind: 'lda': quantization.int16 is"),
+        (NPZ + LDA + '[network]\nname = "autoencoder"', "learner.kind: 'lda': an autoencoder has"),
+        (NPZ + LDA.replace("lda", "sgd"), "learner.guard: true: the guard judges sgd by held"),
+        (NPZ + '[statistics]\nlayers = ["all", "a"]', "statistics.layers: .*'all' stands alone"),
+        (NPZ + '[statistics]\nlayers = ["a", "a"]', "statistics.layers: 'a' is there twice"),
+        (
+            NPZ + 'labels = ["a", "b"]\n[head]\nreserved = 1022\nmasters = 17',
+            "head.masters is 17; 16 or 32",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(text: str, message: str, tmp_path: Path) -> None:
