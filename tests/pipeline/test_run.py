@@ -159,7 +159,7 @@ def test_adapt_compares_all_heads_and_recommends_one(run: Run, tmp_path: Path) -
     stem = "comparison-bursts-noise0-streams2-seed0"
     figures = json.loads((copy / f"{stem}.json").read_text())
     assert figures["order"] == "bursts"
-    assert len(figures["heads"]) == 9
+    assert len(figures["heads"]) == 10
     for picture in (f"{stem}.png", f"{stem}-confusion.png"):
         assert (copy / picture).read_bytes().startswith(b"\x89PNG")
 

@@ -175,7 +175,7 @@ def adapt(
             found, files = go(directory, target, progress, options, streams or 1, seed)
             text = users_text(found)
     click.echo(text)
-    click.echo("written: " + ", ".join(str(path) for path in files.all if path.exists()))
+    click.echo("\nwritten: " + ", ".join(str(path) for path in files.all if path.exists()))
 
 
 @main.command(epilog="Example: tinytrain report demo")

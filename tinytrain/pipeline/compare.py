@@ -7,10 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from tinytrain.adapt.calibrate import Known, known_people
-from tinytrain.adapt.comparison import Comparison, compare
+from tinytrain.adapt.calibrate import UNGUARDED, Known, known_people
+from tinytrain.adapt.comparison import OWN, Comparison, Way, compare, task_keys
 from tinytrain.adapt.people import class_of, head_of, pupils
 from tinytrain.adapt.streams import StreamOptions
+from tinytrain.lda import LdaOptions
+from tinytrain.lda_constants import FACTOR_BITS
+from tinytrain.learner import LearnerParts
+from tinytrain.learner_options import learner_constants
 from tinytrain.model import Model
 from tinytrain.pipeline.learning import (
     PROJECT,
@@ -26,6 +30,7 @@ from tinytrain.project import load_project
 from tinytrain.report.confusion import draw_confusion
 from tinytrain.report.learning import comparison_title, draw_comparison
 from tinytrain.training.data import IndexArray
+from tinytrain.training.task_rules import learner_options
 
 STREAMS = 4
 """Of each person, where nothing else is said."""
@@ -59,13 +64,26 @@ def compare_heads(
     taught = pupils(unseen, people, shots, options, streams, seed)
     progress("heads", 0, 1)
     names = found.dataset.label_names
-    heads = compare(known, taught)
+    heads = compare(known, taught, own=own_way(found, model))
     progress("heads", 1, 1)
     result = Comparison(found.task.name, seed, options.order, options.wrong, names, heads)
     asked = asked_for(options, streams, STREAMS, seed, found.seed)
     files = files_of(directory, "comparison", asked)
     _write(files, result)
     return result, files
+
+
+def own_way(found: Run, model: Model) -> Way:
+    """What the run's own devices learn by; drift changes nothing of that."""
+    head, wanted = head_of(model), found.task.learner
+    if model.learner is None:
+        rules = learner_constants(replace(UNGUARDED, kind="sgd"))
+        return Way(OWN, LearnerParts(rules, head.constants), {"kind": "none"})
+    lda, options = model.learner.lda, None
+    if lda is not None and wanted.kind != "sgd":
+        options = LdaOptions(lda.prior / 16, lda.ridge / (1 << FACTOR_BITS), lda.blend)
+    keys = task_keys(learner_options(wanted), options)
+    return Way(OWN, replace(model.learner, drift=None), keys)
 
 
 def known_of(found: Run, model: Model) -> Known:

@@ -46,6 +46,11 @@ def _cell(value: object) -> str:
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 
+def percent(share: float | None) -> int | None:
+    """A share in whole percents."""
+    return None if share is None else round(100 * share)
+
+
 def inspection_text(inspection: Inspection) -> str:
     refusals = [f"cannot be converted: {refusal}" for refusal in inspection.refusals]
     if inspection.of_file:
