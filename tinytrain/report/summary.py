@@ -59,7 +59,12 @@ def _accuracy(results: Sequence[StageResult]) -> str:
     header: tuple[str, ...] = ("model", "MACs", "weight bytes", "mean", "worst person")
     if people == 1:
         header, rows = (*header[:3], results[0].measure), [row[:4] for row in rows]
-    notes = [f"{LABELS[r.stage]}: {note}" for r in results for note in r.notes]
+    # Notes of the int8 model say themselves what they are about.
+    notes = [
+        note if r.stage == "model" else f"{LABELS[r.stage]}: {note}"
+        for r in results
+        for note in r.notes
+    ]
     return "\n".join([f"{title}\n{table(header, rows)}", *notes])
 
 
