@@ -187,9 +187,11 @@ def open_run(directory: Path) -> Run:
     try:
         seed = int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except OSError as error:
+        hint = "`tinytrain train TASK --out DIR` starts one"
+        if (directory.resolve().parent / MARKER).is_file():
+            hint = f"did you mean {directory.parent}?"
         raise InputError(
-            f"{directory}: no run is here ({MARKER}: {error.strerror}); "
-            "`tinytrain train TASK --out DIR` starts one"
+            f"{directory}: no run is here ({MARKER}: {error.strerror}); {hint}"
         ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run's description; start the run again") from error
