@@ -16,6 +16,7 @@ from tinytrain.cli.shared import (
     seed_option,
     target_option,
 )
+from tinytrain.errors import InputError
 
 if TYPE_CHECKING:
     from tinytrain.pipeline.runs import StageResult
@@ -163,6 +164,11 @@ def adapt(
     from tinytrain.report.summary import users_text
 
     check_target(target)
+    if compare and target != "emulator":
+        raise InputError(
+            f"--compare --target {target}: heads are compared in the emulator, which gives the "
+            "devices' bits; leave out --target, or leave out --compare"
+        )
     options = StreamOptions(stream, noise)
     directory = out or Path(source)
     with progress_bars() as progress:
