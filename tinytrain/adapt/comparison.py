@@ -117,6 +117,11 @@ class Comparison:
     heads: tuple[HeadResult, ...]
 
     @property
+    def own(self) -> HeadResult | None:
+        """The task's own."""
+        return next((head for head in self.heads if head.head == OWN), None)
+
+    @property
     def recommended(self) -> HeadResult | None:
         """The guarded head that is best among those that do no harm, or else least; None where
         none gains anything."""
@@ -145,6 +150,8 @@ class Way:
     parts: LearnerParts
     settings: Mapping[str, object]
     """Keys of a task's table [learner]."""
+    ram: int | None = None
+    """Bytes; None for what a learner of these parts takes."""
 
 
 def plans(known: Known) -> tuple[Way, ...]:
@@ -209,7 +216,8 @@ def _taught_result(way: Way, pupils: Sequence[Pupil]) -> HeadResult:
     taught: Sequence[Taught] = teach(parts, [pupil.lesson for pupil in pupils])
     if parts.blended:
         taught = [replace(one, rows_written=None) for one in taught]
-    found = _result(way.head, bool(parts.rules.guard), learner_bytes(parts), pupils, taught)
+    ram = learner_bytes(parts) if way.ram is None else way.ram
+    found = _result(way.head, bool(parts.rules.guard), ram, pupils, taught)
     return replace(found, settings=way.settings)
 
 

@@ -78,10 +78,10 @@ def own_way(found: Run, model: Model) -> Way:
     head, wanted = head_of(model), found.task.learner
     if model.learner is None:
         rules = learner_constants(replace(UNGUARDED, kind="sgd"))
-        return Way(OWN, LearnerParts(rules, head.constants), {"kind": "none"})
+        return Way(OWN, LearnerParts(rules, head.constants), {"kind": "none"}, head.constants.bytes)
     lda, options = model.learner.lda, None
     if lda is not None and wanted.kind != "sgd":
-        options = LdaOptions(lda.prior / 16, lda.ridge / (1 << FACTOR_BITS), lda.blend)
+        options = LdaOptions(lda.prior / 16, round(lda.ridge / (1 << FACTOR_BITS), 6), lda.blend)
     keys = task_keys(learner_options(wanted), options)
     return Way(OWN, replace(model.learner, drift=None), keys)
 

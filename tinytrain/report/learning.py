@@ -38,8 +38,15 @@ def comparison_text(found: Comparison) -> str:
         f"{len(devices)} devices of {people_text(people)} that training never saw; "
         f"{conditions(found)}; more than a point is a gain or a loss"
     )
-    parts = [f"{title}\n{_heads_table(found.heads)}", _people_tables(found), _advice(found)]
-    return "\n\n".join(parts)
+    heads = f"{title}\n{_heads_table(found.heads)}{_own_settings(found)}"
+    return "\n\n".join([heads, _people_tables(found), _advice(found)])
+
+
+def _own_settings(found: Comparison) -> str:
+    """What the task's own row learns by."""
+    if found.own is None:
+        return ""
+    return f"\n{found.own.head}: {', '.join(_toml_lines(found.own.settings))}"
 
 
 def _heads_table(heads: Sequence[HeadResult]) -> str:
@@ -89,8 +96,7 @@ def _advice(found: Comparison) -> str:
     chosen = found.recommended
     if chosen is None:
         return "recommended: none learns anything here; keep the factory head"
-    own = [head for head in found.heads if head.head.startswith("task's own")]
-    has_it = any(dict(head.settings) == dict(chosen.settings) for head in own)
+    has_it = found.own is not None and dict(found.own.settings) == dict(chosen.settings)
     what = "the task has this already" if has_it else "in task.toml, then run it again"
     return (
         f"recommended: {chosen.head} with the guard: {chosen.mean('before'):.3f} to "
@@ -101,8 +107,11 @@ def _advice(found: Comparison) -> str:
 
 def learner_toml(settings: Mapping[str, object]) -> str:
     """The table [learner] of a task file."""
-    lines = [f"{name} = {_toml(value)}" for name, value in settings.items()]
-    return "\n".join(["[learner]", *lines])
+    return "\n".join(["[learner]", *_toml_lines(settings)])
+
+
+def _toml_lines(settings: Mapping[str, object]) -> list[str]:
+    return [f"{name} = {_toml(value)}" for name, value in settings.items()]
 
 
 def _toml(value: object) -> str:
@@ -138,7 +147,7 @@ def draw_comparison(found: Comparison, path: Path) -> None:
                 _draw_head(axes, head)
         axes.set_title(name, fontsize=10)
         axes.grid(alpha=0.3)
-        axes.legend(fontsize=8)
+        axes.legend(fontsize=8, loc="upper left")
     for axes in places[len(names) :]:
         axes.set_axis_off()
     for axes in places[max(len(names) - COLUMNS, 0) : len(names)]:
