@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 from tinytrain.errors import InputError
-from tinytrain.training.task_file import built_in_names, find_task, read_task, task_text
+from tinytrain.training.task_file import (
+    built_in_names,
+    find_task,
+    parse_task,
+    read_task,
+    task_text,
+)
 from tinytrain.training.tasks import Task
 
 NPZ = '[data]\nsource = "npz"\nkind = "motion"\npath = "a.npz"\n'
@@ -146,6 +153,20 @@ def test_what_is_wrong_is_named_in_one_line(text: str, message: str, tmp_path: P
         read_task(path)
     assert str(found.value).startswith(f"{path}: ")
     assert "\n" not in str(found.value)
+
+
+def test_every_learner_that_the_documents_show_can_be_had() -> None:
+    documents = Path(__file__).resolve().parents[2] / "docs"
+    shown = [
+        block
+        for block in re.findall(
+            r"^```toml\n(.*?)^```$", (documents / "own-data.md").read_text(), re.M | re.S
+        )
+        if "[learner]" in block
+    ]
+    assert len(shown) >= 4
+    for block in shown:
+        assert parse_task(NPZ + block, "own-data.md", "shown", Path()).learner.kind == "lda"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
