@@ -178,7 +178,7 @@ def test_other_streams_leave_the_result_of_the_run_alone(run: Run, tmp_path: Pat
     done("adapt", copy, "--seed", 7)
     assert json.loads((copy / "adapt-shuffled-noise0-seed7.json").read_text())["seed"] == 7
     assert {name: (copy / name).read_bytes() for name in own} == before
-    assert done("report", copy).stdout.splitlines()[:3] == run.summary.splitlines()[:3]
+    assert "stream shuffled, 0 % of the labels wrong, seed 0" in done("report", copy).stdout
 
 
 def test_adapt_on_the_emulator_gives_the_accuracies_of_the_board(run: Run, tmp_path: Path) -> None:
