@@ -167,7 +167,7 @@ def _heads_text(title: str, heads: dict[tuple[str, bool], HeadResult]) -> str:
             100 * head.worst,
             100 * head.gainers,
             100 * head.losers,
-            100 * head.mean("rows_written"),
+            None if head.rows_written is None else 100 * head.rows_written,
         )
         for head in heads.values()
     ]
@@ -199,7 +199,7 @@ def _people_bars(
     return [
         *bars,
         at_most(f"{task}: float32 sgd less sgd, points", 100 * (floating - sgd.mean("after")), 1.0),
-        at_most(f"{task}: rows written by sgd, %", 100 * sgd.mean("rows_written"), 20.0),
+        at_most(f"{task}: rows written by sgd, %", 100 * (sgd.rows_written or 0), 20.0),
         at_most(f"{task}: devices that lose, %", 100 * own.losers, 2.0),
         at_most(f"{task}: devices that lose, noisy, %", 100 * own_noisy.losers, 5.0),
         at_least(f"{task}: gain kept under noise, %", 100 * own_noisy.gain / own.gain, 50.0),

@@ -49,7 +49,8 @@ def main() -> int:
     options = arguments.parse_args()
     seeds = [_run(options.out / f"seed-{seed}", seed) for seed in range(options.seeds)]
     print(_people(seeds), "", _stages(seeds), "", _costs(seeds), "", sep="\n")
-    draw_learning(_everyone(options.out, options.seeds), options.out / "learning.png")
+    title = f"{options.seeds} seeds, each with people that training never saw: watch, {TARGET}"
+    draw_learning(_everyone(options.out, options.seeds), options.out / "learning.png", title)
     bars = _bars(seeds)
     print(bars_text(bars))
     return 0 if all(bar.met for bar in bars) else 1
@@ -112,7 +113,11 @@ def _costs(seeds: Sequence[Seed]) -> str:
 def _everyone(out: Path, seeds: int) -> Experiment:
     """The people of all seeds in one picture."""
     found = [read_experiment(out / f"seed-{seed}") for seed in range(seeds)]
-    users = tuple(user for experiment in found for user in experiment.users)
+    users = tuple(
+        replace(user, user=f"{user.user}, seed {seed}")
+        for seed, experiment in enumerate(found)
+        for user in experiment.users
+    )
     return replace(found[0], users=users)
 
 

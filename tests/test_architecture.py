@@ -95,9 +95,9 @@ ROOMS = {
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),
     "training": Room(
-        "errors, progress, frontend, emulator",
+        "errors, progress, head, frontend, emulator",
         ("tinytrain/training",),
-        {"errors", "frontend", "emulator"},
+        {"errors", "head", "frontend", "emulator"},
     ),
     "adapt": Room(
         "device, emulator, lda, training",

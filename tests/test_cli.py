@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -209,10 +210,53 @@ def test_learn_gives_the_head_and_a_crc_a_step(target: str, project: Path, tmp_p
 def test_learning_changes_the_head_and_starts_from_the_factory_each_time(
     project: Path, tmp_path: Path
 ) -> None:
-    factory = learn(project, "emulator", tmp_path, steps=0)
+    short = learn(project, "emulator", tmp_path, steps=1)
     first, second = (learn(project, "emulator", tmp_path) for _ in range(2))
-    assert not np.array_equal(factory["weights"], first["weights"])
+    assert not np.array_equal(short["weights"], first["weights"])
     assert np.array_equal(first["weights"], second["weights"])
+
+
+def test_learn_says_in_a_line_what_became_of_the_samples(project: Path, tmp_path: Path) -> None:
+    stream = tmp_path / "stream.npz"
+    np.savez(stream, x=windows(40), y=np.arange(40) % CLASSES)
+    text = done("learn", project, "--stream", stream, "--output", tmp_path / "h.npz").stdout
+    last = text.splitlines()[-1]
+    head = np.load(tmp_path / "h.npz")
+    right = int((head["predicted"] == np.arange(40) % CLASSES).sum())
+    assert re.match(r"\d+ learned", last)
+    assert f"; {right} of 40 predicted right before learning; " in last
+    assert last.endswith("at the end what was learned answers")
+
+
+def test_a_stream_without_samples_is_refused(project: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "s.npz", x=windows(0), y=np.zeros(0, int))
+    result = tinytrain("learn", project, "--stream", tmp_path / "s.npz", "--output",
+                       tmp_path / "h.npz")  # fmt: skip
+    assert result.exit_code == 2
+    assert "s.npz: no samples" in result.stderr
+    assert not (tmp_path / "h.npz").exists()
+
+
+def test_a_folder_that_holds_the_project_is_answered_with_its_path(project: Path) -> None:
+    assert project.name == "project"
+    for command in ("inspect", "bench"):
+        result = tinytrain(command, project.parent)
+        assert result.exit_code == 2
+        assert f"did you mean {project}?" in result.stderr
+
+
+def test_a_project_in_a_run_is_answered_with_the_run(tmp_path: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "run.json").write_text("{}")
+    result = tinytrain("adapt", tmp_path / "project")
+    assert result.exit_code == 2
+    assert f"did you mean {tmp_path}?" in result.stderr
+
+
+def test_heads_are_compared_in_the_emulator_only(tmp_path: Path) -> None:
+    result = tinytrain("adapt", tmp_path, "--compare", "--target", "host")
+    assert result.exit_code == 2
+    assert "--compare --target host" in result.stderr
 
 
 def test_the_host_learns_what_the_emulator_learns(
@@ -277,6 +321,7 @@ def test_bench_prints_one_json_object_even_without_a_counter(target: str, projec
     found = json.loads(done("bench", project, "--target", target, "--json").stdout)
     check_bench(found)
     assert found["instructions"]["inference"] is None
+    assert not re.search(r" -$", done("bench", project, "--target", target).stdout, re.M)
     assert found["ram"]["head"] == CLASSES * 16 + FEATURES * 4 + CLASSES * FEATURES * 2
 
 

@@ -19,10 +19,10 @@ def test_options_become_the_integers_of_the_device() -> None:
 @pytest.mark.parametrize(
     ("options", "named"),
     [
-        ({"kind": "svm"}, "one of sgd, lda, lda"),
-        ({"slots": 256}, "slots 256: 0 to 255"),
-        ({"hold_every": 1}, "hold_every 1"),
-        ({"held": 2}, "both, or neither"),
+        ({"kind": "svm"}, "learner.kind: .*one of sgd, lda, lda"),
+        ({"slots": 256}, "learner.slots: 256: 0 to 255"),
+        ({"hold_every": 1}, "learner.hold_every: 1"),
+        ({"held": 2}, "learner.held: .*both held and hold_every, or neither"),
         ({"held": 10, "hold_every": 4}, "fewer than the slots, 10"),
         ({"work_every": 0}, "slots and work_every"),
         ({"kind": "sgd"}, "sgd by held samples"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tinytrain.errors import InputError
@@ -52,8 +53,8 @@ class LearnerOptions:
 
 def learner_constants(options: LearnerOptions) -> LearnerConstants:
     """The integers of the device. Raises InputError where an option is out of range."""
-    _check_ranges(options)
-    _check_together(options)
+    for name, wrong in contradictions(options):
+        raise InputError(f"learner.{name}: {wrong}")
     return LearnerConstants(
         kind=KINDS[options.kind],
         start=options.start,
@@ -93,43 +94,46 @@ _RANGES: dict[str, tuple[float, float]] = {
 }
 
 
-def _check_ranges(options: LearnerOptions) -> None:
+def contradictions(options: LearnerOptions) -> Iterator[tuple[str, str]]:
+    """What cannot be: a field, and what is wrong with its value and what to do."""
+    yield from _out_of_range(options)
+    yield from _not_together(options)
+
+
+def _out_of_range(options: LearnerOptions) -> Iterator[tuple[str, str]]:
     if options.kind not in KINDS:
-        raise InputError(f"learner {options.kind!r}: one of {', '.join(KINDS)}")
+        yield "kind", f"{options.kind!r}: one of {', '.join(KINDS)}"
     for name, (low, high) in _RANGES.items():
         value = getattr(options, name)
         if not low <= value <= high:
-            raise InputError(f"{name} {value}: {low} to {high}")
+            yield name, f"{value}: {low} to {high}"
     if options.hold_every and not 2 <= options.hold_every <= 65535:
-        raise InputError(f"hold_every {options.hold_every}: 0, or 2 to 65535")
+        yield "hold_every", f"{options.hold_every}: 0, or 2 to 65535"
 
 
-def _check_together(options: LearnerOptions) -> None:
-    held = options.held > 0
-    judged_by_held = options.guard and options.kind != "lda"
-    for wrong, message in (
-        (
-            held != (options.hold_every > 0),
-            "held and hold_every: give both, or neither",
-        ),
-        (
-            held and options.held >= options.slots,
-            f"held {options.held}: fewer than the slots, {options.slots}",
-        ),
-        (
-            options.guard and not (options.slots and options.work_every),
-            "the guard judges by what it remembers: give slots and work_every, or no guard",
-        ),
-        (
-            judged_by_held and not held,
-            f"the guard judges {options.kind} by held samples only: give held and hold_every, "
-            "or no guard",
-        ),
-        (
-            options.implausible > 0 and not options.slots,
-            "implausible labels wait in slots: give slots, or implausible 0",
-        ),
-        (options.replays > 0 and not options.slots, "replays come from slots: give slots"),
-    ):
-        if wrong:
-            raise InputError(message)
+def _not_together(options: LearnerOptions) -> Iterator[tuple[str, str]]:
+    held, every, slots = options.held, options.hold_every, options.slots
+    if (held > 0) != (every > 0):
+        missing = f"hold_every is {every}" if held else f"hold_every is {every} and needs held"
+        yield "held", f"{held}, {missing}: give both held and hold_every, or neither"
+    if held and held >= slots:
+        yield "held", f"{held}: fewer than the slots, {slots}"
+    if options.guard and not (slots and options.work_every):
+        yield (
+            "guard",
+            f"true, slots {slots}, work_every {options.work_every}: the guard judges by what it "
+            "remembers; give slots and work_every, or guard = false",
+        )
+    if options.guard and options.kind != "lda" and not held:
+        yield (
+            "guard",
+            f"true: the guard judges {options.kind} by held samples only; give held and "
+            "hold_every (such as 3 and 3), or guard = false",
+        )
+    if options.implausible > 0 and not slots:
+        yield (
+            "implausible",
+            f"{options.implausible:g}: doubted samples wait in slots; give slots, or implausible 0",
+        )
+    if options.replays > 0 and not slots:
+        yield "replays", f"{options.replays}: replays come from slots; give slots, or replays 0"

@@ -85,9 +85,12 @@ def load_project(directory: Path) -> Project:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
+        inner = directory / "project"
+        hint = "`tinytrain convert MODEL.tflite --out DIR` makes one"
+        if (inner / path.name).is_file():
+            hint = f"did you mean {inner}?"
         raise InputError(
-            f"{directory}: not a project ({path.name}: {error.strerror}); "
-            "`tinytrain convert MODEL.tflite --out DIR` makes one"
+            f"{directory}: not a project ({path.name}: {error.strerror}); {hint}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON; convert the model again") from error

@@ -76,4 +76,5 @@ def test_what_is_reported_is_what_happened(kind: str, guarded: bool, blend: int)
         assert taught.curve[0][1] == (taught.before == lesson.test_labels).mean()
         assert taught.curve[-1][1] == (taught.after == lesson.test_labels).mean()
         assert sum(taught.outcomes) == len(lesson.labels)
+        assert taught.rows_written is not None
         assert 0 <= taught.rows_written <= 1

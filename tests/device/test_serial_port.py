@@ -45,8 +45,9 @@ def test_half_a_frame_from_before_does_no_harm(port: str) -> None:
 
 
 def test_a_port_that_is_not_there_is_named() -> None:
-    with pytest.raises(DeviceError, match="serial:/dev/nothing-here"):
+    with pytest.raises(DeviceError, match="serial:/dev/nothing-here") as found:
         open_serial("/dev/nothing-here")
+    assert str(found.value).count("No such file") == 1
 
 
 def test_a_silent_port_is_named_with_what_to_check() -> None:

@@ -30,7 +30,7 @@ FILES = {
     *("float.keras", "float.json", "pruned.keras", "pruned.json"),
     *("model.tflite", "model.json", "results.json", "groups.txt", "summary.txt"),
 }
-LEARNED = {"adapt.json", "learning.png"}
+LEARNED = {"adapt.json", "learning.png", "confusion.png"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -223,7 +223,7 @@ def test_an_interruption_is_one_line_that_says_how_to_go_on(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(stages, "train", interrupted)
-    ended = tinytrain("train", small, "--out", tmp_path / "result", code=1)
+    ended = tinytrain("train", small, "--out", tmp_path / "result", code=130)
     assert ended.stderr == "interrupted; start it again to go on\n"
 
 

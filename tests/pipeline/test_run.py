@@ -40,9 +40,10 @@ def test_a_run_leaves_the_files_of_every_stage_and_no_others(run: Run) -> None:
         *("history.json", "rounds.json", "samples.npz", "project"),
         *("float.keras", "float.json", "pruned.keras", "pruned.json"),
         *("model.tflite", "model.json", "adapt.json", "results.json"),
-        *("learning.png", "groups.txt", "summary.txt"),
+        *("learning.png", "confusion.png", "groups.txt", "summary.txt"),
     }
-    assert (run.folder / "learning.png").read_bytes().startswith(b"\x89PNG")
+    for picture in ("learning.png", "confusion.png"):
+        assert (run.folder / picture).read_bytes().startswith(b"\x89PNG")
 
 
 def test_the_summary_has_the_figures_and_fits_on_a_screen(run: Run) -> None:
@@ -155,11 +156,29 @@ def test_adapt_compares_all_heads_and_recommends_one(run: Run, tmp_path: Path) -
     assert "6 devices of 3 people" in text
     for name in ("sgd", "lda frozen", "lda blended", "lda+sgd", "float32 sgd", "recommended: "):
         assert name in text
-    figures = json.loads((copy / "comparison.json").read_text())
+    stem = "comparison-bursts-noise0-streams2-seed0"
+    figures = json.loads((copy / f"{stem}.json").read_text())
     assert figures["order"] == "bursts"
-    assert len(figures["heads"]) == 9
-    for picture in ("comparison.png", "confusion.png"):
+    assert len(figures["heads"]) == 10
+    for picture in (f"{stem}.png", f"{stem}-confusion.png"):
         assert (copy / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_other_streams_leave_the_result_of_the_run_alone(run: Run, tmp_path: Path) -> None:
+    copy = shutil.copytree(run.folder, tmp_path / "copy")
+    own = ("adapt.json", "learning.png", "confusion.png")
+    before = {name: (copy / name).read_bytes() for name in own}
+    text = done("adapt", copy, "--noise", 0.3, "--streams", 2).stdout
+    stem = "adapt-shuffled-noise0.3-streams2-seed0"
+    for end in (".json", ".png", "-confusion.png"):
+        assert (copy / f"{stem}{end}").is_file()
+        assert str(copy / f"{stem}{end}") in text
+    assert "sgd without a guard, stream shuffled, 30 % of the labels wrong, seed 0" in text
+    assert {name: (copy / name).read_bytes() for name in own} == before
+    done("adapt", copy, "--seed", 7)
+    assert json.loads((copy / "adapt-shuffled-noise0-seed7.json").read_text())["seed"] == 7
+    assert {name: (copy / name).read_bytes() for name in own} == before
+    assert "stream shuffled, 0 % of the labels wrong, seed 0" in done("report", copy).stdout
 
 
 def test_adapt_on_the_emulator_gives_the_accuracies_of_the_board(run: Run, tmp_path: Path) -> None:

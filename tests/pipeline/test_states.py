@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,15 @@ def test_a_state_is_saved_and_loaded(folder: Path) -> None:
     loaded = tinytrain("learner", "load", project, "--target", "emulator", "--state", state)
     assert loaded.exit_code == 0, loaded.output
     assert f"{state.stat().st_size:,} bytes" in loaded.stdout
+    for ended in (saved, loaded):
+        assert "warning: emulator ends with this command and forgets" in ended.stderr
+
+
+def test_a_learner_says_what_its_guard_let_answer(folder: Path) -> None:
+    lines = tinytrain("learn", folder / "project", "--stream", folder / "whole.npz", "--output",
+                      folder / "head.npz").stdout.splitlines()  # fmt: skip
+    assert "learned" in lines[1]
+    assert re.search(r"at the end (the factory head|what was learned.*) answers$", lines[1])
 
 
 def test_a_file_that_is_no_state_of_this_learner_is_one_line(folder: Path) -> None:

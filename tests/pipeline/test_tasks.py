@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,13 @@ def test_a_new_task_is_that_of_the_watch_under_another_name(tmp_path: Path) -> N
     found, watch = find_task(str(tmp_path / "mine")), find_task("watch")
     assert found.name == "mine"
     assert (found.data, found.training) == (watch.data, watch.training)
-    assert run("tasks", "check", tmp_path / "mine").exit_code == 0
+    checks = tmp_path / "checks.json"
+    ended = run("tasks", "check", tmp_path / "mine", "--out", checks)
+    assert ended.exit_code == 0
+    found = json.loads(checks.read_text())
+    assert len(found) > 10
+    assert all(isinstance(one["index"], int) for one in found if one["kind"] == "mislabelled")
+    assert f"all {len(found)} findings" in ended.stdout
 
 
 @pytest.mark.parametrize("source", ["csv", "wav", "images", "npz"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tinytrain.adapt.experiment import Experiment, UserResult
 from tinytrain.pipeline.runs import AREA, StageResult
+from tinytrain.report.confusion import draw_confusion
 from tinytrain.report.picture import draw_learning
-from tinytrain.report.summary import groups_text, summary_text
+from tinytrain.report.summary import experiment_title, groups_text, summary_text, users_text
 
 USER = UserResult("Ann", 20, 20, 0.5, 0.75, 0.75, 0.1, ((0, 0.5), (20, 0.75)))
 EXPERIMENT = Experiment("words", "host", 0, (USER,))
@@ -69,6 +73,34 @@ def test_points_lost_line_up(tmp_path: Path) -> None:
     assert lines[1].endswith("points lost")
     assert lines[3].endswith("       +0.0")
     assert len(lines[3]) == len(lines[1])
+
+
+def test_streams_of_a_person_are_no_people_and_the_conditions_are_named() -> None:
+    many = replace(
+        EXPERIMENT,
+        users=(USER, replace(USER, stream=1)),
+        head="lda frozen with the guard",
+        order="noisy",
+        noise=0.2,
+    )
+    told = "lda frozen with the guard, stream noisy, 20 % of the labels wrong, seed 0"
+    title = experiment_title(many).splitlines()
+    assert title[0].startswith("1 person that training never saw, 2 streams each: ")
+    assert title[1] == told
+    lines = users_text(many).splitlines()
+    assert lines[1] == told
+    assert lines[2].split()[:2] == ["person", "stream"]
+    assert [line.split()[:2] for line in lines[4:]] == [["Ann", "1"], ["Ann", "2"], ["mean", "-"]]
+    assert "stream " not in users_text(EXPERIMENT).splitlines()[2]
+
+
+@pytest.mark.parametrize("classes", [3, 20])
+def test_a_confusion_is_drawn_of_few_classes_and_of_many(classes: int, tmp_path: Path) -> None:
+    names = [f"class {i}" for i in range(classes)]
+    before = tuple(tuple(range(classes)) for _ in names)
+    after = tuple(tuple(5 * (i == j) for j in range(classes)) for i in range(classes))
+    draw_confusion(before, after, names, "title", tmp_path / "confusion.png")
+    assert (tmp_path / "confusion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_picture_of_one_person_is_drawn(tmp_path: Path) -> None:

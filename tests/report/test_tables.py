@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from tinytrain.adapt.experiment import Experiment, UserResult
 from tinytrain.pipeline.bench import Bench
+from tinytrain.pipeline.tasks import TaskCheck
 from tinytrain.pipeline.verify import Check, Verification
 from tinytrain.report.summary import users_text
-from tinytrain.report.tables import bench_text, table, verification_text
+from tinytrain.report.tables import bench_text, table, task_check_text, verification_text
+from tinytrain.training.checks import Finding
 
 
 def test_text_is_to_the_left_and_numbers_to_the_right() -> None:
@@ -49,6 +51,17 @@ def test_a_verification_passes_only_without_a_difference() -> None:
 def test_bench_without_a_counter_says_which_targets_have_one() -> None:
     bench = Bench("host", None, None, (), None, 100, 20, None, None, None)
     assert "cortex-m" in bench_text(bench).splitlines()[-1]
+
+
+def test_findings_beyond_the_first_of_a_kind_are_counted() -> None:
+    findings = tuple(
+        Finding("mislabelled", "warning", f"sample {i}", "looks odd", "look at it", i, f"{i}.wav")
+        for i in range(13)
+    )
+    found = TaskCheck("words", (4,), ("a", "b"), ("Ann",), ((5, 5),), 6, 2, 2, ("Ann",), findings)
+    lines = task_check_text(found).splitlines()
+    assert sum(line.startswith("warning") for line in lines) == 10
+    assert lines[-1].startswith("mislabelled: 3 more")
 
 
 def test_the_experiment_ends_with_the_mean_of_its_people() -> None:

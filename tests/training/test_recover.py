@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -89,6 +90,9 @@ def test_what_is_good_enough_is_left_alone(trained: Any) -> None:
     measure = measure_with(dataset, measured_samples(task, dataset, 0))
     found = quantize_best(trained, task, dataset, 0, measure, silent)
     assert found.how == INT8
+    (note,) = found.notes
+    told = "int8 against float32, on people of training and validation: "
+    assert re.match(f"{told}(gains|loses)", note)
     assert list(found.accuracies) == [INT8]
     assert found.data == quantize(trained, calibration_samples(task, dataset, 0))
 

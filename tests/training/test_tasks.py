@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import pytest
 
 from tinytrain.errors import InputError
-from tinytrain.training.task_file import built_in_names, find_task, read_task, task_text
+from tinytrain.training.task_file import (
+    built_in_names,
+    find_task,
+    parse_task,
+    read_task,
+    task_text,
+)
 from tinytrain.training.tasks import Task
 
 NPZ = '[data]\nsource = "npz"\nkind = "motion"\npath = "a.npz"\n'
@@ -20,6 +27,9 @@ def written(folder: Path, text: str) -> Path:
     path = folder / "mine.toml"
     path.write_text(text)
     return path
+
+
+LDA = '[learner]\nkind = "lda"\n'
 
 
 @pytest.mark.parametrize("name", built_in_names())
@@ -159,6 +169,23 @@ def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
         (NPZ + 'labels = ["a", "b"]\n[head]\nrows = 3', "head.rows is 3; there are 2 classes"),
         (NPZ + 'labels = ["a", "a"]', "data.labels has 'a' twice"),
         (NPZ + 'x_test = "z"', "data.x_test and data.y_test: give both, or neither"),
+        (NPZ + LDA + "held = 20", "learner.held: 20, hold_every is 0: give both"),
+        (NPZ + LDA + "held = 20\nhold_every = 3", "learner.held: 20: fewer than the slots, 10"),
+        (NPZ + LDA + "hold_every = 1\nheld = 1", "learner.hold_every: 1: 0, or 2 to 65535"),
+        (NPZ + LDA + "slots = 0", "learner.guard: true, slots 0, .* or guard = false"),
+        (NPZ + LDA + "guard = false\nslots = 0", "learner.implausible: 4: doubted samples wait"),
+        (NPZ + LDA + "prior = 0.01", r"learner.prior: 0.01: 0 \(found out\), or 0.0625 to 1024"),
+        (NPZ + LDA + "ridge = 0.01", r"learner.ridge: 0.01: 0 \(found out\), or 0.03125 to 16"),
+        (NPZ + LDA + "[network]\nfeatures = 512", "network.features: 512: the learner's analytic"),
+        (NPZ + LDA + "[quantization]\nint16 = true", "learner.kind: 'lda': quantization.int16 is"),
+        (NPZ + LDA + '[network]\nname = "autoencoder"', "learner.kind: 'lda': an autoencoder has"),
+        (NPZ + LDA.replace("lda", "sgd"), "learner.guard: true: the guard judges sgd by held"),
+        (NPZ + '[statistics]\nlayers = ["all", "a"]', "statistics.layers: .*'all' stands alone"),
+        (NPZ + '[statistics]\nlayers = ["a", "a"]', "statistics.layers: 'a' is there twice"),
+        (
+            NPZ + 'labels = ["a", "b"]\n[head]\nreserved = 1022\nmasters = 17',
+            "head.masters is 17; 16 or 32",
+        ),
     ],
 )
 def test_what_is_wrong_is_named_in_one_line(text: str, message: str, tmp_path: Path) -> None:
@@ -167,6 +194,20 @@ def test_what_is_wrong_is_named_in_one_line(text: str, message: str, tmp_path: P
         read_task(path)
     assert str(found.value).startswith(f"{path}: ")
     assert "\n" not in str(found.value)
+
+
+def test_every_learner_that_the_documents_show_can_be_had() -> None:
+    documents = Path(__file__).resolve().parents[2] / "docs"
+    shown = [
+        block
+        for block in re.findall(
+            r"^```toml\n(.*?)^```$", (documents / "own-data.md").read_text(), re.M | re.S
+        )
+        if "[learner]" in block
+    ]
+    assert len(shown) >= 4
+    for block in shown:
+        assert parse_task(NPZ + block, "own-data.md", "shown", Path()).learner.kind == "lda"
 
 
 def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from statistics import fmean
 
 import numpy as np
 
@@ -12,11 +13,12 @@ from tinytrain.adapt.confusion import Confusion, confusion
 from tinytrain.adapt.cost import learner_bytes
 from tinytrain.adapt.floating import float_head, real_features
 from tinytrain.adapt.people import Pupil
-from tinytrain.adapt.simulation import Taught, teach
+from tinytrain.adapt.simulation import Taught, curve_points, teach
 from tinytrain.lda import LdaOptions
 from tinytrain.learner import LearnerParts
 from tinytrain.learner_options import LearnerOptions, learner_constants
 from tinytrain.training.evaluate import float_head_predict
+from tinytrain.training.tasks import Learner
 
 HARM = 0.01
 """An accuracy that falls by more than this is harm, one that rises by more is a gain."""
@@ -27,6 +29,7 @@ ALIKE = 0.002
 
 FLOAT = "float32 sgd"
 SGD, FROZEN, BLENDED, LDA_SGD = "sgd", "lda frozen", "lda blended", "lda+sgd"
+OWN = "task's own"
 
 
 @dataclass(frozen=True)
@@ -36,8 +39,8 @@ class DeviceResult:
     person: str
     before: float
     after: float
-    rows_written: float
-    """Share of all rows."""
+    rows_written: float | None
+    """Share of all rows; None where a solve writes them all from time to time."""
     curve: tuple[tuple[int, float], ...]
     """(samples given, accuracy)"""
 
@@ -54,6 +57,8 @@ class HeadResult:
     confusion_before: Confusion
     """Of the test samples of all devices."""
     confusion_after: Confusion
+    settings: Mapping[str, object] = field(default_factory=dict)
+    """Keys of a task's table [learner] that make a device of it; none for the float32 head."""
 
     def mean(self, field: str) -> float:
         return float(np.mean([getattr(device, field) for device in self.devices]))
@@ -70,11 +75,24 @@ class HeadResult:
     @property
     def worst_person(self) -> float:
         """What the person gained whose devices lost most, the mean of these."""
-        people = {device.person for device in self.devices}
-        return min(
-            float(np.mean([d.after - d.before for d in self.devices if d.person == person]))
-            for person in people
-        )
+        return min(after - before for before, after in self.people.values())
+
+    @property
+    def people(self) -> dict[str, tuple[float, float]]:
+        """Each person's accuracy before and after, the mean over their streams."""
+        found: dict[str, list[DeviceResult]] = {}
+        for device in self.devices:
+            found.setdefault(device.person, []).append(device)
+        return {
+            person: (fmean(d.before for d in own), fmean(d.after for d in own))
+            for person, own in found.items()
+        }
+
+    @property
+    def rows_written(self) -> float | None:
+        """Share of all rows, the mean of the devices; None where it is not counted."""
+        shares = [d.rows_written for d in self.devices if d.rows_written is not None]
+        return fmean(shares) if len(shares) == len(self.devices) else None
 
     @property
     def gainers(self) -> float:
@@ -99,6 +117,11 @@ class Comparison:
     heads: tuple[HeadResult, ...]
 
     @property
+    def own(self) -> HeadResult | None:
+        """The task's own."""
+        return next((head for head in self.heads if head.head == OWN), None)
+
+    @property
     def recommended(self) -> HeadResult | None:
         """The guarded head that is best among those that do no harm, or else least; None where
         none gains anything."""
@@ -112,10 +135,26 @@ class Comparison:
 
     def as_json(self) -> dict[str, object]:
         chosen = self.recommended
-        return {**asdict(self), "recommended": None if chosen is None else chosen.head}
+        return {
+            **asdict(self),
+            "recommended": None if chosen is None else chosen.head,
+            "recommended_learner": None if chosen is None else dict(chosen.settings),
+        }
 
 
-def plans(known: Known) -> dict[tuple[str, bool], LearnerParts]:
+@dataclass(frozen=True, eq=False)
+class Way:
+    """One way to learn."""
+
+    head: str
+    parts: LearnerParts
+    settings: Mapping[str, object]
+    """Keys of a task's table [learner]."""
+    ram: int | None = None
+    """Bytes; None for what a learner of these parts takes."""
+
+
+def plans(known: Known) -> tuple[Way, ...]:
     """What each head learns by, without the guard and with it."""
     frozen, blended = calibrated(known), calibrated(known, blended=True)
     ways: tuple[tuple[str, str, LdaOptions | None], ...] = (
@@ -124,13 +163,28 @@ def plans(known: Known) -> dict[tuple[str, bool], LearnerParts]:
         (BLENDED, "lda", blended),
         (LDA_SGD, "lda+sgd", frozen),
     )
-    found = {}
+    found = []
     for name, kind, options in ways:
         lda = None if options is None else analytic(known, options)
         for guarded in (False, True):
-            rules = learner_constants(learner_options(kind, guarded))
-            found[name, guarded] = LearnerParts(rules, known.head.constants, lda)
-    return found
+            chosen = learner_options(kind, guarded)
+            parts = LearnerParts(learner_constants(chosen), known.head.constants, lda)
+            found.append(Way(name, parts, task_keys(chosen, options)))
+    return tuple(found)
+
+
+def task_keys(chosen: LearnerOptions, lda: LdaOptions | None) -> dict[str, object]:
+    """The keys of a task's table [learner] that differ from their defaults; of the analytic head
+    all, so that they need not be found out again."""
+    usual = Learner()
+    keys: dict[str, object] = {"kind": chosen.kind}
+    if lda is not None:
+        keys |= {"prior": lda.prior, "ridge": lda.ridge, "blend": lda.blend}
+    for entry in fields(LearnerOptions):
+        value = getattr(chosen, entry.name)
+        if hasattr(usual, entry.name) and value != getattr(usual, entry.name):
+            keys[entry.name] = value
+    return keys
 
 
 def learner_options(kind: str, guarded: bool) -> LearnerOptions:
@@ -145,16 +199,26 @@ def learner_options(kind: str, guarded: bool) -> LearnerOptions:
 
 
 def compare(
-    known: Known, pupils: Sequence[Pupil], heads: Sequence[str] = (SGD, FROZEN, BLENDED, LDA_SGD)
+    known: Known,
+    pupils: Sequence[Pupil],
+    heads: Sequence[str] = (SGD, FROZEN, BLENDED, LDA_SGD),
+    own: Way | None = None,
 ) -> tuple[HeadResult, ...]:
-    """The heads, without and with the guard, and plain SGD in float32."""
-    lessons = [pupil.lesson for pupil in pupils]
-    found = [
-        _result(name, guarded, learner_bytes(parts), pupils, teach(parts, lessons))
-        for (name, guarded), parts in plans(known).items()
-        if name in heads
-    ]
-    return (*found, float_result(known, pupils))
+    """The heads, without and with the guard, plain SGD in float32, and the task's `own`."""
+    ways = [way for way in plans(known) if way.head in heads]
+    found = [_taught_result(way, pupils) for way in ways]
+    last = [] if own is None else [_taught_result(own, pupils)]
+    return (*found, float_result(known, pupils), *last)
+
+
+def _taught_result(way: Way, pupils: Sequence[Pupil]) -> HeadResult:
+    parts = way.parts
+    taught: Sequence[Taught] = teach(parts, [pupil.lesson for pupil in pupils])
+    if parts.blended:
+        taught = [replace(one, rows_written=None) for one in taught]
+    ram = learner_bytes(parts) if way.ram is None else way.ram
+    found = _result(way.head, bool(parts.rules.guard), ram, pupils, taught)
+    return replace(found, settings=way.settings)
 
 
 def float_result(known: Known, pupils: Sequence[Pupil]) -> HeadResult:
@@ -165,14 +229,13 @@ def float_result(known: Known, pupils: Sequence[Pupil]) -> HeadResult:
 
 def _float_taught(known: Known, pupil: Pupil) -> Taught:
     lesson, head = pupil.lesson, known.head
-    answers = []
-    for length in (0, len(lesson.labels)):
-        learned = float_head(head, lesson.features[:length], lesson.labels[:length])
-        x = real_features(head, lesson.test_features)
+    points = curve_points(len(lesson.labels))
+    x, learned, answers = real_features(head, lesson.test_features), None, []
+    for first, end in zip([0, *points[:-1]], points, strict=True):
+        learned = float_head(head, lesson.features[first:end], lesson.labels[first:end], learned)
         answers.append(float_head_predict(x, learned.weights, learned.bias))
-    ends = (0, len(lesson.labels))
     right = [float((given == lesson.test_labels).mean()) for given in answers]
-    return Taught(tuple(zip(ends, right, strict=True)), answers[0], answers[1], 1.0, ())
+    return Taught(tuple(zip(points, right, strict=True)), answers[0], answers[-1], 1.0, ())
 
 
 def _result(

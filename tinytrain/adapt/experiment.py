@@ -4,7 +4,7 @@ float32 softmax head that learns the same samples from the same features.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,10 +12,12 @@ import numpy.typing as npt
 from tinytrain.adapt.confusion import Confusion, confusion
 from tinytrain.adapt.floating import float_head, real_features
 from tinytrain.adapt.people import PersonStream, features, head_of, person_stream
-from tinytrain.adapt.streams import StreamOptions
+from tinytrain.adapt.streams import SHUFFLED, StreamOptions
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device
 from tinytrain.errors import CheckError
+from tinytrain.learner import LearnerParts
+from tinytrain.learner_options import KINDS
 from tinytrain.model import Model
 from tinytrain.progress import Progress
 from tinytrain.training.data import DataSet, Split, personal_split
@@ -44,6 +46,8 @@ class UserResult:
     """(steps done, accuracy)"""
     confusion_before: Confusion = ()
     confusion_after: Confusion = ()
+    stream: int = 0
+    """Which of the person's streams, from 0."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +55,33 @@ class Experiment:
     task: str
     target: str
     seed: int
+    """Of the streams."""
     users: tuple[UserResult, ...]
+    """A result for each person and stream."""
+    head: str = ""
+    """What learned, as `head_name` says it."""
+    order: str = SHUFFLED
+    noise: float = 0.0
+    """Share of wrong labels."""
+    label_names: tuple[str, ...] = ()
 
     def mean(self, field: str) -> float:
         """The mean over users of one of their figures."""
         return float(np.mean([getattr(user, field) for user in self.users]))
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(user.user for user in self.users))
+
+    @property
+    def streams(self) -> int:
+        """Of each person."""
+        return len({user.stream for user in self.users})
+
+    def confusion(self, field: str) -> Confusion:
+        """The sum over users of `confusion_before` or `confusion_after`."""
+        counts = np.sum([getattr(user, field) for user in self.users], axis=0)
+        return tuple(map(tuple, counts.tolist()))
 
     def as_json(self) -> dict[str, object]:
         return asdict(self)
@@ -84,9 +110,29 @@ def learning_experiment(
         own = personal_split(dataset, person, task.head.shots, seed, split.unseen)
         for number in range(streams):
             given = person_stream(dataset, own, options, (seed, person, number))
-            users.append(_one_user(dataset, model, device, person, given, options.passes))
+            user = _one_user(dataset, model, device, person, given, options.passes)
+            users.append(replace(user, stream=number))
         progress("users", done + 1, len(people), dataset.group_names[person])
-    return Experiment(task.name, target, seed, tuple(users))
+    return Experiment(
+        task.name,
+        target,
+        seed,
+        tuple(users),
+        head_name(model.learner),
+        options.order,
+        options.wrong,
+        dataset.label_names,
+    )
+
+
+def head_name(learner: LearnerParts | None) -> str:
+    """What learns, for a human: the kind of learner, and whether it is guarded."""
+    if learner is None:
+        return "sgd without a guard"
+    kind = next(name for name, kind in KINDS.items() if kind == learner.rules.kind)
+    if kind == "lda":
+        kind = "lda blended" if learner.blended else "lda frozen"
+    return f"{kind} {'with the' if learner.rules.guard else 'without a'} guard"
 
 
 def _one_user(

@@ -16,17 +16,25 @@ def real_features(head: Head, features: Int8Array) -> npt.NDArray[np.float32]:
     return (steps * head.feature_scale).astype(np.float32)
 
 
-def float_head(head: Head, features: Int8Array, labels: IndexArray) -> FloatHead:
-    """From the dequantized factory head, with the device's eta, a step a sample (n, D)."""
+def factory_head(head: Head) -> FloatHead:
+    """The dequantized factory head."""
     scale = head.weight_scale[:, None]
     weights = (head.constants.weights * scale).astype(np.float32)
     bias = (head.constants.bias * head.weight_scale * head.feature_scale).astype(np.float32)
+    return FloatHead(weights, bias, np.zeros(0, np.int64))
+
+
+def float_head(
+    head: Head, features: Int8Array, labels: IndexArray, before: FloatHead | None = None
+) -> FloatHead:
+    """From `before`, or the factory head, with the device's eta, a step a sample (n, D)."""
+    first = before or factory_head(head)
     energy = head.energy * head.feature_scale**2
     return float_head_learn(
         real_features(head, features),
         labels,
-        weights,
-        bias,
+        first.weights,
+        first.bias,
         eta=head.options.eta,
         energy=energy,
     )

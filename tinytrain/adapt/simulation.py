@@ -43,8 +43,9 @@ class Taught:
     """(m,) the classes given to the test samples before the lesson."""
     after: IndexArray
     """(m,) after it."""
-    rows_written: float
-    """Share of the rows of the head that a sample wrote, the mean over the lesson."""
+    rows_written: float | None
+    """Share of the rows of the head that a sample wrote, the mean over the lesson; None where
+    nobody counted."""
     outcomes: tuple[int, ...]
     """How many samples met each Outcome."""
 
@@ -59,7 +60,7 @@ def teach(
     Lessons may be of different lengths.
     """
     lengths = [len(lesson.labels) for lesson in lessons]
-    at = [set(np.linspace(0, length, max(points, 2)).astype(int).tolist()) for length in lengths]
+    at = [set(curve_points(length, points)) for length in lengths]
     notes = [_Notes() for _ in lessons]
     for moment in moments(parts, lessons):
         for place, device in enumerate(moment.devices.tolist()):
@@ -72,6 +73,11 @@ def teach(
                 note.curve.append((moment.step, float((given == lesson.test_labels).mean())))
                 note.answers = [*note.answers[:1], given]
     return tuple(note.taught(parts) for note in notes)
+
+
+def curve_points(length: int, points: int = CURVE_POINTS) -> list[int]:
+    """After how many samples of a lesson its curve is looked at; the first 0, the last all."""
+    return sorted(set(np.linspace(0, length, max(points, 2)).astype(int).tolist()))
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,6 +15,8 @@ from tinytrain.errors import CheckError, DeviceError, InputError
 
 BAD_INPUT = 2
 CHECK_FAILED = 1
+INTERRUPTED = 130
+"""128 and the number of SIGINT, as shells have it."""
 RESUMED = ("run", "train")
 """Commands that go on where they were interrupted."""
 
@@ -34,11 +36,11 @@ class Commands(click.Group):
             _stop(f"error: {error}", CHECK_FAILED)
         except (InputError, DeviceError) as error:
             _stop(f"error: {error}")
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (click.ClickException, click.exceptions.Exit):
             raise
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, click.Abort):
             hint = "; start it again to go on" if ctx.invoked_subcommand in RESUMED else ""
-            _stop(f"interrupted{hint}", CHECK_FAILED)
+            _stop(f"interrupted{hint}", INTERRUPTED)
         except BrokenPipeError:
             # The reader of our output left; there is nobody to tell.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

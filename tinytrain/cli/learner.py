@@ -36,6 +36,7 @@ def save(directory: Path, target: str, out: Path) -> None:
 
     count = run(load_project(directory), target, out)
     click.echo(f"{out}: the learner on {target}, {count:,} bytes")
+    warn_forgetful(target, "this is the state of a new device")
 
 
 @learner.command(
@@ -51,3 +52,14 @@ def load(directory: Path, target: str, state: Path) -> None:
 
     count = run(load_project(directory), target, state)
     click.echo(f"{target}: goes on from {state}, {count:,} bytes")
+    warn_forgetful(target, "the state is good, and gone already")
+
+
+def warn_forgetful(target: str, what: str) -> None:
+    """Only a board keeps what it has learned when the command ends."""
+    if not target.startswith("serial:"):
+        click.echo(
+            f"warning: {target} ends with this command and forgets: {what}; take --target "
+            "serial:PORT for a board, or `learn --state --save-state`",
+            err=True,
+        )

@@ -239,10 +239,12 @@ def learn(
     """Learn a stream of labelled samples on a device, from the factory head on."""
     from tinytrain.pipeline.use import learn as run
     from tinytrain.project import load_project
+    from tinytrain.report.tables import learned_text
 
     with progress_bars() as progress:
-        count = run(load_project(directory), target, stream, out, progress, state, save_state)
-    click.echo(f"{out}: the head after {count} steps on {target}")
+        found = run(load_project(directory), target, stream, out, progress, state, save_state)
+    click.echo(f"{out}: the head after {found.steps} steps on {target}")
+    click.echo(learned_text(found))
 
 
 @main.command(epilog="Example: tinytrain stream project --target cortex-m4 hall.wav --verify")

@@ -16,6 +16,7 @@ from tinytrain.cli.shared import (
     seed_option,
     target_option,
 )
+from tinytrain.errors import InputError
 
 if TYPE_CHECKING:
     from tinytrain.pipeline.runs import StageResult
@@ -133,7 +134,11 @@ def quantize(directory: Path) -> None:
     type=click.IntRange(1, 1000),
     help="Streams of each person; default: 4 with --compare, else 1.",
 )
-@seed_option
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    help="Of the streams, and with --out of the run; default: the run's own.",
+)
 @data_option
 def adapt(
     source: str,
@@ -143,29 +148,40 @@ def adapt(
     stream: str,
     noise: float | None,
     streams: int | None,
-    seed: int,
+    seed: int | None,
     data: Path | None,
 ) -> None:
-    """Let each unseen person of a run teach the device; accuracy before and after."""
+    """Let each unseen person of a run teach the device; accuracy before and after.
+
+    With usual streams this is the run's own result; other streams go to files of their own.
+    """
     from tinytrain.adapt.streams import StreamOptions
     from tinytrain.device.opening import check_target
-    from tinytrain.pipeline.compare import compare_heads
-    from tinytrain.pipeline.run import adapt as go
+    from tinytrain.pipeline.compare import STREAMS, compare_heads
+    from tinytrain.pipeline.learning import adapt as go
     from tinytrain.pipeline.run import make_project
     from tinytrain.report.learning import comparison_text
     from tinytrain.report.summary import users_text
 
     check_target(target)
+    if compare and target != "emulator":
+        raise InputError(
+            f"--compare --target {target}: heads are compared in the emulator, which gives the "
+            "devices' bits; leave out --target, or leave out --compare"
+        )
     options = StreamOptions(stream, noise)
     directory = out or Path(source)
     with progress_bars() as progress:
         if out is not None:
-            make_project(source, out, seed, progress, data)
+            make_project(source, out, seed or 0, progress, data)
         if compare:
-            text = comparison_text(compare_heads(directory, options, streams or 4, progress))
+            heads, files = compare_heads(directory, options, streams or STREAMS, progress, seed)
+            text = comparison_text(heads)
         else:
-            text = users_text(go(directory, target, progress, options, streams or 1))
+            found, files = go(directory, target, progress, options, streams or 1, seed)
+            text = users_text(found)
     click.echo(text)
+    click.echo("\nwritten: " + ", ".join(str(path) for path in files.all if path.exists()))
 
 
 @main.command(epilog="Example: tinytrain report demo")

@@ -59,12 +59,18 @@ def tasks_show(task: str) -> None:
 @click.argument("task")
 @data_option
 @seed_option
-def tasks_check(task: str, data: Path | None, seed: int) -> None:
+@click.option(
+    "--out", type=PATH, metavar="checks.json", help="Where all findings go, with index and file."
+)
+def tasks_check(task: str, data: Path | None, seed: int, out: Path | None) -> None:
     """Read a task's data, count samples, and tell what looks wrong; exit with 2 if refused."""
-    from tinytrain.pipeline.tasks import check_task
+    from tinytrain.pipeline.tasks import check_task, write_findings
     from tinytrain.report.tables import task_check_text
 
     with progress_bars() as progress:
         found = check_task(task, data, seed, progress)
     click.echo(task_check_text(found))
+    if out is not None:
+        write_findings(found, out)
+        click.echo(f"{out}: all {len(found.findings)} findings")
     sys.exit(BAD_INPUT if found.refused else 0)

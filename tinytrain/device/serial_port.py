@@ -1,5 +1,6 @@
 """Devices at a serial port: boards."""
 
+import os
 import time
 
 from tinytrain.device.stream import StreamDevice
@@ -29,7 +30,10 @@ class SerialStream:
                 port, baud_rate, timeout=timeout, write_timeout=timeout, exclusive=True
             )
         except (serial.SerialException, ValueError) as error:
-            raise DeviceError(f"serial:{port}: {error}") from None
+            # With a number, pyserial's text has the system's message twice.
+            number = getattr(error, "errno", None)
+            told = os.strerror(number) if number else str(error)
+            raise DeviceError(f"serial:{port}: cannot open it: {told}") from None
 
     def synchronize(self) -> None:
         """Ends whatever frame the board has begun, and drops what it answers."""

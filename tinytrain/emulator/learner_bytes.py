@@ -33,6 +33,10 @@ FIRST_COPY = 11
 """The regions from here on are pairs, weights and bias: the active rows, then the versions."""
 
 
+SOURCE_COUNTER = 7
+"""Which of the counters, 4 bytes each, is the learner.Source that answers."""
+
+
 def region(parts: LearnerParts, state: State, index: int, device: int = 0) -> bytes:
     """The bytes of one region, an index of REGION_NAMES; some are empty."""
     if index < FIRST_COPY:

@@ -10,10 +10,11 @@ from tinytrain.adapt.people import Class, class_of, head_of
 from tinytrain.adapt.thresholds import pseudo_label_threshold
 from tinytrain.lda import LdaOptions
 from tinytrain.learner import LearnerParts
-from tinytrain.learner_options import LearnerOptions, learner_constants
+from tinytrain.learner_options import learner_constants
 from tinytrain.model import Model
 from tinytrain.pipeline.runs import Run
 from tinytrain.training import tasks
+from tinytrain.training.task_rules import learner_options
 
 
 def learner_of(found: Run, model: Model) -> LearnerParts | None:
@@ -39,26 +40,6 @@ def learner_of(found: Run, model: Model) -> LearnerParts | None:
     if wanted.pseudo_labels:
         rules = replace(rules, pseudo=_threshold(model, watched))
     return LearnerParts(rules, head.constants, lda, drift)
-
-
-def learner_options(wanted: tasks.Learner) -> LearnerOptions:
-    """A task's keys as options, but for those that are found out."""
-    return LearnerOptions(
-        kind=wanted.kind,
-        start=wanted.start,
-        slots=wanted.slots,
-        held=wanted.held,
-        hold_every=wanted.hold_every,
-        replays=wanted.replays,
-        implausible=wanted.implausible,
-        work_every=wanted.work_every,
-        guard=wanted.guard,
-        margin=wanted.margin,
-        confidence=wanted.confidence,
-        versions=wanted.versions,
-        patience=wanted.patience,
-        daily_steps=wanted.daily_steps,
-    )
 
 
 def _lda_options(wanted: tasks.Learner, known: Known) -> LdaOptions:

@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from tinytrain.errors import InputError
@@ -26,7 +27,7 @@ def new_directory(target: Path, marker: str, later: Sequence[str] = ()) -> Itera
 
     An existing `target` is replaced only where it is empty, or where an earlier run made it (it
     holds the file `marker`) and nobody put files of their own into it. `later`: names that other
-    stages will add. Raises InputError where it cannot be written.
+    stages will add, * in them for any letters. Raises InputError where it cannot be written.
     """
     aside = None
     made: list[Path] = []
@@ -87,7 +88,12 @@ def _foreign(place: Path) -> list[str]:
     found = []
     for path in sorted(place.rglob("*")):
         inside = path.relative_to(place)
-        ours = inside.parts[0] in {BUILD, LISTING, *later} or inside.as_posix() in known
+        first = inside.parts[0]
+        ours = (
+            first in {BUILD, LISTING}
+            or any(fnmatchcase(first, name) for name in later)
+            or inside.as_posix() in known
+        )
         if not ours and not path.is_dir():
             found.append(inside.as_posix())
     for name in sorted(later):

@@ -52,14 +52,16 @@ LATER = (
     "project",
     "adapt.json",
     "learning.png",
+    "confusion.png",
+    "adapt-*-seed*",
     "comparison.json",
     "comparison.png",
-    "confusion.png",
+    "comparison-*",
     "results.json",
     "groups.txt",
     SUMMARY,
 )
-"""What the stages add to a run's folder."""
+"""What the stages add to a run's folder: names, * for any letters."""
 
 ACCURACY = "accuracy"
 AREA = "area under the curve"
@@ -197,9 +199,11 @@ def open_run(directory: Path) -> Run:
     try:
         seed = int(json.loads(path.read_text(encoding="utf-8"))["seed"])
     except OSError as error:
+        hint = "`tinytrain train TASK --out DIR` starts one"
+        if (directory.resolve().parent / MARKER).is_file():
+            hint = f"did you mean {directory.parent}?"
         raise InputError(
-            f"{directory}: no run is here ({MARKER}: {error.strerror}); "
-            "`tinytrain train TASK --out DIR` starts one"
+            f"{directory}: no run is here ({MARKER}: {error.strerror}); {hint}"
         ) from error
     except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a run's description; start the run again") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tinytrain.errors import InputError
-from tinytrain.pipeline.output import new_file
+from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.progress import Progress
 from tinytrain.training.checks import REFUSED, Finding, check, counts
 from tinytrain.training.data import split
@@ -116,6 +116,11 @@ def check_task(name: str, data: Path | None, seed: int, progress: Progress) -> T
         unseen_people=tuple(dataset.group_names[person] for person in parts.unseen_people),
         findings=check(dataset, parts, task, seed),
     )
+
+
+def write_findings(found: TaskCheck, out: Path) -> None:
+    """All that a check found, as a run's checks.json has it."""
+    write_json(out, [asdict(finding) for finding in found.findings])
 
 
 def _line(task: Task) -> str:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
+from tinytrain.device.interface import NOT_ASKED, Device, LearnStep
 from tinytrain.device.opening import open_device
+from tinytrain.emulator.learner_bytes import SOURCE_COUNTER
 from tinytrain.errors import InputError
+from tinytrain.learner import Outcome, Source
 from tinytrain.pipeline import states
 from tinytrain.pipeline.output import new_file
 from tinytrain.progress import Progress
@@ -56,6 +63,24 @@ def _inner(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape[1:] if shape[:1] == (1,) else shape
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What became of a stream."""
+
+    outcomes: Mapping[str, int]
+    """Samples by learner.Outcome, its name in small letters; those that happened."""
+    asked: int
+    """Samples whose class was predicted before they were learned."""
+    right: int
+    """Of these."""
+    answering: str
+    """A learner.Source, its name in small letters, after the last sample."""
+
+    @property
+    def steps(self) -> int:
+        return sum(self.outcomes.values())
+
+
 def learn(
     project: Project,
     target: str,
@@ -64,8 +89,8 @@ def learn(
     progress: Progress,
     before: Path | None = None,
     after: Path | None = None,
-) -> int:
-    """Learns the stream (x, y) in order and writes the head; gives the number of steps.
+) -> Learned:
+    """Learns the stream (x, y) in order and writes the head; gives what became of the samples.
 
     From the factory on, or from the learner's state in the file `before`; its state at the end goes
     into the file `after`.
@@ -81,6 +106,8 @@ def learn(
     x, y = load_samples(stream, project.model)
     if len(y) != len(x):
         raise InputError(f"{stream}: no array y; labels (n,) are expected beside x")
+    if not len(x):
+        raise InputError(f"{stream}: no samples in x; at least one is learned")
     check_labels(y, len(x), project.model, f"{stream}: y")
     if after is not None:
         states.check_learner(project)
@@ -112,4 +139,24 @@ def learn(
             )
         if kept is not None:
             kept.write_bytes(device.export_state())
-    return len(steps)
+        answering = _answering(project, device)
+    return _learned(steps, y, answering)
+
+
+def _answering(project: Project, device: Device) -> Source:
+    """Which rows answer on a device now; of a plain head those that learn."""
+    if project.model.learner is None:
+        return Source.CANDIDATE
+    counter = device.read(Space.LEARNER, 0, 4 * SOURCE_COUNTER, 4)
+    return Source(int.from_bytes(counter, "little"))
+
+
+def _learned(steps: Sequence[LearnStep], y: npt.NDArray[np.int64], answering: Source) -> Learned:
+    counts = Counter(Outcome(step.outcome) for step in steps)
+    asked = [i for i, step in enumerate(steps) if step.predicted != NOT_ASKED]
+    return Learned(
+        {outcome.name.lower(): counts[outcome] for outcome in Outcome if counts[outcome]},
+        len(asked),
+        sum(steps[i].predicted == int(y[i]) for i in asked),
+        answering.name.lower(),
+    )

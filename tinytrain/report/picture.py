@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tinytrain.errors import InputError
+from tinytrain.report.summary import experiment_title
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,18 +27,19 @@ def figure_type() -> type[Figure]:
     return Figure
 
 
-def draw_learning(experiment: Experiment, path: Path) -> None:
-    """Accuracy over samples seen, a line for each user and a thick one for their mean."""
+def draw_learning(experiment: Experiment, path: Path, title: str | None = None) -> None:
+    """Accuracy over samples seen: a line for each stream, a colour for each person, a thick
+    line for the mean."""
     figure = figure_type()(figsize=(8, 4.5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    curves = [user.curve for user in experiment.users]
+    curves, people = [user.curve for user in experiment.users], experiment.people
     for user in experiment.users:
         steps, accuracy = zip(*user.curve, strict=True)
-        axes.plot(steps, [100 * a for a in accuracy], linewidth=1.2, label=user.user)
+        label = user.user if user.stream == 0 else None
+        colour = f"C{people.index(user.user) % 10}"
+        axes.plot(steps, [100 * a for a in accuracy], linewidth=1.2, label=label, color=colour)
     points = [step for step, _ in curves[0]]
-    people = "1 person"
     if len(curves) > 1:
-        people = f"{len(curves)} people"
         mean = [100 * sum(c[i][1] for c in curves) / len(curves) for i in range(len(points))]
         axes.plot(points, mean, color="black", linewidth=3, label="mean")
     low, high = axes.get_ylim()
@@ -45,11 +47,7 @@ def draw_learning(experiment: Experiment, path: Path) -> None:
     axes.locator_params(axis="x", integer=True)
     axes.set_xlabel("labelled samples presented to the device")
     axes.set_ylabel("accuracy on the person's other samples, %")
-    axes.set_title(
-        f"{people} that training never saw: int8 learning, "
-        f"task {experiment.task}, {experiment.target}",
-        fontsize=10,
-    )
+    axes.set_title(title or experiment_title(experiment), fontsize=10)
     axes.grid(alpha=0.3)
     figure.legend(fontsize=8, loc="outside right upper")
     figure.savefig(path, format="png")

@@ -9,10 +9,16 @@ from typing import TYPE_CHECKING, Any
 from tinytrain.report.tables import table
 
 if TYPE_CHECKING:
+    from tinytrain.adapt.comparison import Comparison
     from tinytrain.adapt.experiment import Experiment
     from tinytrain.pipeline.runs import StageResult
 
 
+LEARNING_FILES = (
+    ("adapt.json", "what each person's device learned"),
+    ("learning.png", "accuracy over samples seen"),
+    ("confusion.png", "what is taken for what, before and after"),
+)
 LABELS = {"float": "float32", "pruned": "float32, pruned", "model": "int8, pruned"}
 
 
@@ -48,16 +54,21 @@ def _accuracy(results: Sequence[StageResult]) -> str:
     rows = [(LABELS[r.stage], r.macs, r.weight_bytes, r.mean, r.worst) for r in results]
     people, measure = len(results[0].accuracy), results[0].measure.capitalize()
     shared = results[0].accuracy.keys() & results[0].seen.keys()
-    who = "samples" if shared else _people(people)
+    who = "samples" if shared else people_text(people)
     title = f"{measure} on {who} that training never saw"
     header: tuple[str, ...] = ("model", "MACs", "weight bytes", "mean", "worst person")
     if people == 1:
         header, rows = (*header[:3], results[0].measure), [row[:4] for row in rows]
-    notes = [f"{LABELS[r.stage]}: {note}" for r in results for note in r.notes]
+    # Notes of the int8 model say themselves what they are about.
+    notes = [
+        note if r.stage == "model" else f"{LABELS[r.stage]}: {note}"
+        for r in results
+        for note in r.notes
+    ]
     return "\n".join([f"{title}\n{table(header, rows)}", *notes])
 
 
-def _people(count: int) -> str:
+def people_text(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
@@ -80,19 +91,44 @@ def groups_text(results: Sequence[StageResult]) -> str:
 
 def users_text(experiment: Experiment) -> str:
     """The table of the learning experiment."""
-    rows: list[tuple[object, ...]] = [
-        (u.user, u.before, u.after, u.float_after, u.rows_written) for u in experiment.users
-    ]
     fields = ("before", "after", "float_after", "rows_written")
+    rows: list[tuple[object, ...]] = [
+        (u.user, u.stream + 1, *(getattr(u, field) for field in fields)) for u in experiment.users
+    ]
     if len(experiment.users) > 1:
-        rows.append(("mean", *(experiment.mean(field) for field in fields)))
+        rows.append(("mean", None, *(experiment.mean(field) for field in fields)))
+    header = ("person", "stream", "before", "after", "float32 head", "rows written")
+    if experiment.streams == 1:
+        header, rows = _without(1, header), [_without(1, row) for row in rows]
     first = experiment.users[0]
     title = (
         f"Learning on {experiment.target} from {first.windows_learned} samples "
         f"({first.steps} steps), accuracy on the rest"
     )
-    header = ("person", "before", "after", "float32 head", "rows written")
-    return f"{title}\n{table(header, rows)}"
+    return f"{title}\n{conditions(experiment)}\n{table(header, rows)}"
+
+
+def _without(place: int, row: tuple[Any, ...]) -> tuple[Any, ...]:
+    return row[:place] + row[place + 1 :]
+
+
+def conditions(found: Experiment | Comparison) -> str:
+    """What an experiment's figures rest on: head, stream, wrong labels, seed."""
+    head = getattr(found, "head", "")
+    return (
+        f"{head + ', ' if head else ''}stream {found.order}, {100 * found.noise:.0f} % of the "
+        f"labels wrong, seed {found.seed}"
+    )
+
+
+def experiment_title(experiment: Experiment) -> str:
+    """Of a picture: whom and what it shows, in two lines."""
+    people = people_text(len(experiment.people))
+    many = f", {experiment.streams} streams each" if experiment.streams > 1 else ""
+    return (
+        f"{people} that training never saw{many}: task {experiment.task}, {experiment.target}\n"
+        f"{conditions(experiment)}"
+    )
 
 
 def _costs(bench: Mapping[str, Any]) -> str:
@@ -126,7 +162,7 @@ def _files(directory: Path, *, learns: bool) -> str:
     files = [
         ("project", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
-        *([("learning.png", "accuracy over samples seen")] if learns else []),
+        *(LEARNING_FILES if learns else ()),
         ("groups.txt", "every group after every stage"),
         ("summary.txt", "this text"),
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,12 @@ if TYPE_CHECKING:
     from tinytrain.pipeline.inspection import Inspection, OperatorRow
     from tinytrain.pipeline.layers import LayerRow
     from tinytrain.pipeline.tasks import TaskCheck
+    from tinytrain.pipeline.use import Learned
     from tinytrain.pipeline.verify import Verification
     from tinytrain.training.search import Search
 
+_MOST_FINDINGS = 10
+"""Of one kind, that are printed."""
 _MOST_COLUMNS = 12
 """Classes that a table of people and classes still shows one by one."""
 
@@ -44,6 +48,11 @@ def _cell(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
+
+
+def percent(share: float | None) -> int | None:
+    """A share in whole percents."""
+    return None if share is None else round(100 * share)
 
 
 def inspection_text(inspection: Inspection) -> str:
@@ -121,8 +130,9 @@ SHARED = (
 
 
 def bench_text(bench: Bench) -> str:
+    counted = bench.inference is not None
     rows = [(o.index, o.name, o.kernel, o.instructions) for o in bench.operators]
-    lines = [table(("#", "operator", "kernel", "instructions"), rows), ""]
+    operators = table(("#", "operator", "kernel", "instructions"), rows)
     flash = bench.flash
     figures: list[tuple[str, int | None]] = [
         ("instructions, one inference", bench.inference),
@@ -134,10 +144,33 @@ def bench_text(bench: Bench) -> str:
         ("RAM: learning head, bytes", bench.head),
         ("RAM: peak stack, bytes", bench.stack),
     ]
-    lines.append(table(("figure", bench.target), figures))
-    if bench.inference is None:
-        lines.append(f"{bench.target} has no instruction counter; cortex-m targets have one")
-    return "\n".join(lines)
+    known = table(("figure", bench.target), [row for row in figures if row[1] is not None])
+    if counted:
+        return f"{operators}\n\n{known}"
+    return f"{known}\n{bench.target} has no instruction counter; cortex-m targets have one"
+
+
+OUTCOMES = {
+    "learned": "learned",
+    "confident": "confident (known well enough)",
+    "held": "held to judge by",
+    "aside": "put aside (label hard to believe)",
+    "budget": "over the day's budget",
+    "patience": "passed over (learning has stopped)",
+}
+ANSWERING = {
+    "factory": "the factory head",
+    "active": "what was learned and judged better",
+    "candidate": "what was learned",
+}
+
+
+def learned_text(found: Learned) -> str:
+    """What became of a stream, in one line."""
+    counts = ", ".join(f"{count} {OUTCOMES[name]}" for name, count in found.outcomes.items())
+    asked = f"; {found.right} of {found.asked} predicted right before learning"
+    answers = f"at the end {ANSWERING[found.answering]} answers"
+    return f"{counts}{asked if found.asked else ''}; {answers}"
 
 
 NAME_WIDTH = 40
@@ -191,11 +224,19 @@ def task_check_text(found: TaskCheck) -> str:
         table(header, rows),
         "",
     ]
+    shown: Counter[str] = Counter()
     for finding in found.findings:
+        shown[finding.kind] += 1
+        if shown[finding.kind] > _MOST_FINDINGS:
+            continue
         advice = f"; {finding.advice}" if finding.advice else ""
         lines.append(
             f"{finding.severity}: {finding.kind}: {finding.where}: {finding.message}{advice}"
         )
+    hidden = {kind: count - _MOST_FINDINGS for kind, count in shown.items()}
+    for kind, count in hidden.items():
+        if count > 0:
+            lines.append(f"{kind}: {count} more like these; --out checks.json lists all of them")
     return "\n".join(lines if found.findings else [*lines, "nothing looks wrong"])
 
 

@@ -43,6 +43,10 @@ class Finding:
     """Of what: a channel, a class, a person, or a sample's file."""
     message: str
     advice: str
+    index: int | None = None
+    """Of the sample, where it is one."""
+    file: str = ""
+    """The sample's, where it is known."""
 
 
 def check(dataset: DataSet, split: Split, task: Task, seed: int) -> tuple[Finding, ...]:
@@ -304,7 +308,7 @@ def _mislabelled(dataset: DataSet, seed: int) -> Iterator[Finding]:
             "check whether the labels are swapped, or the person does it in another way",
         )
     total = len(suspects.samples)
-    for rank, suspect in enumerate(suspects.samples[:_SHOWN]):
+    for rank, suspect in enumerate(suspects.samples):
         yield Finding(
             "mislabelled",
             WARNING,
@@ -312,6 +316,8 @@ def _mislabelled(dataset: DataSet, seed: int) -> Iterator[Finding]:
             f"{_of_person(dataset, suspect.index)}labelled {names[suspect.label]}, looks like "
             f"{names[suspect.other]} (number {rank + 1} of {total}, by how clearly)",
             "look at it; label it anew or leave it",
+            suspect.index,
+            dataset.origins[suspect.index] if dataset.origins else "",
         )
 
 

@@ -34,6 +34,7 @@ Measure = Callable[[bytes], Accuracy]
 """A .tflite to its accuracy on the samples of `measured_samples`; an autoencoder's is the area
 under the curve. Raises InputError where the emulator cannot run it."""
 
+WHO = "people of training and validation"
 MOST_SAMPLES = 2000
 """To measure on: enough to see one point, few enough for an emulator."""
 
@@ -77,8 +78,7 @@ def quantize_best(
                 raise
             notes.append(f"{how}: the device cannot run it: {error}")
             continue
-        loss, worst, group = losses(goal, tried[how][1])
-        notes.append(f"{how}: {100 * loss:+.1f} points lost overall, {100 * worst:+.1f} in {group}")
+        notes.append(f"{how} against float32, on {WHO}: {_told(goal, tried[how][1])}")
         if not needs_recovery(goal, tried[how][1], task.quantization):
             break
     best = min(tried, key=lambda how: _excess(goal, tried[how][1], task.quantization))
@@ -95,6 +95,14 @@ def needs_recovery(before: Accuracy, after: Accuracy, quantization: Quantization
     """Whether int8 (`after`) lost more than the task allows, in the mean over the groups or in
     one; as measured, with nothing set aside for chance: trying is cheap, and the best is taken."""
     return _excess(before, after, quantization) > 1e-9
+
+
+def _told(before: Accuracy, after: Accuracy) -> str:
+    """What was lost or gained, and by whom most, for a human."""
+    loss, worst, group = losses(before, after)
+    change = f"{'gains' if loss < 0 else 'loses'} {abs(100 * loss):.1f} points"
+    nobody = worst <= 0 or group == EVERYONE
+    return change if nobody else f"{change}; largest loss {100 * worst:.1f} ({group})"
 
 
 def losses(before: Accuracy, after: Accuracy) -> tuple[float, float, str]:

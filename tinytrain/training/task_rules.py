@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import fields
 
-from tinytrain.training.tasks import SOUNDS, Frontend, Task
+from tinytrain.head import MAX_CLASSES
+from tinytrain.lda_constants import FACTOR_BITS, MAX_FEATURES, MIN_RIDGE
+from tinytrain.learner_options import LearnerOptions, contradictions
+from tinytrain.training.tasks import SOUNDS, Frontend, Learner, Task
 
+MIN_PRIOR = 1 / 16
+LEAST_RIDGE = MIN_RIDGE / (1 << FACTOR_BITS)
+"""What the device's integers can hold of learner.prior and learner.ridge."""
 _KIND_OF_SOURCE = {
     "csv": "motion",
     "wav": "audio",
@@ -36,6 +43,58 @@ def broken_rules(task: Task) -> Iterator[str]:
     yield from _window(task)
     yield from _frontend(task)
     yield from _augmentation(task)
+    yield from _learner(task)
+    yield from _statistics(task)
+
+
+def learner_options(wanted: Learner) -> LearnerOptions:
+    """A task's keys as options, but for those that are found out."""
+    shared = {entry.name for entry in fields(LearnerOptions)} & {
+        entry.name for entry in fields(Learner)
+    }
+    return LearnerOptions(**{name: getattr(wanted, name) for name in shared})
+
+
+def _learner(task: Task) -> Iterator[str]:
+    wanted = task.learner
+    if wanted.kind == "none":
+        return
+    for name, wrong in contradictions(learner_options(wanted)):
+        yield f"learner.{name}: {wrong}"
+    if wanted.prior and wanted.prior < MIN_PRIOR:
+        yield f"learner.prior: {wanted.prior:g}: 0 (found out), or {MIN_PRIOR:g} to 1024"
+    if wanted.ridge and wanted.ridge < LEAST_RIDGE:
+        yield f"learner.ridge: {wanted.ridge:g}: 0 (found out), or {LEAST_RIDGE:g} to 16"
+    if wanted.kind != "sgd" or wanted.drift:
+        yield from _analytic(task)
+    if not task.network.classifies:
+        yield (
+            f"learner.kind: {wanted.kind!r}: an autoencoder has no classes to learn; take "
+            "kind = 'none'"
+        )
+    if task.quantization.int16:
+        yield (
+            f"learner.kind: {wanted.kind!r}: quantization.int16 is true, and int16 activations "
+            "leave no head that learns; set one of them to its default"
+        )
+
+
+def _analytic(task: Task) -> Iterator[str]:
+    features = task.network.features
+    if features > MAX_FEATURES:
+        yield (
+            f"network.features: {features}: the learner's analytic head takes {MAX_FEATURES} at "
+            "most; or take learner.kind = 'sgd' with learner.drift = false"
+        )
+
+
+def _statistics(task: Task) -> Iterator[str]:
+    layers = task.statistics.layers
+    if "all" in layers and len(layers) > 1:
+        yield f"statistics.layers: {list(layers)}: 'all' stands alone"
+    twice = [name for name in layers if layers.count(name) > 1]
+    if twice:
+        yield f"statistics.layers: {twice[0]!r} is there twice"
 
 
 def _source(task: Task) -> Iterator[str]:
@@ -91,6 +150,12 @@ def _classes(task: Task) -> Iterator[str]:
         yield f"head.rows is {task.head.rows}; there are {len(labels)} classes in data.labels"
     if task.head.masters not in (16, 32):
         yield f"head.masters is {task.head.masters}; 16 or 32"
+    rows = len(labels) + task.head.reserved
+    if rows > MAX_CLASSES:
+        yield (
+            f"head.reserved is {task.head.reserved}; with {len(labels)} classes in data.labels at "
+            f"most {MAX_CLASSES - len(labels)}"
+        )
 
 
 def _window(task: Task) -> Iterator[str]:
