@@ -7,7 +7,7 @@ n inferences, C classes.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
@@ -67,8 +67,26 @@ def try_smoothers(
 
     A limit holds for all streams of `choosing` together. `inference_seconds`: from one to the next.
     """
-    return tuple(_trials(plan, inference_seconds, choosing, measuring, limits,
-                         product(averages, refractory_ms)))  # fmt: skip
+    made: list[Trial] = []
+    for average, milliseconds in product(averages, refractory_ms):
+        refractory = math.ceil(milliseconds / 1000 / inference_seconds)
+        smoother = replace(plan.smoother, average=average, refractory=refractory)
+        tried = replace(plan, smoother=smoother)
+        rows = [_count(tried, heard, FINE_THRESHOLDS) for heard in choosing.values()]
+        together = [pooled(parts) for parts in zip(*rows, strict=True)]
+        for limit in limits:
+            try:
+                chosen = choose_threshold(together, limit)
+            except InputError:
+                made.append(Trial(average, refractory, milliseconds, limit, None, None, {}))
+                continue
+            kinds = {
+                kind: _count(tried, heard, [chosen.threshold])[0]
+                for kind, heard in measuring.items()
+            }
+            measured = pooled(list(kinds.values()))
+            made.append(Trial(average, refractory, milliseconds, limit, chosen, measured, kinds))
+    return tuple(made)
 
 
 def best(trials: Sequence[Trial], limit: float) -> Trial | None:
@@ -93,34 +111,6 @@ def pooled(counted: Sequence[Counted]) -> Counted:
         sum(one.events for one in counted),
         sum(number * delay for number, delay in found) / weight if weight else None,
     )
-
-
-def _trials(
-    plan: StreamPlan,
-    inference_seconds: float,
-    choosing: Mapping[str, Heard],
-    measuring: Mapping[str, Heard],
-    limits: Sequence[float],
-    smoothers: Iterator[tuple[int, float]],
-) -> Iterator[Trial]:
-    for average, milliseconds in smoothers:
-        refractory = math.ceil(milliseconds / 1000 / inference_seconds)
-        smoother = replace(plan.smoother, average=average, refractory=refractory)
-        tried = replace(plan, smoother=smoother)
-        rows = [_count(tried, heard, FINE_THRESHOLDS) for heard in choosing.values()]
-        together = [pooled(parts) for parts in zip(*rows, strict=True)]
-        for limit in limits:
-            try:
-                chosen = choose_threshold(together, limit)
-            except InputError:
-                yield Trial(average, refractory, milliseconds, limit, None, None, {})
-                continue
-            kinds = {
-                kind: _count(tried, heard, [chosen.threshold])[0]
-                for kind, heard in measuring.items()
-            }
-            measured = pooled(list(kinds.values()))
-            yield Trial(average, refractory, milliseconds, limit, chosen, measured, kinds)
 
 
 def _count(plan: StreamPlan, heard: Heard, thresholds: Sequence[int]) -> tuple[Counted, ...]:
