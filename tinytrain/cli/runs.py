@@ -184,6 +184,38 @@ def adapt(
     click.echo("\nwritten: " + ", ".join(str(path) for path in files.all if path.exists()))
 
 
+@main.command(epilog="Example: tinytrain thresholds demo --false-accepts 1 --others radio.wav")
+@project_argument
+@click.option(
+    "--false-accepts",
+    "limit",
+    type=click.FloatRange(0),
+    default=1.0,
+    show_default=True,
+    help="An hour, at most.",
+)
+@click.option(
+    "--others",
+    multiple=True,
+    type=PATH,
+    metavar="FILE.wav",
+    help="A recording without any keyword; may be given several times.",
+)
+@data_option
+def thresholds(directory: Path, limit: float, others: tuple[Path, ...], data: Path | None) -> None:
+    """Choose a keyword run's threshold, average and refractory time.
+
+    Chosen on streams of the validation people's clips and noise, then counted on the unseen
+    people's: keywords missed, false accepts an hour. Prints the lines of [frontend].
+    """
+    from tinytrain.pipeline.detection import try_thresholds
+    from tinytrain.report.stream import choice_text
+
+    with progress_bars() as progress:
+        found = try_thresholds(directory, [limit], others, data, progress)
+    click.echo(choice_text(found.trials, found.present, found.best(limit), limit))
+
+
 @main.command(epilog="Example: tinytrain report demo")
 @project_argument
 def report(directory: Path) -> None:

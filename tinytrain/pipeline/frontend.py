@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +22,7 @@ from tinytrain.model import Model
 from tinytrain.pipeline import runs
 from tinytrain.training.frontend import plain_constants
 from tinytrain.training.sources import load
+from tinytrain.training.sources.background import BACKGROUND
 from tinytrain.training.task_file import find_task
 from tinytrain.training.tasks import Frontend, Task
 
@@ -78,7 +79,7 @@ def of_run(found: runs.Run) -> Origin | None:
     constants = found.dataset.frontend
     if constants is None:
         return None
-    return Origin(constants, task.frontend, found.dataset.label_names)
+    return Origin(constants, _settings(task), found.dataset.label_names)
 
 
 def of_task(name_or_path: str) -> Origin:
@@ -96,11 +97,21 @@ def of_task(name_or_path: str) -> Origin:
         raise InputError(f"--frontend {name_or_path}: {_no_frontend()}")
     refuse_float(task, f"--frontend {name_or_path}")
     labels = task.data.labels
-    if task.frontend.kind == "log_mel" and (labels or not task.frontend.ignore):
-        return Origin(plain_constants(task.frontend), task.frontend, labels)
+    settings = _settings(task)
+    listed = (labels and not task.data.background) or not settings.ignore
+    if task.frontend.kind == "log_mel" and listed:
+        return Origin(plain_constants(task.frontend), settings, labels)
     dataset = load(task)
     assert dataset.frontend is not None
-    return Origin(dataset.frontend, task.frontend, dataset.label_names)
+    return Origin(dataset.frontend, settings, dataset.label_names)
+
+
+def _settings(task: Task) -> Frontend:
+    """With the background that a task asks for among the classes that are never detected."""
+    settings = task.frontend
+    if task.data.background and BACKGROUND not in settings.ignore:
+        return replace(settings, ignore=(*settings.ignore, BACKGROUND))
+    return settings
 
 
 def refuse_float(task: Task, where: str) -> None:

@@ -11,6 +11,7 @@ from tinytrain.report.tables import table
 
 if TYPE_CHECKING:
     from tinytrain.adapt.detection import Counted
+    from tinytrain.adapt.smoothing import Trial
     from tinytrain.pipeline.streaming import StreamResult, StreamRun
 
 _FEWEST_LABELLED = 0.2
@@ -87,6 +88,69 @@ def detection_text(counted: Sequence[Counted], chosen: Counted | None = None) ->
         for one in counted
     ]
     return table(("threshold", "false accepts/h", "missed %", "delay s", ""), rows)
+
+
+def trials_text(trials: Sequence[Trial]) -> str:
+    """A row a smoother: chosen on validation people, counted on unseen ones."""
+    rows = [(one.limit, one.average, one.refractory_ms, *_found(one)) for one in trials]
+    header = ("allowed/h", "average", "refractory ms", "threshold", "chosen at: missed %",
+              "false accepts/h", "unseen: missed %", "false accepts/h", "at most (95 %)",
+              "delay s")  # fmt: skip
+    return table(header, rows)
+
+
+def kinds_text(kinds: Mapping[str, Counted]) -> str:
+    """A row a kind of stream."""
+    rows = [
+        (kind, one.hours, one.events, 100 * one.miss_rate if one.events else None,
+         one.delay, one.false_accepts, one.false_accepts_an_hour, one.most_an_hour)
+        for kind, one in kinds.items()
+    ]  # fmt: skip
+    header = ("stream", "hours", "keywords", "missed %", "delay s", "false accepts", "an hour",
+              "at most (95 %)")  # fmt: skip
+    return table(header, rows)
+
+
+def choice_text(
+    trials: Sequence[Trial], present: Mapping[str, Counted], chosen: Trial | None, limit: float
+) -> str:
+    """All trials, what the present settings bring, and of the chosen one what was counted and the
+    lines of a task's [frontend].
+    """
+    parts = [
+        trials_text(trials),
+        f"with the present settings, on unseen people:\n{kinds_text(present)}",
+    ]
+    if chosen is None or chosen.chosen is None:
+        parts.append(
+            f"no smoother keeps to {limit:g} false accepts an hour: allow more, or train with a "
+            "background (data.background = 1.0)"
+        )
+    else:
+        parts += [
+            f"missing least within {limit:g} an hour, on unseen people:\n"
+            f"{kinds_text(chosen.kinds)}",
+            "[frontend]\n"
+            f"average = {chosen.average}\n"
+            f"threshold = {chosen.chosen.threshold / (1 << 15):.5f}\n"
+            f"refractory_ms = {chosen.refractory_ms}",
+        ]
+    return "\n\n".join(parts)
+
+
+def _found(trial: Trial) -> tuple[float | None, ...]:
+    chosen, measured = trial.chosen, trial.measured
+    if chosen is None or measured is None:
+        return (None,) * 7
+    return (
+        chosen.threshold / (1 << 15),
+        100 * chosen.miss_rate,
+        chosen.false_accepts_an_hour,
+        100 * measured.miss_rate,
+        measured.false_accepts_an_hour,
+        measured.most_an_hour,
+        measured.delay,
+    )
 
 
 def draw_detection(

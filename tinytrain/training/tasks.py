@@ -85,6 +85,15 @@ class Data:
     labels: tuple[str, ...] = field(
         default=(), metadata=key("the classes to use, in this order; none: all, sorted")
     )
+    background: float = field(
+        default=0.0,
+        metadata=key(
+            "sounds: adds a class of half and reversed words and noise, made of the clips, never "
+            "detected: this many times their number; 0: none",
+            low=0,
+            high=4,
+        ),
+    )
     height: int = field(default=32, metadata=key("images: rows", low=4, high=256))
     width: int = field(default=32, metadata=key("images: columns", low=4, high=256))
     colour: bool = field(default=True, metadata=key("images: three channels, not one"))

@@ -10,6 +10,7 @@ from tinytrain.training.data import DataSet
 from tinytrain.training.frontend import Clips, with_features
 from tinytrain.training.motion import Windows, with_windows
 from tinytrain.training.sources import csv, digits, idx, images, npz, wav
+from tinytrain.training.sources.background import with_background
 from tinytrain.training.sources.files import locate
 from tinytrain.training.tasks import Task
 
@@ -43,9 +44,12 @@ def load(
 def recorded(
     task: Task, data_folder: Path | None = None, progress: Progress = silent
 ) -> DataSet | Clips | Windows:
-    """What the files of a task hold, before a front end."""
+    """What the files of a task hold, and the background it asks for, before a front end."""
     path = Path() if task.data.source == "scikit-learn-digits" else locate(task, data_folder)
-    return _READERS[task.data.source](task, path, progress)
+    found = _READERS[task.data.source](task, path, progress)
+    if isinstance(found, Clips) and task.data.background:
+        return with_background(found, task.data.background, f"task {task.name!r}")
+    return found
 
 
 def _refuse_misfits(task: Task, dataset: DataSet) -> None:
