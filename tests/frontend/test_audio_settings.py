@@ -12,7 +12,7 @@ from tests.frontend.audio_cases import NORMALIZED, SETTINGS
 from tinytrain.errors import InputError
 from tinytrain.frontend.audio import AudioSettings, audio_constants, cepstral_ranges
 from tinytrain.frontend.transform import hann, transform_constants
-from tinytrain.training.frontend import filterbank
+from tinytrain.training.log_mel import filterbank
 from tinytrain.training.tasks import Frontend
 
 DEFAULT = AudioSettings()
