@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "../src/frontend/fixed_log.h"
+#include "exchange.h"
 #include "port.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/frontend.h"
@@ -43,24 +44,6 @@ static tt_ring ring;
 static bool counts;
 static int8_t *at;
 static int32_t made;
-
-static void receive(void *place, size_t bytes)
-{
-    uint8_t *next = place;
-    while (bytes > 0) {
-        size_t count = tt_port_read(next, bytes);
-        if (count == 0) {
-            tt_port_exit(2);
-        }
-        next += count;
-        bytes -= count;
-    }
-}
-
-static void send(const void *place, size_t bytes)
-{
-    tt_port_write(place, bytes);
-}
 
 static void receive_constants(void)
 {

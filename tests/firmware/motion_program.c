@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "exchange.h"
 #include "port.h"
 #include "tinytrain/frontend.h"
 
@@ -39,19 +40,6 @@ static tt_ring ring;
 static bool counts;
 static int8_t *at;
 static int32_t made;
-
-static void receive(void *place, size_t bytes)
-{
-    uint8_t *next = place;
-    while (bytes > 0) {
-        size_t count = tt_port_read(next, bytes);
-        if (count == 0) {
-            tt_port_exit(2);
-        }
-        next += count;
-        bytes -= count;
-    }
-}
 
 /* Nothing was written behind the front end's memory. */
 static void check_memory(void)
