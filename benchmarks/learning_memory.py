@@ -48,15 +48,19 @@ ROWS: tuple[tuple[str, LearnerOptions, int, int], ...] = (
 
 
 def main() -> int:
+    # The bar speaks of replay, guard and masters; a version to go back to is the user's to add.
     rows = [
-        (name, _bytes(options, masters, blend), LARGE if blend else SMALL)
+        (
+            name,
+            _bytes(options, masters, blend),
+            None if options.versions else LARGE if blend else SMALL,
+        )
         for name, options, masters, blend in ROWS
     ]
     print(table(("learner, 64 features, 12 classes", "RAM, bytes", "allowed"), rows))
-    # The bar speaks of replay, guard and masters; a version to go back to is the user's to add.
-    bars = [at_most(*row) for row in rows if "version" not in row[0]]
+    bars = [at_most(name, used, allowed) for name, used, allowed in rows if allowed is not None]
     missed = [bar for bar in bars if not bar.met]
-    print("", bars_text(missed) if missed else "every option is within its bar", sep="\n")
+    print("", bars_text(missed) if missed else "every option with a bar is within it", sep="\n")
     return 1 if missed else 0
 
 
