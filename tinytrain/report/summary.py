@@ -33,13 +33,14 @@ def summary_text(
     object of a run's results.json, with `verified` and `bench`; `findings`: how many things looked
     wrong in the data.
     """
+    bench = costs["bench"]
     parts = [
         *([_look(directory, findings)] if findings else []),
         _accuracy(results),
         *([users_text(experiment)] if experiment else []),
-        _costs(costs["bench"]),
+        _costs(bench),
         _proofs(costs["verified"]),
-        _files(directory, learns=experiment is not None),
+        _files(directory, learns=experiment is not None, listens=bool(bench["ram"].get("stream"))),
     ]
     return "\n\n".join(parts)
 
@@ -142,10 +143,18 @@ def _costs(bench: Mapping[str, Any]) -> str:
         ("RAM, learning head (bytes)", ram["head"]),
         ("RAM, peak stack (bytes)", ram["stack"]),
     ]
+    # Only with a front end, and not in the figures of older runs.
+    steps = [
+        ("instructions, one step of the stream with a frame", instructions.get("frame_step")),
+        ("instructions, one with a frame and an inference", instructions.get("inference_step")),
+    ]
+    stream = ("RAM, stream (bytes)", ram.get("stream") or None)
+    complete = all(value is not None for _, value in rows)
+    rows = [*rows[:2], *steps, *rows[2:-1], stream, rows[-1]]
     known = [row for row in rows if row[1] is not None]
     counter = "instructions and flash are known on cortex-m targets only"
     lines = [f"Cost\n{table(('figure', bench['target']), known)}"]
-    return "\n".join(lines if known == rows else [*lines, counter])
+    return "\n".join(lines if complete else [*lines, counter])
 
 
 def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
@@ -158,7 +167,7 @@ def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
     return "Device against emulator\n" + "\n".join(lines)
 
 
-def _files(directory: Path, *, learns: bool) -> str:
+def _files(directory: Path, *, learns: bool, listens: bool) -> str:
     files = [
         ("project", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
@@ -168,4 +177,6 @@ def _files(directory: Path, *, learns: bool) -> str:
     ]
     width = max(len(str(directory / name)) for name, _ in files)
     lines = [f"{directory / name!s:<{width}}  {what}" for name, what in files]
+    if listens:
+        lines.append(f"tinytrain stream {directory / 'project'} FILE.wav")
     return "\n".join(["Files", *lines])
