@@ -112,7 +112,7 @@ def test_a_front_end_brings_the_streams_costs_and_the_command_that_listens() -> 
     listening = costs(5)
     listening["bench"]["ram"]["stream"] = 12_345
     listening["bench"]["instructions"]["inference_step"] = 6
-    text = summary_text(Path("run"), stages_of("Ann"), listening, EXPERIMENT, 0)
+    text = summary_text(Path("run"), stages_of("Ann"), listening, EXPERIMENT, 0, "FILE.wav")
     assert "RAM, stream (bytes)" in text and "12,345" in text
     assert "instructions, one with a frame and an inference" in text
     assert text.endswith("tinytrain stream run/project FILE.wav")

@@ -28,10 +28,11 @@ def summary_text(
     costs: Mapping[str, Any],
     experiment: Experiment | None,
     findings: int,
+    recording: str = "",
 ) -> str:
     """`experiment`: None for an autoencoder, which learns nothing on the device. `costs`: the
     object of a run's results.json, with `verified` and `bench`; `findings`: how many things looked
-    wrong in the data.
+    wrong in the data. `recording`: what the project's stream listens to; empty without a front end.
     """
     bench = costs["bench"]
     parts = [
@@ -40,7 +41,7 @@ def summary_text(
         *([users_text(experiment)] if experiment else []),
         _costs(bench),
         _proofs(costs["verified"]),
-        _files(directory, learns=experiment is not None, listens=bool(bench["ram"].get("stream"))),
+        _files(directory, learns=experiment is not None, recording=recording),
     ]
     return "\n\n".join(parts)
 
@@ -167,7 +168,7 @@ def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
     return "Device against emulator\n" + "\n".join(lines)
 
 
-def _files(directory: Path, *, learns: bool, listens: bool) -> str:
+def _files(directory: Path, *, learns: bool, recording: str) -> str:
     files = [
         ("project", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
@@ -177,6 +178,6 @@ def _files(directory: Path, *, learns: bool, listens: bool) -> str:
     ]
     width = max(len(str(directory / name)) for name, _ in files)
     lines = [f"{directory / name!s:<{width}}  {what}" for name, what in files]
-    if listens:
-        lines.append(f"tinytrain stream {directory / 'project'} FILE.wav")
+    if recording:
+        lines.append(f"tinytrain stream {directory / 'project'} {recording}")
     return "\n".join(["Files", *lines])
