@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,7 +27,8 @@ def test_a_streams_bytes_are_those_of_the_header(
 ) -> None:
     project = make_project(PLANS[name](), tmp_path)
     found = bench(project, "emulator")
-    assert found.as_json()["ram"]["stream"] == found.stream > 0
+    shown: Any = found.as_json()
+    assert shown["ram"]["stream"] == found.stream > 0
     assert f"{found.stream:,}" in bench_text(found)
     folders = (project.directory / "model", project.directory / "runtime" / "include")
     text = (

@@ -117,6 +117,4 @@ def test_a_front_end_brings_the_streams_costs_and_the_command_that_listens() -> 
     assert "instructions, one with a frame and an inference" in text
     assert text.endswith("tinytrain stream run/project FILE.wav")
     assert "cortex-m targets only" not in text
-    assert "stream run" not in summary_text(
-        Path("run"), stages_of("Ann"), costs(5), EXPERIMENT, 0
-    )
+    assert "stream run" not in summary_text(Path("run"), stages_of("Ann"), costs(5), EXPERIMENT, 0)
