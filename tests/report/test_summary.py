@@ -106,3 +106,15 @@ def test_a_confusion_is_drawn_of_few_classes_and_of_many(classes: int, tmp_path:
 def test_a_picture_of_one_person_is_drawn(tmp_path: Path) -> None:
     draw_learning(EXPERIMENT, tmp_path / "learning.png")
     assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_front_end_brings_the_streams_costs_and_the_command_that_listens() -> None:
+    listening = costs(5)
+    listening["bench"]["ram"]["stream"] = 12_345
+    listening["bench"]["instructions"]["inference_step"] = 6
+    text = summary_text(Path("run"), stages_of("Ann"), listening, EXPERIMENT, 0, "FILE.wav")
+    assert "RAM, stream (bytes)" in text and "12,345" in text
+    assert "instructions, one with a frame and an inference" in text
+    assert text.endswith("tinytrain stream run/project FILE.wav")
+    assert "cortex-m targets only" not in text
+    assert "stream run" not in summary_text(Path("run"), stages_of("Ann"), costs(5), EXPERIMENT, 0)

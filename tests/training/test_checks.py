@@ -10,7 +10,7 @@ import pytest
 
 from tests.training.shared import shared_data
 from tinytrain.training import tasks
-from tinytrain.training.checks import REFUSED, Finding, check
+from tinytrain.training.checks import NOTE, REFUSED, WARNING, Finding, check
 from tinytrain.training.data import DataSet, split
 from tinytrain.training.mislabelled import find_mislabelled
 from tinytrain.training.sources import load
@@ -134,3 +134,41 @@ def test_a_training_of_a_few_steps_is_told(watch: DataSet) -> None:
     one_in_twenty = np.arange(len(watch.y)) % 20 == 0
     message = findings(part_of(watch, one_in_twenty))["few steps"].message
     assert re.fullmatch(r"\d+ samples to train on in batches of 64 make \d+ steps in .*", message)
+
+
+def stream_findings(watch: DataSet, task: tasks.Task) -> list[Finding]:
+    parts = split(watch, WATCH.split, 0)
+    return [one for one in check(watch, parts, task, 0) if one.kind in ("stream", "coarse")]
+
+
+def test_settings_that_a_device_would_suffer_from_are_told(watch: DataSet) -> None:
+    front = tasks.Frontend(
+        kind="log_mel", ring_ms=10, hop_ms=40, frame_ms=30, threshold=0, ignore=("a",)
+    )
+    found = stream_findings(watch, replace(WATCH, frontend=front))
+    keys = ("frontend.ring_ms is 10", "frontend.hop_ms is 40", "frontend.threshold is 0")
+    assert [one.severity for one in found] == [WARNING] * 3
+    assert all(one.message.startswith(key) for one, key in zip(found, keys, strict=True))
+    front = tasks.Frontend(kind="motion", input_rate=10.0, unit=1.0)
+    coarse = replace(watch, different=(3, 16, 1))
+    found = stream_findings(coarse, replace(WATCH, frontend=front))
+    assert [one.message.split(";")[0].split(",")[0] for one in found] == [
+        "frontend.unit = 1 leaves 3 different values",
+        "frontend.unit = 1 leaves 1 different value",
+        "frontend.input_rate is 10",
+    ]
+
+
+def test_a_keyword_spotter_without_a_class_to_ignore_is_a_note(watch: DataSet) -> None:
+    front = tasks.Frontend(kind="log_mel")
+    (found,) = stream_findings(watch, replace(WATCH, frontend=front))
+    assert found.severity == NOTE and "frontend.ignore is empty" in found.message
+    assert not stream_findings(watch, WATCH)
+    assert not stream_findings(watch, replace(WATCH, frontend=replace(front, ignore=("a",))))
+
+
+def test_the_values_that_a_motion_channel_uses_are_counted() -> None:
+    from tinytrain.training.motion import _different
+
+    counts = np.array([[[-32768, 5], [32767, 5]], [[0, 5], [0, 5]]], np.int16)
+    assert _different(counts) == (3, 1)

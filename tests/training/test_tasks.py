@@ -138,6 +138,17 @@ def test_a_task_is_found_in_a_file_and_in_a_folder(tmp_path: Path) -> None:
             "augmentation.colour varies mel bands; frontend.kind is 'mfcc': set it to 0",
         ),
         (
+            WAV + '[frontend]\nkind = "mfcc"\n[augmentation]\ncolour = 4\nnoise = 0.1\ngain = 0.2',
+            "augmentation.colour, augmentation.gain, augmentation.noise vary mel bands; "
+            "frontend.kind is 'mfcc': set them to 0",
+        ),
+        (
+            CSV
+            + '[frontend]\nkind = "motion"\nform = "statistics"\n[network]\nname = "dense"\n'
+            + "[augmentation]\nspeed = 0.1\ngain = 0.2",
+            "augmentation.speed, augmentation.gain vary samples; frontend.form is 'statistics'",
+        ),
+        (
             WAV + '[frontend]\nkind = "log_mel"\ngain_normalization = true',
             "frontend.gain_normalization needs the estimate of noise_reduction",
         ),

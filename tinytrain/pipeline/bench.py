@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tinytrain.adapt.cost import learner_bytes
 from tinytrain.device.build import build
-from tinytrain.device.interface import Device
+from tinytrain.device.interface import Array, Device, Measurement
 from tinytrain.device.opening import QEMU_TARGETS, open_device
+from tinytrain.frontend.constants import StreamPlan
+from tinytrain.frontend.limits import channels_of, stream_bytes
 from tinytrain.model import Model
 from tinytrain.pipeline.samples import project_samples
 from tinytrain.project import Project
 from tinytrain.protocol import Measure
 
 STEPS = 8
-"""Learning steps that are averaged."""
+"""Learning steps, and steps of a stream, that are averaged."""
+NOISE = 1000
+"""Of what a stream is measured on: int16 values below it."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +67,25 @@ class Bench:
     data: int | None
     bss: int | None
     stack: int | None
-    """Peak of inference and learning."""
+    """Peak of inference, learning and steps of the stream."""
+    stream: int = 0
+    """TT_MODEL_STREAM_BYTES of the emitted header; 0 without a front end."""
+    frame_step: int | None = None
+    """Mean of steps of the stream that make a frame, no inference; None where each makes one."""
+    inference_step: int | None = None
+    """A step of the stream with its frame and inference."""
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain bench --json` prints."""
         flash = self.flash
         return {
             "target": self.target,
-            "instructions": {"inference": self.inference, "learn_step": self.learn_step},
+            "instructions": {
+                "inference": self.inference,
+                "learn_step": self.learn_step,
+                "frame_step": self.frame_step,
+                "inference_step": self.inference_step,
+            },
             "flash": {
                 "text": flash.text if flash else None,
                 "rodata": flash.rodata if flash else None,
@@ -80,6 +97,7 @@ class Bench:
             "ram": {
                 "arena": self.arena,
                 "head": self.head,
+                "stream": self.stream,
                 "data": self.data,
                 "bss": self.bss,
                 "stack": self.stack,
@@ -122,6 +140,7 @@ def bench(project: Project, target: str) -> Bench:
                 None,
                 None,
                 None,
+                _stream_bytes(model),
             )
         return _measure(project, target, device)
 
@@ -148,6 +167,13 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
             steps.append(device.measure(Measure.LEARN_STEP, x, wrong))
         learn_step = round(sum(step.instructions for step in steps) / len(steps))
         stack = max(stack, *(step.stack_bytes for step in steps))
+    frames: list[Measurement] = []
+    inferences: list[Measurement] = []
+    if model.stream is not None:
+        device.reset()
+        for found, inferred in _stream_steps(device, model.stream, samples.inputs[0]):
+            (inferences if inferred else frames).append(found)
+        stack = max(stack, *(step.stack_bytes for step in (*frames, *inferences)))
     flash, bss = None, None
     if target in QEMU_TARGETS:
         flash, bss = read_map(build(project.directory, target) / "device.map", model)
@@ -162,7 +188,46 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
         flash.data if flash else None,
         bss,
         stack,
+        _stream_bytes(model),
+        _mean(frames),
+        _mean(inferences),
     )
+
+
+def _stream_bytes(model: Model) -> int:
+    return 0 if model.stream is None else stream_bytes(model.stream)
+
+
+def _mean(steps: list[Measurement]) -> int | None:
+    return round(sum(step.instructions for step in steps) / len(steps)) if steps else None
+
+
+def _stream_steps(
+    device: Device, plan: StreamPlan, sample: Array
+) -> Iterator[tuple[Measurement, bool]]:
+    """Steps that make a frame, and whether they inferred: the first inference, and STEPS others
+    where there are so many. Noise, pushed a hop at a time.
+    """
+    channels, made, frames, inferences = channels_of(plan.frontend), 0, 0, 0
+    noise = np.random.default_rng(0)
+    size = (min(plan.frontend.hop, plan.ring_capacity - 1), channels)
+    device.stream_begin(plan.frontend.rate, channels)
+    while True:
+        device.stream_push(noise.integers(-NOISE, NOISE, size).astype(np.int16))
+        # The first frames alike: nobody waits for their measurement.
+        if made < plan.frames - 1 - STEPS:
+            made += device.stream_step().frame is not None
+            continue
+        found = device.measure(Measure.STREAM_STEP, sample)
+        counters = device.stream_counters()
+        if counters.frames == made:
+            continue
+        inferred, made = counters.inferences > inferences, counters.frames
+        inferences, frames = counters.inferences, frames + (not inferred)
+        if not inferred or inferences == 1:
+            yield found, inferred
+        if inferences and (frames >= STEPS or plan.stride == 1):
+            return
 
 
 _INPUT_SECTION = re.compile(

@@ -28,6 +28,8 @@ from tinytrain.training.task_file import find_task
 
 GROUPS, RESULTS = "groups.txt", "results.json"
 BOARD = "cortex-m4"
+_RECORDINGS = {"log_mel": "FILE.wav", "mfcc": "FILE.wav", "motion": "FILE.csv"}
+"""What `tinytrain stream` takes, by front end."""
 
 
 def run(
@@ -97,7 +99,14 @@ def report(directory: Path) -> str:
     experiment = read_experiment(directory) if found.task.network.classifies else None
     costs = read_figures(directory / RESULTS, "run")
     try:
-        text = summary_text(directory, results, costs, experiment, runs.count_findings(directory))
+        text = summary_text(
+            directory,
+            results,
+            costs,
+            experiment,
+            runs.count_findings(directory),
+            _RECORDINGS.get(found.task.frontend.kind, ""),
+        )
         groups = groups_text(results)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise InputError(f"{directory}: its figures are damaged; run it again") from error

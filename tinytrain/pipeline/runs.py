@@ -25,7 +25,7 @@ from tinytrain.frontend.hash import frontend_hash
 from tinytrain.parameters_file import flatten, unflatten
 from tinytrain.pipeline.output import new_directory, new_file, write_json
 from tinytrain.progress import Progress
-from tinytrain.training.checks import REFUSED, Finding, check
+from tinytrain.training.checks import NOTE, REFUSED, Finding, check
 from tinytrain.training.data import DataSet, Split, split
 from tinytrain.training.frontend import expected
 from tinytrain.training.sources import load
@@ -177,8 +177,9 @@ def _refuse(task: Task, findings: Sequence[Finding]) -> None:
 def count_findings(directory: Path) -> int:
     """How many things looked wrong in a run's data when it was started."""
     try:
-        return len(json.loads((directory / CHECKS).read_text(encoding="utf-8")))
-    except (OSError, TypeError, ValueError, RecursionError):
+        found = json.loads((directory / CHECKS).read_text(encoding="utf-8"))
+        return sum(finding["severity"] != NOTE for finding in found)
+    except (OSError, TypeError, KeyError, ValueError, RecursionError):
         return 0
 
 

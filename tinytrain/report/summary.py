@@ -28,18 +28,20 @@ def summary_text(
     costs: Mapping[str, Any],
     experiment: Experiment | None,
     findings: int,
+    recording: str = "",
 ) -> str:
     """`experiment`: None for an autoencoder, which learns nothing on the device. `costs`: the
     object of a run's results.json, with `verified` and `bench`; `findings`: how many things looked
-    wrong in the data.
+    wrong in the data. `recording`: what the project's stream listens to; empty without a front end.
     """
+    bench = costs["bench"]
     parts = [
         *([_look(directory, findings)] if findings else []),
         _accuracy(results),
         *([users_text(experiment)] if experiment else []),
-        _costs(costs["bench"]),
+        _costs(bench),
         _proofs(costs["verified"]),
-        _files(directory, learns=experiment is not None),
+        _files(directory, learns=experiment is not None, recording=recording),
     ]
     return "\n\n".join(parts)
 
@@ -142,10 +144,18 @@ def _costs(bench: Mapping[str, Any]) -> str:
         ("RAM, learning head (bytes)", ram["head"]),
         ("RAM, peak stack (bytes)", ram["stack"]),
     ]
+    # Only with a front end, and not in the figures of older runs.
+    steps = [
+        ("instructions, one step of the stream with a frame", instructions.get("frame_step")),
+        ("instructions, one with a frame and an inference", instructions.get("inference_step")),
+    ]
+    stream = ("RAM, stream (bytes)", ram.get("stream") or None)
+    complete = all(value is not None for _, value in rows)
+    rows = [*rows[:2], *steps, *rows[2:-1], stream, rows[-1]]
     known = [row for row in rows if row[1] is not None]
     counter = "instructions and flash are known on cortex-m targets only"
     lines = [f"Cost\n{table(('figure', bench['target']), known)}"]
-    return "\n".join(lines if known == rows else [*lines, counter])
+    return "\n".join(lines if complete else [*lines, counter])
 
 
 def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
@@ -158,7 +168,7 @@ def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:
     return "Device against emulator\n" + "\n".join(lines)
 
 
-def _files(directory: Path, *, learns: bool) -> str:
+def _files(directory: Path, *, learns: bool, recording: str) -> str:
     files = [
         ("project", "the C project: make TARGET=cortex-m4"),
         ("model.tflite", "the int8 model"),
@@ -168,4 +178,6 @@ def _files(directory: Path, *, learns: bool) -> str:
     ]
     width = max(len(str(directory / name)) for name, _ in files)
     lines = [f"{directory / name!s:<{width}}  {what}" for name, what in files]
+    if recording:
+        lines.append(f"tinytrain stream {directory / 'project'} {recording}")
     return "\n".join(["Files", *lines])

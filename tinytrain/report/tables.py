@@ -137,11 +137,14 @@ def bench_text(bench: Bench) -> str:
     figures: list[tuple[str, int | None]] = [
         ("instructions, one inference", bench.inference),
         ("instructions, one learning step (features given)", bench.learn_step),
+        ("instructions, one step of the stream with a frame", bench.frame_step),
+        ("instructions, one with a frame and an inference", bench.inference_step),
         ("flash: model's weights, bytes", flash.weights if flash else None),
         ("flash: firmware without weights and port, bytes", flash.firmware if flash else None),
         ("flash: port, bytes", flash.port if flash else None),
         ("RAM: arena, bytes", bench.arena),
         ("RAM: learning head, bytes", bench.head),
+        ("RAM: stream, bytes", bench.stream or None),
         ("RAM: peak stack, bytes", bench.stack),
     ]
     known = table(("figure", bench.target), [row for row in figures if row[1] is not None])

@@ -14,10 +14,11 @@ import numpy as np
 from tinytrain.errors import InputError
 from tinytrain.training.data import DataSet, IndexArray, Int8Array, Split, personal_split
 from tinytrain.training.mislabelled import find_mislabelled
-from tinytrain.training.tasks import Task
+from tinytrain.training.tasks import SOUNDS, Task
 
 REFUSED = "refused"
 WARNING = "warning"
+NOTE = "note"
 _SHOWN = 10
 """Samples, people or classes that a message lists at most."""
 _CLIPPED_SHARE = 0.01
@@ -28,6 +29,8 @@ _IMBALANCE = 5
 """How many times as large as the smallest class the largest may be."""
 _FEW = 10
 """Samples of a class to train on, below which it is called small."""
+_COARSE = 16
+"""Different int16 values of a motion channel, below which its unit is called too large."""
 _FEW_STEPS = 150
 """Steps of a training, below which a network has hardly begun to learn."""
 
@@ -38,7 +41,7 @@ class Finding:
 
     kind: str
     severity: str
-    """REFUSED or WARNING."""
+    """REFUSED, WARNING or NOTE."""
     where: str
     """Of what: a channel, a class, a person, or a sample's file."""
     message: str
@@ -56,6 +59,7 @@ def check(dataset: DataSet, split: Split, task: Task, seed: int) -> tuple[Findin
         *_classes(dataset, split),
         *_people(dataset, split, task),
         *_steps(split, task),
+        *_stream(dataset, task),
         *(_shots(dataset, split, task, seed) if task.network.classifies else ()),
         *_constant(dataset),
         *(_clipped(dataset) if task.data.kind == "motion" else ()),
@@ -167,6 +171,60 @@ def _steps(split: Split, task: Task) -> Iterator[Finding]:
             f"{samples} samples to train on in batches of {settings.batch_size} make {steps} steps "
             f"in {settings.epochs} epochs",
             "set training.batch_size lower or training.epochs higher",
+        )
+
+
+def _stream(dataset: DataSet, task: Task) -> Iterator[Finding]:
+    """Settings of a front end that train well and that a device would suffer from."""
+    front, sounds = task.frontend, task.frontend.kind in SOUNDS
+    if front.kind == "none":
+        return
+    for channel, values in enumerate(dataset.different):
+        if values < _COARSE:
+            yield Finding(
+                "coarse",
+                WARNING,
+                f"channel {channel}",
+                f"frontend.unit = {front.unit:g} leaves {values} different "
+                f"value{'s' if values > 1 else ''}",
+                "set frontend.unit to what 1 of the sensor's int16 samples is worth",
+            )
+    wrong = (
+        (
+            sounds and front.ring_ms < front.hop_ms,
+            f"ring_ms is {front.ring_ms:g}, shorter than a hop, {front.hop_ms:g} ms: an inference "
+            "hardly has time before samples are lost",
+            "set it to what an inference takes, and more",
+        ),
+        (
+            sounds and front.hop_ms > front.frame_ms,
+            f"hop_ms is {front.hop_ms:g}, longer than a frame, {front.frame_ms:g} ms: samples "
+            "between frames are never looked at",
+            "set frontend.hop_ms to frame_ms at most",
+        ),
+        (
+            front.threshold == 0 and task.network.classifies,
+            "threshold is 0: whatever is likeliest is detected, however unlikely",
+            "0.5 to 0.9 is usual",
+        ),
+        (
+            front.kind == "motion" and 0 < front.input_rate < task.window.rate,
+            f"input_rate is {front.input_rate:g}, below window.rate, {task.window.rate:g}: the "
+            "device's samples have nothing of what lies between",
+            "set window.rate to frontend.input_rate at most",
+        ),
+    )
+    for holds, message, advice in wrong:
+        if holds:
+            yield Finding("stream", WARNING, "frontend", f"frontend.{message}", advice)
+    if sounds and not front.ignore and not task.data.background and task.network.classifies:
+        yield Finding(
+            "stream",
+            NOTE,
+            "frontend",
+            "frontend.ignore is empty: a stream answers silence and noise with one of the classes",
+            "to listen all the time, record a class of silence, background and other sounds, and "
+            "name it there",
         )
 
 

@@ -54,6 +54,8 @@ class DataSet:
     frontend: FrontendConstants | None = None
     """What made x of recorded samples, and makes it on the device; None where x was given, or made
     in floating point."""
+    different: tuple[int, ...] = ()
+    """Of recorded motion: how many int16 values each channel uses; empty where unknown."""
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,7 @@ def with_windows(task: Task, found: Windows, seed: int) -> DataSet:
     """
     settings, dataset = found.settings, found.dataset
     values = found.counts
+    different = _different(values)
     if settings.form == "statistics":
         values = window_statistics(unranged(settings), values)
         training = split(dataset, task.split, seed).train
@@ -107,6 +108,16 @@ def with_windows(task: Task, found: Windows, seed: int) -> DataSet:
         scale=scale.reshape(per).astype(np.float32),
         zero=zero.reshape(per if len(zero) > 1 else 1).astype(np.float32),
         frontend=constants,
+        different=different,
+    )
+
+
+def _different(counts: Counts) -> tuple[int, ...]:
+    """How many values each channel of windows (n, L, C) uses."""
+    channels = counts.reshape(-1, counts.shape[-1]).T
+    return tuple(
+        int(np.count_nonzero(np.bincount(channel.astype(np.int64) + (1 << 15))))
+        for channel in channels
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import fields
 
 from tinytrain.head import MAX_CLASSES
@@ -194,12 +194,13 @@ def _motion(task: Task) -> Iterator[str]:
             f"network.name is {task.network.name!r}; statistics have no time axis: take 'dense' or "
             "'autoencoder'"
         )
-    for name in ("speed", "gain", "tilt_degrees", "mirror"):
-        if getattr(augmentation, name):
-            yield (
-                f"augmentation.{name} varies samples; frontend.form is 'statistics': leave it out, "
-                "or take 'windows'"
-            )
+    names = ("speed", "gain", "tilt_degrees", "mirror")
+    if found := [name for name in names if getattr(augmentation, name)]:
+        verb, them = ("varies", "it") if len(found) == 1 else ("vary", "them")
+        yield (
+            f"{_augmentations(found)} {verb} samples; frontend.form is 'statistics': leave {them} "
+            "out, or take 'windows'"
+        )
 
 
 def _sounds(front: Frontend) -> Iterator[str]:
@@ -257,19 +258,28 @@ def _augmentation(task: Task) -> Iterator[str]:
 
 
 def _lost_variations(task: Task) -> Iterator[str]:
-    """Augmentations that mean nothing in the features of a front end."""
+    """Augmentations that mean nothing in the features of a front end, in one line."""
     front = task.frontend
     names: tuple[str, ...]
     if front.kind == "mfcc":
         names = ("vocal_tract", "colour", "gain", "noise", "band_mask")
-        why = "varies mel bands; frontend.kind is 'mfcc': set it to 0, or take 'log_mel'"
+        verbs, why = ("varies", "vary"), "mel bands; frontend.kind is 'mfcc'"
+        or_else = ", or take 'log_mel'"
     elif front.kind == "log_mel" and front.gain_normalization:
         names = ("colour", "gain", "noise")
-        why = "is what frontend.gain_normalization takes out again: set it to 0"
+        verbs, why = ("is", "are"), "what frontend.gain_normalization takes out again"
+        or_else = ""
     elif front.kind == "log_mel" and front.noise_reduction:
-        names, why = ("noise",), "is what frontend.noise_reduction takes out again: set it to 0"
+        names = ("noise",)
+        verbs, why = ("is", "are"), "what frontend.noise_reduction takes out again"
+        or_else = ""
     else:
         return
-    for name in names:
-        if getattr(task.augmentation, name):
-            yield f"augmentation.{name} {why}"
+    if found := [name for name in names if getattr(task.augmentation, name)]:
+        several = len(found) > 1
+        them = "them" if several else "it"
+        yield f"{_augmentations(found)} {verbs[several]} {why}: set {them} to 0{or_else}"
+
+
+def _augmentations(names: Sequence[str]) -> str:
+    return ", ".join(f"augmentation.{name}" for name in names)

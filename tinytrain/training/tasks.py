@@ -149,7 +149,12 @@ class Frontend:
         metadata=key("integer: the device's; float: to compare with, log_mel", choices=ARITHMETICS),
     )
     rate: int = field(
-        default=16000, metadata=key("sounds: Hz of the waveforms", low=1000, high=96000)
+        default=16000,
+        metadata=key(
+            "sounds: Hz of the waveforms; at 8000 take fft = 256, high_hz = 3800",
+            low=1000,
+            high=96000,
+        ),
     )
     seconds: float = field(
         default=1.0, metadata=key("sounds: length of a clip", low=0.1, high=10.0)

@@ -107,16 +107,20 @@ int32_t tt_stream_begin(tt_stream *stream, uint32_t rate, uint16_t channels);
 void tt_stream_reset(tt_stream *stream);
 
 /* Producer, also from an interrupt: `count` values, channels interleaved, as tt_ring_push or
- * tt_ring_push_mixed takes them. */
+ * tt_ring_push_mixed takes them. From 0 on: the samples taken, all of them. TT_ERROR_OVERRUN: some
+ * were lost; those that fitted were taken, the rest is counted in ring.lost. TT_ERROR_LENGTH: a
+ * part of a sample; nothing was taken, and counters.refused counts it. */
 int32_t tt_stream_push(tt_stream *stream, const int16_t *values, uint32_t count);
 
-/* At most one frame, and one inference. One of TT_STREAM_*. */
+/* At most one frame, and one inference. One of TT_STREAM_*. What a detection was decided by is
+ * smoother.mean[smoother.detected] (Q15), the mean over the last inferences. */
 int32_t tt_stream_step(tt_stream *stream);
 
 /* The newest frame [outputs], after a step that made one. */
 const int8_t *tt_stream_frame(const tt_stream *stream);
 
-/* The last inference's probabilities [smoother.classes] Q15, after a step that made one. */
+/* The last inference's probabilities alone [smoother.classes] Q15, after a step that made one; a
+ * detection's is smoother.mean. */
 const uint16_t *tt_stream_probabilities(const tt_stream *stream);
 
 #ifdef __cplusplus
