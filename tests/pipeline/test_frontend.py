@@ -176,6 +176,31 @@ def test_a_model_of_another_size_is_refused(task: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "project").exists()
 
 
+def test_a_front_end_that_is_not_the_runs_is_refused(task: Path, tmp_path: Path) -> None:
+    found = runs.start_run(str(task), tmp_path / "run", 0, None, silent).dataset.frontend
+    assert found is not None
+    theirs = f"{frontend_hash(found):08x}"
+    other = tmp_path / "alt.toml"
+    other.write_text(TASK.replace("fft = 256", "fft = 256\npre_emphasis = 0.97"))
+    said = convert(tmp_path / "run", other, code=2).stderr
+    ours = f"{frontend_hash(frontend.of_task(str(other)).constants):08x}"
+    assert ours != theirs and ours in said and theirs in said and said.count("\n") == 1
+    assert f"--frontend {tmp_path / 'run'}" in said
+    assert not (tmp_path / "run" / "project").exists()
+    for given in (task, tmp_path / "run"):
+        assert convert(tmp_path / "run", given).stderr == ""
+    # A copy of the run's model is the run's; of another file nothing says what it is.
+    assert convert(tmp_path, tmp_path / "run").stderr == ""
+    said = convert(tmp_path, task).stderr
+    assert said.startswith("warning: ") and theirs in said and said.count("\n") == 1
+
+
+def test_a_front_end_of_other_seconds_is_refused(task: Path, tmp_path: Path) -> None:
+    task.write_text(TASK.replace("seconds = 0.2", "seconds = 0.16"))
+    said = convert(tmp_path, task, code=2).stderr
+    assert "frontend.seconds is 0.16, which is 7 frames; the model takes 9 (0.19 s" in said
+
+
 def test_floating_point_is_no_devices(task: Path, tmp_path: Path) -> None:
     task.write_text(TASK.replace('"log_mel"', '"log_mel"\narithmetic = "float"'))
     said = convert(tmp_path, task, code=2).stderr

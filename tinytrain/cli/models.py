@@ -110,15 +110,18 @@ def convert(
             tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
         )
     options = HeadOptions(eta, tau, rows, reserved=reserve)
-    make_stream = None
+    make_stream = warning = None
     if frontend is not None:
-        from tinytrain.pipeline.frontend import of_task
+        from tinytrain.pipeline.frontend import doubt, of_task
 
-        make_stream = of_task(frontend).plan
+        origin = of_task(frontend)
+        warning, make_stream = doubt(model, origin, frontend), origin.plan
     done = run(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
     )
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"

@@ -16,11 +16,12 @@ from tinytrain.frontend.constants import (
     SmootherConstants,
     StreamPlan,
 )
+from tinytrain.frontend.hash import frontend_hash
 from tinytrain.frontend.limits import MOST, needed_samples
 from tinytrain.frontend.timing import samples_a_second
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
-from tinytrain.training.frontend import plain_constants
+from tinytrain.training.frontend import plain_constants, samples_of_clip
 from tinytrain.training.sources import load
 from tinytrain.training.task_file import find_task
 from tinytrain.training.tasks import Frontend, Task
@@ -46,6 +47,7 @@ class Origin:
                 f"the front end's frames have {per_frame} features, and the model takes "
                 f"{model.input_bytes}: no whole frames; was it trained on this front end?"
             )
+        _refuse_other_seconds(self, frames)
         settings, hop = self.settings, hop_seconds(self.constants)
         sounds = isinstance(self.constants, AudioConstants)
         usual = max(1, round(_SOUND_STRIDE / hop)) if sounds else 1
@@ -103,6 +105,34 @@ def of_task(name_or_path: str) -> Origin:
     return Origin(dataset.frontend, task.frontend, dataset.label_names)
 
 
+def doubt(model: Path, origin: Origin, given: str) -> str | None:
+    """What to warn of, where nothing shows that the model file was trained on this front end, which
+    `--frontend` took from `given`; None where it was.
+
+    The proof is the data of the run that the file lies in, or that it is the model of the run that
+    is given. Raises InputError where the run's data were made by another front end.
+    """
+    ours, folder = f"{frontend_hash(origin.constants):08x}", model.parent
+    if (folder / runs.MARKER).is_file() and (folder / runs.DATA).is_file():
+        made = runs.read_data(folder / runs.DATA).frontend
+        theirs = "no integer front end" if made is None else f"front end {frontend_hash(made):08x}"
+        if theirs != f"front end {ours}":
+            out = "it was trained without one: leave out --frontend"
+            out = out if made is None else f"give its own: --frontend {folder}"
+            raise InputError(
+                f"--frontend {given}: front end {ours}, but {model} was trained on {theirs} "
+                f"({folder / runs.DATA}); {out}"
+            )
+        return None
+    trained = Path(given) / f"{runs.INT8}.tflite"
+    if trained.is_file() and model.is_file() and trained.read_bytes() == model.read_bytes():
+        return None
+    return (
+        f"{model}: nothing beside it shows that it was trained on front end {ours} of {given}; "
+        "convert it in the folder of its run, with --frontend RUN, to be sure"
+    )
+
+
 def refuse_float(task: Task, where: str) -> None:
     """Features made in floating point are for comparing; a device would make others."""
     if task.frontend.kind != "none" and task.frontend.arithmetic == "float":
@@ -117,6 +147,22 @@ def hop_seconds(constants: FrontendConstants) -> float:
     if isinstance(constants, AudioConstants):
         return constants.hop / constants.rate
     return constants.hop * constants.down / constants.up / samples_a_second(constants)
+
+
+def _refuse_other_seconds(origin: Origin, frames: int) -> None:
+    """Of sounds: a model sees as many frames as a clip of its task has."""
+    constants, settings = origin.constants, origin.settings
+    if not isinstance(constants, AudioConstants):
+        return
+    samples = samples_of_clip(settings)
+    found = 1 + (samples - constants.window) // constants.hop if samples >= constants.window else 0
+    if found != frames:
+        least = (constants.window + (frames - 1) * constants.hop) / constants.rate
+        raise InputError(
+            f"frontend.seconds is {settings.seconds:g}, which is {found} frames; the model takes "
+            f"{frames} ({least:g} s or a little more): give the front end that it was trained on, "
+            "--frontend RUN"
+        )
 
 
 def _ring(constants: FrontendConstants, milliseconds: float) -> int:
