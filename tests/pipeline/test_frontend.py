@@ -19,6 +19,7 @@ from tinytrain.cli import main
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.emulator.audio import features
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import AudioConstants, MotionConstants
 from tinytrain.frontend.hash import frontend_hash
 from tinytrain.pipeline import frontend, runs
@@ -320,6 +321,16 @@ def test_motion_is_what_the_device_makes_of_its_sensors_samples(tmp_path: Path, 
     assert (plan.frames, plan.stride) == (1, 1)
     # A window every 0.64 s.
     assert plan.smoother.refractory == 2
+    columns = load_project(tmp_path / "project").model.columns
+    assert columns == Columns("t", ("x", "y", "z"), 0.001)
+    # What it was trained on is what a stream takes, in a run's project as it lies there.
+    said = CliRunner().invoke(
+        main,
+        ["stream", str(tmp_path / "project"), str(tmp_path / "recordings" / "Ann.csv"), "--json"],
+    )
+    assert said.exit_code == 0 and said.stderr == "", said.output
+    (played,) = json.loads(said.stdout)["files"]
+    assert played["seconds"] == 40 and played["counters"]["inferences"] > 50
 
 
 def test_a_unit_that_does_not_hold_the_motion_is_refused(tmp_path: Path) -> None:

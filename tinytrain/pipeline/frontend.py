@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import (
     AudioConstants,
     FrontendConstants,
@@ -37,6 +38,8 @@ class Origin:
     constants: FrontendConstants
     settings: Frontend
     label_names: Sequence[str]
+    columns: Columns | None = None
+    """Of motion from CSV files: what their columns are called."""
 
     def plan(self, model: Model) -> StreamPlan:
         """What lies around the front end for this model, whose whole input its frames fill."""
@@ -80,7 +83,7 @@ def of_run(found: runs.Run) -> Origin | None:
     constants = found.dataset.frontend
     if constants is None:
         return None
-    return Origin(constants, task.frontend, found.dataset.label_names)
+    return Origin(constants, task.frontend, found.dataset.label_names, _columns(task))
 
 
 def of_task(name_or_path: str) -> Origin:
@@ -102,7 +105,7 @@ def of_task(name_or_path: str) -> Origin:
         return Origin(plain_constants(task.frontend), task.frontend, labels)
     dataset = load(task)
     assert dataset.frontend is not None
-    return Origin(dataset.frontend, task.frontend, dataset.label_names)
+    return Origin(dataset.frontend, task.frontend, dataset.label_names, _columns(task))
 
 
 def doubt(model: Path, origin: Origin, given: str) -> str | None:
@@ -147,6 +150,13 @@ def hop_seconds(constants: FrontendConstants) -> float:
     if isinstance(constants, AudioConstants):
         return constants.hop / constants.rate
     return constants.hop * constants.down / constants.up / samples_a_second(constants)
+
+
+def _columns(task: Task) -> Columns | None:
+    data, settings = task.data, task.frontend
+    if settings.kind != "motion" or data.source != "csv":
+        return None
+    return Columns(data.time, data.channels, settings.unit)
 
 
 def _refuse_other_seconds(origin: Origin, frames: int) -> None:
