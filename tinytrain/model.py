@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
@@ -28,6 +29,8 @@ class Model:
     """The layers whose statistics the device re-estimates."""
     stream: StreamPlan | None = None
     """The front end, and what turns its frames into decisions."""
+    columns: Columns | None = None
+    """What tables of recordings call the front end's channels, where its task said so."""
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -19,9 +19,11 @@ import numpy.typing as npt
 from tinytrain.converters.formats import FORMATS, Source
 from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns, read_columns
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.frontend.file import FRONTEND_FILE, read_frontend
 from tinytrain.frontend.hash import frontend_hash
+from tinytrain.frontend.limits import channels_of
 from tinytrain.graph import Graph
 from tinytrain.head import Head, HeadOptions, build_head, find_head
 from tinytrain.learner_file import LEARNER_FILE, read_learner
@@ -141,6 +143,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
         )
     model = replace(model, statistics=_statistics(directory, manifest, model))
     model = replace(model, stream=_stream(directory, manifest, model))
+    model = replace(model, columns=_columns(manifest, model))
     return Project(directory, model, manifest.values)
 
 
@@ -220,6 +223,17 @@ def _stream(directory: Path, manifest: _Manifest, model: Model) -> StreamPlan | 
         )
     check_stream(plan, model, str(path))
     return plan
+
+
+def _columns(manifest: _Manifest, model: Model) -> Columns | None:
+    """The names of the recordings' columns; projects of sounds and older ones have none."""
+    if model.stream is None or "columns" not in manifest.values["frontend"]:
+        return None
+    found = manifest.get("frontend.columns", dict)
+    try:
+        return read_columns(found, channels_of(model.stream.frontend))
+    except ValueError as error:
+        raise manifest.fail(f"key frontend.columns.{error}") from error
 
 
 def check_stream(plan: StreamPlan, model: Model, where: str) -> None:

@@ -30,6 +30,7 @@ from tinytrain.converters.c.source import (
     wrapped,
 )
 from tinytrain.converters.formats import Source
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import AudioConstants, StreamPlan
 from tinytrain.frontend.file import FRONTEND_FILE, frontend_bytes
 from tinytrain.frontend.hash import frontend_hash
@@ -496,7 +497,11 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         "head": None if model.head is None else _head_entry(model.head),
         "learner": None if model.learner is None else _learner_entry(model.learner),
         **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
-        **({} if model.stream is None else {"frontend": _frontend_entry(model.stream)}),
+        **(
+            {}
+            if model.stream is None
+            else {"frontend": _frontend_entry(model.stream, model.columns)}
+        ),
     }
 
 
@@ -510,7 +515,7 @@ def _learner_entry(learner: LearnerParts) -> Mapping[str, Any]:
     }
 
 
-def _frontend_entry(plan: StreamPlan) -> Mapping[str, Any]:
+def _frontend_entry(plan: StreamPlan, columns: Columns | None) -> Mapping[str, Any]:
     return {
         "file": FRONTEND_FILE,
         "sha256": sha256(frontend_bytes(plan)).hexdigest(),
@@ -521,6 +526,7 @@ def _frontend_entry(plan: StreamPlan) -> Mapping[str, Any]:
         "outputs": plan.frontend.outputs,
         "frames": plan.frames,
         "stride": plan.stride,
+        **({} if columns is None else {"columns": columns.as_json()}),
     }
 
 

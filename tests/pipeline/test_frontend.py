@@ -19,6 +19,7 @@ from tinytrain.cli import main
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.emulator.audio import features
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import AudioConstants, MotionConstants
 from tinytrain.frontend.hash import frontend_hash
 from tinytrain.pipeline import frontend, runs
@@ -176,6 +177,31 @@ def test_a_model_of_another_size_is_refused(task: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "project").exists()
 
 
+def test_a_front_end_that_is_not_the_runs_is_refused(task: Path, tmp_path: Path) -> None:
+    found = runs.start_run(str(task), tmp_path / "run", 0, None, silent).dataset.frontend
+    assert found is not None
+    theirs = f"{frontend_hash(found):08x}"
+    other = tmp_path / "alt.toml"
+    other.write_text(TASK.replace("fft = 256", "fft = 256\npre_emphasis = 0.97"))
+    said = convert(tmp_path / "run", other, code=2).stderr
+    ours = f"{frontend_hash(frontend.of_task(str(other)).constants):08x}"
+    assert ours != theirs and ours in said and theirs in said and said.count("\n") == 1
+    assert f"--frontend {tmp_path / 'run'}" in said
+    assert not (tmp_path / "run" / "project").exists()
+    for given in (task, tmp_path / "run"):
+        assert convert(tmp_path / "run", given).stderr == ""
+    # A copy of the run's model is the run's; of another file nothing says what it is.
+    assert convert(tmp_path, tmp_path / "run").stderr == ""
+    said = convert(tmp_path, task).stderr
+    assert said.startswith("warning: ") and theirs in said and said.count("\n") == 1
+
+
+def test_a_front_end_of_other_seconds_is_refused(task: Path, tmp_path: Path) -> None:
+    task.write_text(TASK.replace("seconds = 0.2", "seconds = 0.16"))
+    said = convert(tmp_path, task, code=2).stderr
+    assert "frontend.seconds is 0.16, which is 7 frames; the model takes 9 (0.19 s" in said
+
+
 def test_floating_point_is_no_devices(task: Path, tmp_path: Path) -> None:
     task.write_text(TASK.replace('"log_mel"', '"log_mel"\narithmetic = "float"'))
     said = convert(tmp_path, task, code=2).stderr
@@ -295,6 +321,16 @@ def test_motion_is_what_the_device_makes_of_its_sensors_samples(tmp_path: Path, 
     assert (plan.frames, plan.stride) == (1, 1)
     # A window every 0.64 s.
     assert plan.smoother.refractory == 2
+    columns = load_project(tmp_path / "project").model.columns
+    assert columns == Columns("t", ("x", "y", "z"), 0.001)
+    # What it was trained on is what a stream takes, in a run's project as it lies there.
+    said = CliRunner().invoke(
+        main,
+        ["stream", str(tmp_path / "project"), str(tmp_path / "recordings" / "Ann.csv"), "--json"],
+    )
+    assert said.exit_code == 0 and said.stderr == "", said.output
+    (played,) = json.loads(said.stdout)["files"]
+    assert played["seconds"] == 40 and played["counters"]["inferences"] > 50
 
 
 def test_a_unit_that_does_not_hold_the_motion_is_refused(tmp_path: Path) -> None:

@@ -76,7 +76,13 @@ def test_a_chunk_that_the_ring_cannot_hold_loses_samples_and_says_so(
     file = wav(tmp_path / "x.wav", sounds(3000, 3))
     ended = stream(project.directory, file, "--json", "--chunk", 1000)
     (found,) = json.loads(ended.stdout)["files"]
-    assert found["counters"]["lost"] > 1000
+    lost = found["counters"]["lost"]
+    assert lost > 1000
+    assert ended.exit_code == 0 and ended.stderr.count("\n") == 1
+    said = f"warning: {file}: {lost} samples lost: pushes of 1000 are larger than the ring (399); "
+    assert ended.stderr.startswith(f"{said}times are of the samples taken")
+    ended = stream(project.directory, file, "--chunk", 390)
+    assert "pushes of 390 do not fit beside what waits in the ring (399)" in ended.stderr
 
 
 def test_tables_and_a_picture_show_what_was_heard(project: Project, tmp_path: Path) -> None:
@@ -120,7 +126,12 @@ def test_bad_sounds_end_with_one_line(project: Project, tmp_path: Path) -> None:
         ([good, "--target", "toaster"], "choose one of"),
         ([good, good, "--picture", tmp_path / "p.png"], "shows one FILE"),
         ([good, "--chunk", 0], "--chunk"),
+        ([good, "--picture", tmp_path / "p.xyz"], "ends in '.xyz'; only .png is drawn"),
+        ([good, "--picture", tmp_path / "p"], "ends in 'nothing'"),
+        ([good, "--picture", tmp_path], "a folder; name a file that ends in .png"),
     ]
+    (tmp_path / "m.csv").write_text("t,x\n0,1\n")
+    cases.append(([tmp_path / "m.csv"], "a CSV file; this model takes sound: WAV"))
     (tmp_path / "text.wav").write_text("hello")
     cases.append(([tmp_path / "text.wav"], "not a WAV file"))
     for arguments, message in cases:
@@ -136,6 +147,8 @@ def test_bad_motion_ends_with_one_line(motion: Project, tmp_path: Path) -> None:
         ("x,y,z\n1,2,32768\n", "the sensor's own counts"),
         ("x,y,z\n1,2,a\n", "a number"),
         ("x,y,z\n", "no rows"),
+        ("0.1,0.2,0.3\n1,2,3\n", "a column is named '0.1', a number"),
+        ("t,x,y,z\n0,1,2,3\n0.1,1,2,3\n", "10 Hz; the model's front end takes 50 Hz"),
         ("time,x,y,z\n0,1,2,3\n0.1,1,2,3\n", "10 Hz; the model's front end takes 50 Hz"),
         ("time,x,y,z\n0,1,2,3\n0,1,2,3\n", "stands still"),
     ]:
@@ -143,6 +156,79 @@ def test_bad_motion_ends_with_one_line(motion: Project, tmp_path: Path) -> None:
         ended = stream(motion.directory, tmp_path / "m.csv")
         assert ended.exit_code == 2, (message, ended.output)
         assert message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+
+
+def test_a_wav_is_no_motion(motion: Project, tmp_path: Path) -> None:
+    for name in ("x.wav", "x.csv"):
+        ended = stream(motion.directory, wav(tmp_path / name, sounds(300, 3)))
+        assert ended.exit_code == 2
+        assert "a WAV file; this model takes motion: CSV" in ended.stderr
+
+
+@pytest.fixture
+def named(motion: Project, tmp_path: Path) -> Path:
+    """The same project, whose recordings have columns s, x, y, z in units of 0.01."""
+    copy = tmp_path / "named"
+    shutil.copytree(motion.directory, copy, ignore=shutil.ignore_patterns("build"))
+    manifest = json.loads((copy / "manifest.json").read_text())
+    manifest["frontend"]["columns"] = {"time": "s", "channels": ["x", "y", "z"], "unit": 0.01}
+    (copy / "manifest.json").write_text(json.dumps(manifest))
+    return copy
+
+
+def test_columns_are_found_by_name_in_physical_units(
+    motion: Project, named: Path, tmp_path: Path
+) -> None:
+    counts = sounds(300, 2).reshape(-1, 3)
+    plain, physical = ["time,x,y,z"], ["who,z,s,y,x"]
+    for i, (x, y, z) in enumerate(counts.tolist()):
+        plain.append(f"{i / 50:.3f},{x},{y},{z}")
+        physical.append(f"Ann,{z / 100 + 0.004:.4f},{i / 50:.3f},{y / 100:.2f},{x / 100:.2f}")
+    (tmp_path / "plain.csv").write_text("\n".join(plain))
+    (tmp_path / "physical.csv").write_text("\n".join(physical))
+    columns = load_project(named).model.columns
+    stream_of = motion.model.stream
+    assert columns is not None and stream_of is not None
+    found = read_recording(tmp_path / "physical.csv", stream_of.frontend, columns)
+    as_before = read_recording(tmp_path / "plain.csv", stream_of.frontend)
+    assert np.array_equal(as_before.samples, counts)
+    inside = counts.clip(-32768, 32767)
+    assert np.array_equal(found.samples, inside) and found.notes == ()
+    rows = [f"{i / 50},0,0,{400 if i == 7 else 1}" for i in range(100)]
+    (tmp_path / "one.csv").write_text("\n".join(["s,x,y,z", *rows]))
+    ended = stream(named, tmp_path / "one.csv")
+    assert ended.exit_code == 0, ended.output
+    assert "one.csv:9: column 'z' is 400, outside of the sensor's int16" in ended.stderr
+    assert ended.stderr.startswith("warning: ") and ended.stderr.count("\n") == 1
+
+
+def test_columns_that_are_not_those_of_the_task_are_named(named: Path, tmp_path: Path) -> None:
+    for text, message in [
+        ("s,x,y\n0,1,2\n", "no column 'z', which the model's task names; there are: s, x, y"),
+        ("x,y,z\n1,2,3\n", "no column 's'"),
+        ("s,x,y,z,x\n0,1,2,3,4\n", "several columns are named 'x'"),
+        ("s,x,y,z\n0,16384,2,3\n0.02,1,2,3\n", "give them in the units"),
+        ("s,x,y,z\n0,1,2,3\n0.1,1,2,3\n", "10 Hz; the model's front end takes 50 Hz"),
+    ]:
+        (tmp_path / "m.csv").write_text(text)
+        ended = stream(named, tmp_path / "m.csv")
+        assert ended.exit_code == 2, (message, ended.output)
+        assert message in ended.stderr and ended.stderr.count("\n") == 1, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("time", ""), ("channels", ["x", "y"]), ("channels", [1, 2, 3]), ("channels", None),
+     ("channels", [["x"], ["y"], ["z"]]), ("unit", 0), ("unit", "g"), ("unit", True)],
+)  # fmt: skip
+def test_columns_of_a_damaged_manifest_are_refused(key: str, value: object, named: Path) -> None:
+    path = named / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["frontend"]["columns"][key] = value
+    path.write_text(json.dumps(manifest))
+    ended = stream(named, "m.csv")
+    assert ended.exit_code == 2 and ended.stderr.count("\n") == 1
+    assert f"manifest.json: key frontend.columns.{key} is " in ended.stderr
 
 
 def test_a_model_without_a_front_end_takes_no_recordings(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tinytrain.cli.shared import (
     PATH,
     TARGETS,
     json_option,
+    picture_option,
     print_json,
     progress_bars,
     project_argument,
@@ -110,15 +111,20 @@ def convert(
             tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
         )
     options = HeadOptions(eta, tau, rows, reserved=reserve)
-    make_stream = None
+    make_stream = columns = warning = None
     if frontend is not None:
-        from tinytrain.pipeline.frontend import of_task
+        from tinytrain.pipeline.frontend import doubt, of_task
 
-        make_stream = of_task(frontend).plan
+        origin = of_task(frontend)
+        warning = doubt(model, origin, frontend)
+        make_stream, columns = origin.plan, origin.columns
     done = run(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
+        columns=columns,
     )
+    if warning is not None:
+        click.echo(f"warning: {warning}", err=True)
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
@@ -253,7 +259,7 @@ def learn(
 @target_option
 @click.option("--chunk", type=click.IntRange(1), help="Samples a push; default: one hop.")
 @click.option("--verify", "check", is_flag=True, help="Compare every frame and decision.")
-@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw one FILE's features, answers.")
+@picture_option("Draw one FILE's features, answers.")
 @json_option
 def stream(
     directory: Path,
@@ -265,6 +271,11 @@ def stream(
     as_json: bool,
 ) -> None:
     """Play recordings to front end and model on a device: WAV for sounds, CSV for motion.
+
+    A CSV is read by the names of the columns that the model's task gave (data.time, data.channels;
+    others are passed over), each value divided by frontend.unit and rounded to int16. A project
+    without these names takes a column a channel, in the order of training, of the sensor's own
+    whole numbers, and t or time in seconds beside them.
 
     With --verify exits with 1 at the first bit that is not the emulator's.
     """
@@ -278,6 +289,8 @@ def stream(
         found = run(load_project(directory), target, files, chunk, check, progress)
     if picture is not None:
         draw_stream(found.results[0], picture)
+    for warning in found.warnings:
+        click.echo(f"warning: {warning}", err=True)
     if as_json:
         print_json(found.as_json())
     else:
@@ -306,7 +319,7 @@ def bench(directory: Path, target: str, as_json: bool) -> None:
 @main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
 @click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
-@click.option("--picture", type=PATH, metavar="FILE.png", help="Draw the arena over time.")
+@picture_option("Draw the arena over time.")
 @json_option
 def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
     """Show a model, a row an operator, and what of it cannot be converted."""

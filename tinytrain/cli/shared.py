@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
+from tinytrain.errors import InputError
 from tinytrain.progress import Progress
+
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 TARGETS = "emulator, host, cortex-m0, cortex-m4, cortex-m33, cortex-m55 or serial:PORT"
 
@@ -32,6 +36,24 @@ seed_option = click.option(
     show_default=True,
     help="Of everything random.",
 )
+
+
+def picture_option(text: str) -> Callable[[Command], Command]:
+    """--picture FILE.png, refused before any work where no .png can come of it."""
+    return click.option(
+        "--picture", type=PATH, metavar="FILE.png", callback=_refuse_no_png, help=text
+    )
+
+
+def _refuse_no_png(_context: click.Context, _option: click.Parameter, path: Path | None) -> Any:
+    if path is not None and path.is_dir():
+        raise InputError(f"--picture {path}: a folder; name a file that ends in .png")
+    if path is not None and path.suffix.lower() != ".png":
+        raise InputError(
+            f"--picture {path}: ends in {path.suffix or 'nothing'!r}; only .png is drawn: name a "
+            "file that ends in .png"
+        )
+    return path
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from tinytrain.converters.c.writer import Golden, write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.emulator.statistics import training_moments
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.frontend.limits import check_plan
 from tinytrain.graph import Graph
@@ -64,12 +65,14 @@ def convert(
     training: npt.NDArray[np.generic] | None = None,
     make_learner: MakeLearner | None = None,
     make_stream: MakeStream | None = None,
+    columns: Columns | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
     `representative`: for a .keras, float inputs to quantize it with (`pipeline.source`).
     `make_learner`: what learns around the head; without it the head is plain.
     `make_stream`: the front end and the stream around it; without it samples are features.
+    `columns`: what recordings for that front end call its channels.
     `samples`: an .npz with real inputs x (n, *input shape) of the model's input type, and labels y
     where there are any. They set the step size of the head, become the golden inputs, and are kept
     in the project for `verify`. Without them the energy of the features is assumed and inputs are
@@ -104,7 +107,7 @@ def convert(
         plan = make_stream(model)
         check_plan(plan, "frontend")
         check_stream(plan, model, "frontend")
-        model = replace(model, stream=plan)
+        model = replace(model, stream=plan, columns=columns)
     kept = _check_samples(arrays, model, samples)
     with new_directory(out, "manifest.json") as directory:
         write_project(model, found, _golden(model, kept), directory)

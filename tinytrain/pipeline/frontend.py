@@ -10,17 +10,19 @@ from pathlib import Path
 import numpy as np
 
 from tinytrain.errors import InputError
+from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import (
     AudioConstants,
     FrontendConstants,
     SmootherConstants,
     StreamPlan,
 )
+from tinytrain.frontend.hash import frontend_hash
 from tinytrain.frontend.limits import MOST, needed_samples
 from tinytrain.frontend.timing import samples_a_second
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
-from tinytrain.training.frontend import plain_constants
+from tinytrain.training.frontend import plain_constants, samples_of_clip
 from tinytrain.training.sources import load
 from tinytrain.training.sources.background import BACKGROUND
 from tinytrain.training.task_file import find_task
@@ -37,6 +39,8 @@ class Origin:
     constants: FrontendConstants
     settings: Frontend
     label_names: Sequence[str]
+    columns: Columns | None = None
+    """Of motion from CSV files: what their columns are called."""
 
     def plan(self, model: Model) -> StreamPlan:
         """What lies around the front end for this model, whose whole input its frames fill."""
@@ -47,6 +51,7 @@ class Origin:
                 f"the front end's frames have {per_frame} features, and the model takes "
                 f"{model.input_bytes}: no whole frames; was it trained on this front end?"
             )
+        _refuse_other_seconds(self, frames)
         settings, hop = self.settings, hop_seconds(self.constants)
         sounds = isinstance(self.constants, AudioConstants)
         usual = max(1, round(_SOUND_STRIDE / hop)) if sounds else 1
@@ -79,7 +84,7 @@ def of_run(found: runs.Run) -> Origin | None:
     constants = found.dataset.frontend
     if constants is None:
         return None
-    return Origin(constants, _settings(task), found.dataset.label_names)
+    return Origin(constants, _settings(task), found.dataset.label_names, _columns(task))
 
 
 def of_task(name_or_path: str) -> Origin:
@@ -103,7 +108,7 @@ def of_task(name_or_path: str) -> Origin:
         return Origin(plain_constants(task.frontend), settings, labels)
     dataset = load(task)
     assert dataset.frontend is not None
-    return Origin(dataset.frontend, settings, dataset.label_names)
+    return Origin(dataset.frontend, settings, dataset.label_names, _columns(task))
 
 
 def _settings(task: Task) -> Frontend:
@@ -112,6 +117,34 @@ def _settings(task: Task) -> Frontend:
     if task.data.background and BACKGROUND not in settings.ignore:
         return replace(settings, ignore=(*settings.ignore, BACKGROUND))
     return settings
+
+
+def doubt(model: Path, origin: Origin, given: str) -> str | None:
+    """What to warn of, where nothing shows that the model file was trained on this front end, which
+    `--frontend` took from `given`; None where it was.
+
+    The proof is the data of the run that the file lies in, or that it is the model of the run that
+    is given. Raises InputError where the run's data were made by another front end.
+    """
+    ours, folder = f"{frontend_hash(origin.constants):08x}", model.parent
+    if (folder / runs.MARKER).is_file() and (folder / runs.DATA).is_file():
+        made = runs.read_data(folder / runs.DATA).frontend
+        theirs = "no integer front end" if made is None else f"front end {frontend_hash(made):08x}"
+        if theirs != f"front end {ours}":
+            out = "it was trained without one: leave out --frontend"
+            out = out if made is None else f"give its own: --frontend {folder}"
+            raise InputError(
+                f"--frontend {given}: front end {ours}, but {model} was trained on {theirs} "
+                f"({folder / runs.DATA}); {out}"
+            )
+        return None
+    trained = Path(given) / f"{runs.INT8}.tflite"
+    if trained.is_file() and model.is_file() and trained.read_bytes() == model.read_bytes():
+        return None
+    return (
+        f"{model}: nothing beside it shows that it was trained on front end {ours} of {given}; "
+        "convert it in the folder of its run, with --frontend RUN, to be sure"
+    )
 
 
 def refuse_float(task: Task, where: str) -> None:
@@ -128,6 +161,29 @@ def hop_seconds(constants: FrontendConstants) -> float:
     if isinstance(constants, AudioConstants):
         return constants.hop / constants.rate
     return constants.hop * constants.down / constants.up / samples_a_second(constants)
+
+
+def _columns(task: Task) -> Columns | None:
+    data, settings = task.data, task.frontend
+    if settings.kind != "motion" or data.source != "csv":
+        return None
+    return Columns(data.time, data.channels, settings.unit)
+
+
+def _refuse_other_seconds(origin: Origin, frames: int) -> None:
+    """Of sounds: a model sees as many frames as a clip of its task has."""
+    constants, settings = origin.constants, origin.settings
+    if not isinstance(constants, AudioConstants):
+        return
+    samples = samples_of_clip(settings)
+    found = 1 + (samples - constants.window) // constants.hop if samples >= constants.window else 0
+    if found != frames:
+        least = (constants.window + (frames - 1) * constants.hop) / constants.rate
+        raise InputError(
+            f"frontend.seconds is {settings.seconds:g}, which is {found} frames; the model takes "
+            f"{frames} ({least:g} s or a little more): give the front end that it was trained on, "
+            "--frontend RUN"
+        )
 
 
 def _ring(constants: FrontendConstants, milliseconds: float) -> int:

@@ -88,6 +88,7 @@ def convert_run(directory: Path) -> None:
         statistics=stages.statistics_options(found),
         training=found.dataset.x[found.split.train],
         make_stream=None if origin is None else origin.plan,
+        columns=None if origin is None else origin.columns,
     )
 
 

@@ -71,6 +71,8 @@ class StreamRun:
     results: tuple[StreamResult, ...]
     compared: int | None
     """Steps that were compared with the emulator; None where none were."""
+    warnings: tuple[str, ...] = ()
+    """What a reader of the results has to know, a line each."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -107,7 +109,8 @@ def stream(
     size = min(plan.frontend.hop, plan.ring_capacity - 1) if chunk is None else chunk
     if size < 1:
         raise InputError(f"--chunk {size}: at least one sample is needed")
-    recordings = [read_recording(path, plan.frontend) for path in files]
+    columns = project.model.columns
+    recordings = [read_recording(path, plan.frontend, columns) for path in files]
     with ExitStack() as opened:
         device = opened.enter_context(open_device(project, target))
         device.reset()
@@ -116,7 +119,20 @@ def stream(
             devices.append(EmulatedDevice(project.model))
         results = tuple(_play(plan, devices, found, size, progress) for found in recordings)
     steps = sum(result.counters.frames for result in results)
-    return StreamRun(target, results, steps if check else None)
+    warnings = [note for found in recordings for note in found.notes]
+    room = plan.ring_capacity - 1
+    warnings += [_losses(result, size, room) for result in results if result.counters.lost]
+    return StreamRun(target, results, steps if check else None, tuple(warnings))
+
+
+def _losses(result: StreamResult, size: int, room: int) -> str:
+    why = f"are larger than the ring ({room})"
+    if size <= room:
+        why = f"do not fit beside what waits in the ring ({room})"
+    return (
+        f"{result.file}: {result.counters.lost} samples lost: pushes of {size} {why}; times are of "
+        "the samples taken; a smaller --chunk, or none, loses less"
+    )
 
 
 def _play(
