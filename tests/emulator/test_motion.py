@@ -9,10 +9,10 @@ from math import isqrt
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.frontend.motion_cases import SIGNALS, Case, cases, chunks, made
+from tests.frontend.motion_cases import SIGNALS, Case, case, cases, chunks, made
 from tinytrain.emulator import motion
 from tinytrain.emulator.fixed_log import log2_q16
 from tinytrain.emulator.fixed_transform import power
@@ -26,7 +26,7 @@ quick = settings(deadline=None, max_examples=40, suppress_health_check=[HealthCh
 def by_the_rules(k: MotionConstants, samples: np.ndarray) -> list[list[int]]:
     """firmware/FRONTEND.md, section 3, word for word in whole numbers."""
     x = [[int(v) for v in row] for row in samples]
-    outputs = [x[0]] * 0
+    outputs: list[list[int]] = []
     m = 0
     while m * k.down // k.up < len(x):
         i, phase = divmod(m * k.down, k.up)
@@ -85,6 +85,7 @@ def int8(k: MotionConstants, v: int, place: int) -> int:
 
 @quick
 @given(one=cases())
+@example(case(MotionSettings(20, 50, 1, 1, 1, 0.01), "noise", 0, 0))
 def test_the_emulator_follows_the_rules(one: Case) -> None:
     samples = one.samples[:700]
     found = motion.windows(one.constants, samples)
