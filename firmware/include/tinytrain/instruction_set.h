@@ -1,0 +1,35 @@
+/* Which kernels a build gets: by what the compiler is told of the processor, never by hand.
+ *
+ * TT_USE_PORTABLE leaves the extensions unused. TT_USE_DSP and TT_USE_MVE, for whoever wants to be
+ * sure of them, stop the build where the processor lacks them.
+ */
+#ifndef TINYTRAIN_INSTRUCTION_SET_H
+#define TINYTRAIN_INSTRUCTION_SET_H
+
+#if defined(__GNUC__) && defined(__ARM_FEATURE_MVE)
+#define TT_HAS_MVE 1
+#endif
+#if defined(__GNUC__) && defined(__ARM_FEATURE_DSP) && defined(__thumb2__)
+#define TT_HAS_DSP 1
+#endif
+
+#if defined(TT_USE_MVE) && !defined(TT_HAS_MVE)
+#error "TT_USE_MVE: this processor has no vector extension (MVE); leave it out, or mend -mcpu"
+#endif
+#if defined(TT_USE_DSP) && !defined(TT_HAS_DSP)
+#error "TT_USE_DSP: this processor has no DSP extension; leave it out, or mend -mcpu"
+#endif
+
+#if defined(TT_USE_PORTABLE)
+#define TT_KERNELS_PORTABLE 1
+#elif defined(TT_HAS_MVE) && !defined(TT_USE_DSP)
+#define TT_KERNELS_MVE 1
+#elif defined(TT_HAS_DSP)
+#define TT_KERNELS_DSP 1
+#elif defined(__GNUC__) && defined(__ARM_ARCH_6M__)
+#define TT_KERNELS_V6M 1
+#else
+#define TT_KERNELS_PORTABLE 1
+#endif
+
+#endif

@@ -1,0 +1,40 @@
+/* Fast CONV_2D in portable C. */
+#include "fast.h"
+
+#include <string.h>
+
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+                     int8_t *output, void *scratch)
+{
+    tt_rows r = tt_rows_of(p, rows);
+    int8_t *window = scratch;
+    int32_t channels = p->input_channels;
+    int32_t depth = p->kernel_height * p->kernel_width * channels;
+    for (int32_t y = r.first; y < r.end; y++) {
+        for (int32_t x = 0; x < p->output_width; x++) {
+            int8_t *column = window;
+            for (int32_t row = 0; row < p->kernel_height; row++) {
+                int32_t in_y = y * p->stride_height - p->pad_top + row;
+                for (int32_t tap = 0; tap < p->kernel_width; tap++) {
+                    int32_t in_x = x * p->stride_width - p->pad_left + tap;
+                    int32_t inside =
+                        in_y >= 0 && in_y < p->input_height && in_x >= 0 && in_x < p->input_width;
+                    for (int32_t i = 0; i < channels; i++) {
+                        ptrdiff_t pixel = (ptrdiff_t)(in_y - r.input_first) * p->input_width + in_x;
+                        *column++ =
+                            inside ? input[pixel * channels + i] : (int8_t)p->input_zero_point;
+                    }
+                }
+            }
+            for (int32_t o = 0; o < p->output_channels; o++) {
+                const int8_t *weights = p->weights + (ptrdiff_t)o * depth;
+                int32_t sum = p->channels[o].start;
+                for (int32_t i = 0; i < depth; i++) {
+                    sum += weights[i] * window[i];
+                }
+                *output++ =
+                    tt_channel_output(&p->channels[o], sum, p->activation_min, p->activation_max);
+            }
+        }
+    }
+}
