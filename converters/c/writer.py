@@ -44,9 +44,12 @@ from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
-from tinytrain.variants.choose import Block
+from tinytrain.variants.choose import Block, Optimize
 
 MANIFEST_FORMAT = 2
+
+COMPILER = {Optimize.SPEED: "-O2", Optimize.BALANCED: "-O2", Optimize.SIZE: "-Os"}
+"""The compiler's optimization."""
 
 RUNTIME_PARTS = ("include", "src", "app", "port")
 
@@ -90,7 +93,9 @@ def _copy_runtime(directory: Path) -> None:
 
 def _write_model(model: Model, golden: Golden, directory: Path) -> None:
     directory.mkdir()
-    for file, text in {**model_files(model), **_golden_files(model, golden)}.items():
+    compiler = f"# What the model was converted for.\nOPTIMIZE ?= {COMPILER[model.optimize]}\n"
+    files = {**model_files(model), **_golden_files(model, golden), "model.mk": compiler}
+    for file, text in files.items():
         (directory / file).write_text(text, encoding="utf-8")
 
 
