@@ -13,7 +13,7 @@ from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
-from tinytrain.variants.choose import Optimize, Variant, choose_variants
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Model:
     """The front end, and what turns its frames into decisions."""
     columns: Columns | None = None
     """What tables of recordings call the front end's channels, where its task said so."""
-    optimize: Optimize = Optimize.BALANCED
+    optimize: Optimize = BALANCED
     """What the C kernels are chosen by."""
 
     @cached_property

@@ -107,7 +107,7 @@ def convert(
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
     from tinytrain.statistics import StatisticsOptions
-    from tinytrain.variants.choose import Optimize
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
     layers = None
     if statistics is not None:
@@ -126,7 +126,7 @@ def convert(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
         columns=columns,
-        optimize=Optimize(optimize or "balanced"),
+        optimize=OPTIMIZATIONS[optimize or "balanced"],
     )
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
@@ -340,9 +340,9 @@ def inspect(
     from tinytrain.pipeline.inspection import inspect as run
     from tinytrain.pipeline.inspection import picture_memory
     from tinytrain.report.tables import inspection_text, kernels_text, memory_text
-    from tinytrain.variants.choose import Optimize
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
-    found = run(model, Optimize(optimize) if optimize else None)
+    found = run(model, OPTIMIZATIONS[optimize] if optimize else None)
     if picture is not None:
         picture_memory(found, picture)
     if as_json:

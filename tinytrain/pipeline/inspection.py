@@ -15,7 +15,7 @@ from tinytrain.pipeline.source import find_source
 from tinytrain.plan.memory import MemoryPlan, plan_memory
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_memory
-from tinytrain.variants.choose import Optimize, Variant, choose_variants
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def inspect(path: Path, optimize: Optimize | None = None) -> Inspection:
         graph = find_source(path).graph()
     except RefusedError as refused:
         return _of_file(refused)
-    return _of_graph(graph, _variants(graph, optimize or Optimize.BALANCED))
+    return _of_graph(graph, _variants(graph, optimize or BALANCED))
 
 
 def _variants(graph: Graph, optimize: Optimize) -> Sequence[Variant | None]:
