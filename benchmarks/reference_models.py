@@ -24,6 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from tests.models import Operator, Tensor, build
 from tinytrain.errors import InputError
+from tinytrain.pipeline.convert import convert
+from tinytrain.project import Project, load_project
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "models"
 """Where the published files lie, unless told otherwise."""
@@ -42,8 +44,19 @@ def reference_model(name: str, folder: Path = FOLDER) -> bytes:
         return BUILT[name]()
     path = folder / PUBLISHED[name]
     if not path.is_file():
-        raise InputError(f"{path} is not here: give --models, the folder with MLPerf Tiny's files")
+        raise InputError(
+            f"{path} is not here: give --models-folder, the folder with MLPerf Tiny's files"
+        )
     return path.read_bytes()
+
+
+def reference_project(name: str, folder: Path, out: Path) -> Project:
+    """A project of one of MACS, converted into the folder `out`."""
+    source = out / f"{name}.tflite"
+    out.mkdir(parents=True, exist_ok=True)
+    source.write_bytes(reference_model(name, folder))
+    convert(source, out / name, name)
+    return load_project(out / name)
 
 
 def resnet8(seed: int = 0) -> bytes:

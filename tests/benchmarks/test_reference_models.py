@@ -57,5 +57,7 @@ def test_the_emulator_gives_the_bytes_of_tflite_micro(name: str) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path) -> None:
-    with pytest.raises(InputError, match=r"kws_ref_model\.tflite is not here: give --models"):
+    with pytest.raises(
+        InputError, match=r"kws_ref_model\.tflite is not here: give --models-folder"
+    ):
         reference_model("kws", tmp_path)

@@ -100,7 +100,21 @@ def _draw(axes: Axes, panel: Panel) -> None:
     axes.grid(axis="x", alpha=0.3)
     axes.xaxis.set_major_formatter("{x:,g}")
     axes.set_title(panel.title, fontsize=10, loc="left")
-    axes.legend(fontsize=7, loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    _legend(axes)
+
+
+def _legend(axes: Axes) -> None:
+    """The operators in order, then the others."""
+    handles, names = axes.get_legend_handles_labels()
+    order = sorted(range(len(names)), key=lambda i: names[i] == "others")
+    axes.legend(
+        [handles[i] for i in order],
+        [names[i] for i in order],
+        fontsize=7,
+        frameon=False,
+        loc="upper left",
+        bbox_to_anchor=(1, 1),
+    )
 
 
 GREY = 7
