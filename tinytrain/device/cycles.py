@@ -215,12 +215,12 @@ def timings(block: Iterable[Instruction]) -> Iterator[int]:
     after_memory = False
     for code in block:
         name = code.mnemonic.split(".")[0]
-        yield (
-            _memory_cycles(name, code.op_str, after_memory)
-            if name.startswith(MEMORY)
-            else next((cycles for start, cycles in CYCLES.items() if name.startswith(start)), 1)
-        )
-        after_memory = name.startswith(MEMORY)
+        in_memory = name.startswith(MEMORY)
+        if in_memory:
+            yield _memory_cycles(name, code.op_str, after_memory)
+        else:
+            yield next((n for start, n in CYCLES.items() if name.startswith(start)), 1)
+        after_memory = in_memory
 
 
 def _memory_cycles(name: str, operands: str, after_memory: bool) -> int:
