@@ -184,7 +184,7 @@ static void multiply(const convolution *c, int8_t *output)
     }
 }
 
-static convolution begin(const tt_fast_convolution *p, const tt_rows *r, const int8_t *input,
+static convolution begin(const tt_fast_convolution *p, const tt_band *r, const int8_t *input,
                          void *scratch)
 {
     convolution c;
@@ -220,10 +220,10 @@ static void pointwise_columns(const convolution *c, int32_t pixel, int32_t count
     }
 }
 
-void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     convolution c = begin(p, &r, input, scratch);
     int32_t pointwise = is_pointwise(p);
     int32_t y = r.first;

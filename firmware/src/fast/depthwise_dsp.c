@@ -117,7 +117,7 @@ typedef struct depthwise {
     int8_t *outputs;         /* of three pixels */
 } depthwise;
 
-static depthwise begin(const tt_fast_convolution *p, const tt_rows *r, const int8_t *input,
+static depthwise begin(const tt_fast_convolution *p, const tt_band *r, const int8_t *input,
                        void *scratch)
 {
     depthwise d;
@@ -208,10 +208,10 @@ static int32_t is_blocked(const tt_fast_convolution *p)
            p->output_channels <= TT_DSP_DEPTHWISE_CHANNELS && p->output_channels % 4 == 0;
 }
 
-void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows,
+void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     depthwise d = begin(p, &r, input, scratch);
     int32_t blocked = is_blocked(p);
     for (int32_t y = r.first; y < r.end; y++) {
