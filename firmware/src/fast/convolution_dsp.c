@@ -24,6 +24,7 @@ typedef struct convolution {
     const tt_fast_convolution *p;
     const int8_t *input;
     int32_t input_first;
+    int32_t input_row_bytes;
     int32_t row_bytes; /* of a window */
     int32_t depth;
     conv_block *block;
@@ -131,11 +132,44 @@ static void column_by_bytes(const convolution *c, span s, int32_t in_y, int32_t 
     widen(to, c->window, (c->depth + 3) / 4);
 }
 
+/* Rows of whole words, all inside. */
+static void column_inside(const convolution *c, const int8_t *from, uint32_t *to)
+{
+    for (int32_t row = 0; row < c->p->kernel_height; row++) {
+        to = widen(to, from, c->row_bytes / 4);
+        from += c->input_row_bytes;
+    }
+}
+
+/* Other rows, all inside. What the last word of a row has too much, the next row overwrites. */
+static void column_inside_by_bytes(const convolution *c, const int8_t *from, uint32_t *to)
+{
+    int8_t *window = c->window;
+    for (int32_t row = 1; row < c->p->kernel_height; row++) {
+        for (int32_t at = 0; at < c->row_bytes; at += 4) {
+            tt_store_word(window + at, tt_load_word(from + at));
+        }
+        window += c->row_bytes;
+        from += c->input_row_bytes;
+    }
+    tt_copy_bytes(window, from, c->row_bytes);
+    widen(to, c->window, (c->depth + 3) / 4);
+}
+
 static void make_column(const convolution *c, int32_t y, int32_t x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     int32_t in_y = y * p->stride_height - p->pad_top;
     int32_t in_x = x * p->stride_width - p->pad_left;
+    if (in_y >= 0 && in_y + p->kernel_height <= p->input_height && in_x >= 0 &&
+        in_x + p->kernel_width <= p->input_width) {
+        if (c->row_bytes % 4 == 0) {
+            column_inside(c, row_at(c, in_y, in_x), to);
+        } else {
+            column_inside_by_bytes(c, row_at(c, in_y, in_x), to);
+        }
+        return;
+    }
     span s = span_of(c, in_x);
     /* Every piece of a row is whole words. */
     if (((c->row_bytes | s.first | s.end) & 3) == 0) {
@@ -191,6 +225,7 @@ static convolution begin(const tt_fast_convolution *p, const tt_band *r, const i
     c.p = p;
     c.input = input;
     c.input_first = r->input_first;
+    c.input_row_bytes = p->input_width * p->input_channels;
     c.row_bytes = p->kernel_width * p->input_channels;
     c.depth = p->kernel_height * c.row_bytes;
     c.block = (conv_block *)(p->block == NULL ? tt_dsp_conv_2d_any : p->block);

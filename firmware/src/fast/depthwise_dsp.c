@@ -140,6 +140,21 @@ static const int8_t *input_at(const depthwise *d, int32_t y, int32_t x)
     return d->input + pixel * d->p->input_channels;
 }
 
+/* Of a window that lies inside the input. */
+static void point_inside(const depthwise *d, const int8_t *row)
+{
+    const tt_fast_convolution *p = d->p;
+    const int8_t **pointer = d->pointers;
+    ptrdiff_t next_row = (ptrdiff_t)(p->input_width - p->kernel_width) * p->input_channels;
+    for (int32_t y = p->kernel_height; y > 0; y--) {
+        for (int32_t x = p->kernel_width; x > 0; x--) {
+            *pointer++ = row;
+            row += p->input_channels;
+        }
+        row += next_row;
+    }
+}
+
 static void point_to_taps(const depthwise *d, int32_t in_y, int32_t in_x)
 {
     const tt_fast_convolution *p = d->p;
@@ -172,7 +187,12 @@ static void one_pixel(const depthwise *d, int32_t in_y, int32_t in_x, int8_t *ou
 {
     const tt_fast_convolution *p = d->p;
     int32_t fours = p->output_channels / 4 * 4;
-    point_to_taps(d, in_y, in_x);
+    if (in_y >= 0 && in_y + p->kernel_height <= p->input_height && in_x >= 0 &&
+        in_x + p->kernel_width <= p->input_width) {
+        point_inside(d, input_at(d, in_y, in_x));
+    } else {
+        point_to_taps(d, in_y, in_x);
+    }
     if (fours > 0) {
         tt_dsp_depthwise_pixel(d->pointers, p->weights, p->channels, output, p->output_channels,
                                d->pointers + d->taps / 3 * 3, d->pointers + d->taps, d->low,
