@@ -2,6 +2,7 @@
  *
  * An operand of the output's size is read at each index just before it is written there, so the
  * output may lie on it. */
+#include "../fast/add_dsp.h"
 #include "broadcast.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
@@ -49,20 +50,32 @@ static int32_t is_to_the_right(int32_t shift)
 /* Operands of one shape, of which the first is halved. */
 static void add_to_halved(const tt_addition *p, operand halved, operand other, int8_t *output)
 {
+    int32_t half = (int32_t)1 << (p->left_shift - 1);
+    int32_t zero = halved.zero_point * half;
+    int32_t other_zero = other.zero_point * half * 2;
     int32_t shift = -other.shift;
     int32_t rounding = (int32_t)1 << (shift - 1);
     int32_t output_shift = -p->output_shift;
     int32_t output_rounding = (2 * p->output_zero_point + 1) * ((int32_t)1 << (output_shift - 1));
-    int32_t half = (int32_t)1 << (p->left_shift - 1);
-    int32_t zero = halved.zero_point * half;
-    int32_t other_zero = other.zero_point * half * 2;
-    const int8_t *end = output + p->broadcast.extents[0];
-    while (output != end) {
-        int32_t sum = tt_requantize_once(*other.input++ * half * 2 - other_zero, other.multiplier,
-                                         rounding, shift);
-        int32_t scaled = tt_requantize_once(*halved.input++ * half - zero + sum,
-                                            p->output_multiplier, output_rounding, output_shift);
-        *output++ = (int8_t)tt_clamp(scaled, p->activation_min, p->activation_max);
+    int32_t count = p->broadcast.extents[0];
+#if TT_KERNELS_DSP
+    int32_t unclamped = p->activation_min == INT8_MIN && p->activation_max == INT8_MAX;
+    if (unclamped && p->left_shift == 20 && shift <= 4) {
+        tt_dsp_addition q = {
+            other_zero * 2, other.multiplier,     rounding - zero * ((int32_t)1 << shift),
+            shift,          p->output_multiplier, output_rounding,
+            output_shift};
+        tt_dsp_add(&q, halved.input, other.input, output, count);
+        return;
+    }
+#endif
+    for (int32_t i = 0; i < count; i++) {
+        int32_t scaled = tt_requantize_once(other.input[i] * half * 2 - other_zero,
+                                            other.multiplier, rounding, shift);
+        int32_t sum = halved.input[i] * half - zero + scaled;
+        int32_t found =
+            tt_requantize_once(sum, p->output_multiplier, output_rounding, output_shift);
+        output[i] = (int8_t)tt_clamp(found, p->activation_min, p->activation_max);
     }
 }
 
