@@ -67,7 +67,7 @@ __asm("    .ifndef tt_dsp_common\n"
  *
  * Registers: r0 weights, r1 columns, r2 r3 r4 sums of the first channel and the three pixels, r5 r6
  * r7 those of the second, r8 r9 and r10 r11 weights, r12 lr activations. At the end of a pair: r1
- * channel, r8 output, r9 channels of the output, r10 r11 r12 constants of the channel, lr free.
+ * channel, r9 to r12 its constants, lr free; then r8 output, r9 channels of the output.
  */
 __asm("    .ifndef tt_dsp_conv_2d_macros\n"
       "    .set tt_dsp_conv_2d_macros, 1\n"
@@ -121,15 +121,11 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
        * it was the last pair. */
       "    .macro tt_dsp_conv_outputs clamped\n"
       "    ldr r1, [sp, #tt_conv_channel]\n"
-      "    ldr r8, [sp, #tt_conv_output]\n"
-      "    ldr r9, [sp, #tt_conv_output_channels]\n"
-      "    adds r1, #4\n"
-      "    ldm r1!, {r10, r11, r12}\n"
+      "    ldm r1!, {r9, r10, r11, r12}\n"
       "    tt_dsp_output r2, r10, r11, r12, lr\n"
       "    tt_dsp_output r3, r10, r11, r12, lr\n"
       "    tt_dsp_output r4, r10, r11, r12, lr\n"
-      "    adds r1, #4\n"
-      "    ldm r1!, {r10, r11, r12}\n"
+      "    ldm r1!, {r9, r10, r11, r12}\n"
       "    tt_dsp_output r5, r10, r11, r12, lr\n"
       "    tt_dsp_output r6, r10, r11, r12, lr\n"
       "    tt_dsp_output r7, r10, r11, r12, lr\n"
@@ -142,6 +138,8 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
       "    tt_dsp_clamp r3, r10, r11, lr\n"
       "    tt_dsp_clamp r4, r10, r11, lr\n"
       "    .endif\n"
+      "    ldr r8, [sp, #tt_conv_output]\n"
+      "    ldr r9, [sp, #tt_conv_output_channels]\n"
       "    ldr r10, [sp, #tt_conv_end]\n"
       "    strh r3, [r8, r9]\n"
       "    strh r4, [r8, r9, lsl #1]\n"
@@ -258,7 +256,7 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
  * range, the byte four times. words_end: behind the input's last whole word.
  *
  * Registers: r0 input, r1 weights, r2 r3 activations, r12 lr weights, r4 to r11 sums. At the end of
- * a group: r0 channel, r2 r3 r12 its constants, lr free; then r12 output.
+ * a group: r0 channel, r2 r3 r12 lr its constants; then r12 output.
  */
 #define TT_DSP_DENSE_TOGETHER(DEPTH)                                                               \
     ((DEPTH) <= 4095 / 7   ? 8                                                                     \
@@ -342,9 +340,8 @@ __asm("    .ifndef tt_dsp_dense_macros\n"
       "    .endm\n"
 
       "    .macro tt_dsp_dense_output sum\n"
-      "    adds r0, #4\n"
-      "    ldm r0!, {r2, r3, r12}\n"
-      "    tt_dsp_output \\sum, r2, r3, r12, lr\n"
+      "    ldm r0!, {r2, r3, r12, lr}\n"
+      "    tt_dsp_output \\sum, r3, r12, lr, r2\n"
       "    .endm\n"
 
       /* The outputs of a pair of channels into one register. */
@@ -525,8 +522,8 @@ __asm("    .ifndef tt_dsp_dense_macros\n"
  * the channel.
  *
  * Registers, one pixel: r0 pointers to taps, r1 weights, r2 offset of the channel, r4 to r7 sums of
- * four channels, r8 r9 weights, r10 r11 r12 inputs, r3 more of one. At the end: r0 channel, r8 r9
- * r10 its constants, r11 free; then r8 output.
+ * four channels, r8 r9 weights, r10 r11 r12 inputs, r3 more of one. At the end: r0 channel, r8 to
+ * r11 its constants; then r8 output.
  */
 #define TT_DSP_DEPTHWISE_WIDTH 3
 #define TT_DSP_DEPTHWISE_CHANNELS 816
@@ -702,9 +699,8 @@ __asm("    .ifndef tt_dsp_depthwise_macros\n"
       "    .endm\n"
 
       "    .macro tt_dsp_depthwise_one_output sum\n"
-      "    adds r0, #4\n"
-      "    ldm r0!, {r8, r9, r10}\n"
-      "    tt_dsp_output \\sum, r8, r9, r10, r11\n"
+      "    ldm r0!, {r8, r9, r10, r11}\n"
+      "    tt_dsp_output \\sum, r9, r10, r11, r8\n"
       "    .endm\n"
 
       "    .macro tt_dsp_depthwise_one height, width, channels, clamped\n"

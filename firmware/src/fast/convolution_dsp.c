@@ -148,7 +148,8 @@ static const int8_t *row_at(const convolution *c, int32_t y, int32_t in_x)
     return c->input + ((ptrdiff_t)(y - c->input_first) * p->input_width + in_x) * p->input_channels;
 }
 
-static void column_by_rows(const convolution *c, span s, int32_t in_y, int32_t in_x, uint32_t *to)
+__attribute__((noinline)) static void column_by_rows(const convolution *c, span s, int32_t in_y,
+                                                     int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     for (int32_t y = in_y; y < in_y + p->kernel_height; y++) {
@@ -162,7 +163,8 @@ static void column_by_rows(const convolution *c, span s, int32_t in_y, int32_t i
     }
 }
 
-static void column_by_bytes(const convolution *c, span s, int32_t in_y, int32_t in_x, uint32_t *to)
+__attribute__((noinline)) static void column_by_bytes(const convolution *c, span s, int32_t in_y,
+                                                      int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     int8_t *window = c->window;
@@ -197,8 +199,9 @@ static void make_column(const convolution *c, int32_t y, int32_t x, uint32_t *to
     const tt_fast_convolution *p = c->p;
     int32_t in_y = y * p->stride_height - p->pad_top;
     int32_t in_x = x * p->stride_width - p->pad_left;
+    /* A word of a row of a single byte would reach over the next row. */
     if (in_y >= 0 && in_y + p->kernel_height <= p->input_height && in_x >= 0 &&
-        in_x + p->kernel_width <= p->input_width) {
+        in_x + p->kernel_width <= p->input_width && c->row_bytes > 1) {
         column_inside(c, row_at(c, in_y, in_x), to);
         return;
     }

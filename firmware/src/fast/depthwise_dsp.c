@@ -18,7 +18,7 @@ typedef void depthwise_block(const void *input, const int8_t *weights, const tt_
  *
  * Registers: r0 pointers to taps, r1 weights, r2 offset of the channel, r3 channels of the output,
  * r4 to r7 sums, r8 r9 weights, r10 r11 inputs, r12 end of the pointers that come by threes, lr of
- * all. At the end: r0 channel, r8 r9 r10 its constants, r11 free; then r8 output.
+ * all. At the end: r0 channel, r8 to r11 its constants; then r8 output.
  */
 void tt_dsp_depthwise_pixel(const int8_t *const *taps, const int8_t *weights,
                             const tt_channel *channels, int8_t *output, int32_t output_channels,
@@ -41,9 +41,8 @@ __asm("    .macro tt_dsp_pixel_one_tap\n"
       "    .endm\n"
 
       "    .macro tt_dsp_pixel_one_output sum\n"
-      "    adds r0, #4\n"
-      "    ldm r0!, {r8, r9, r10}\n"
-      "    tt_dsp_output \\sum, r8, r9, r10, r11\n"
+      "    ldm r0!, {r8, r9, r10, r11}\n"
+      "    tt_dsp_output \\sum, r9, r10, r11, r8\n"
       "    .endm\n"
 
       /* Offsets from sp. */
@@ -163,7 +162,7 @@ static void point_inside(const depthwise *d, const int8_t *row)
     }
 }
 
-static void point_to_taps(const depthwise *d, int32_t in_y, int32_t in_x)
+__attribute__((noinline)) static void point_to_taps(const depthwise *d, int32_t in_y, int32_t in_x)
 {
     const tt_fast_convolution *p = d->p;
     const int8_t **pointer = d->pointers;
