@@ -67,7 +67,7 @@ __asm("    .ifndef tt_dsp_common\n"
  *
  * Registers: r0 weights, r1 columns, r2 r3 r4 sums of the first channel and the three pixels, r5 r6
  * r7 those of the second, r8 r9 and r10 r11 weights, r12 lr activations. At the end of a pair: r1
- * channel, r8 output, r9 channels of the output, r10 r11 r12 constants of the channel, lr free.
+ * channel, r9 to r12 its constants, lr free; then r8 output, r9 channels of the output.
  */
 __asm("    .ifndef tt_dsp_conv_2d_macros\n"
       "    .set tt_dsp_conv_2d_macros, 1\n"
@@ -121,15 +121,11 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
        * it was the last pair. */
       "    .macro tt_dsp_conv_outputs clamped\n"
       "    ldr r1, [sp, #tt_conv_channel]\n"
-      "    ldr r8, [sp, #tt_conv_output]\n"
-      "    ldr r9, [sp, #tt_conv_output_channels]\n"
-      "    adds r1, #4\n"
-      "    ldm r1!, {r10, r11, r12}\n"
+      "    ldm r1!, {r9, r10, r11, r12}\n"
       "    tt_dsp_output r2, r10, r11, r12, lr\n"
       "    tt_dsp_output r3, r10, r11, r12, lr\n"
       "    tt_dsp_output r4, r10, r11, r12, lr\n"
-      "    adds r1, #4\n"
-      "    ldm r1!, {r10, r11, r12}\n"
+      "    ldm r1!, {r9, r10, r11, r12}\n"
       "    tt_dsp_output r5, r10, r11, r12, lr\n"
       "    tt_dsp_output r6, r10, r11, r12, lr\n"
       "    tt_dsp_output r7, r10, r11, r12, lr\n"
@@ -142,6 +138,8 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
       "    tt_dsp_clamp r3, r10, r11, lr\n"
       "    tt_dsp_clamp r4, r10, r11, lr\n"
       "    .endif\n"
+      "    ldr r8, [sp, #tt_conv_output]\n"
+      "    ldr r9, [sp, #tt_conv_output_channels]\n"
       "    ldr r10, [sp, #tt_conv_end]\n"
       "    strh r3, [r8, r9]\n"
       "    strh r4, [r8, r9, lsl #1]\n"
@@ -258,7 +256,7 @@ __asm("    .ifndef tt_dsp_conv_2d_macros\n"
  * range, the byte four times. words_end: behind the input's last whole word.
  *
  * Registers: r0 input, r1 weights, r2 r3 activations, r12 lr weights, r4 to r11 sums. At the end of
- * a group: r0 channel, r2 r3 r12 its constants, lr free; then r12 output.
+ * a group: r0 channel, r2 r3 r12 lr its constants; then r12 output.
  */
 #define TT_DSP_DENSE_TOGETHER(DEPTH)                                                               \
     ((DEPTH) <= 4095 / 7   ? 8                                                                     \
@@ -342,9 +340,8 @@ __asm("    .ifndef tt_dsp_dense_macros\n"
       "    .endm\n"
 
       "    .macro tt_dsp_dense_output sum\n"
-      "    adds r0, #4\n"
-      "    ldm r0!, {r2, r3, r12}\n"
-      "    tt_dsp_output \\sum, r2, r3, r12, lr\n"
+      "    ldm r0!, {r2, r3, r12, lr}\n"
+      "    tt_dsp_output \\sum, r3, r12, lr, r2\n"
       "    .endm\n"
 
       /* The outputs of a pair of channels into one register. */
@@ -507,20 +504,26 @@ __asm("    .ifndef tt_dsp_dense_macros\n"
       "    .endm\n"
       "    .endif\n");
 
-/* DEPTHWISE_CONV_2D with a stride of 1: three neighbouring pixels, whose windows lie inside the
- * input. Of four channels, first 0 and 2, then 1 and 3. A column of the input serves all pixels.
+/* DEPTHWISE_CONV_2D: one pixel through pointers to its window's taps; or, with a stride of 1, three
+ * neighbouring pixels whose windows lie inside the input. A column of the input then serves all
+ * three.
  *
- * void block(const int8_t *input, const int8_t *weights, const tt_channel *channels,
+ * void block(const void *input, const int8_t *weights, const tt_channel *channels,
  *            int8_t *output, int32_t input_row_bytes, const tt_channel *end, uint32_t low,
  *            uint32_t high, const int8_t *weights_end)
  *
- * end - channels is a multiple of four. low, high: the activation's range, the byte four times.
- * Kernels wider than 3, channels more than TT_DSP_DEPTHWISE_CHANNELS or not by four are left to
- * the kernel's own loops.
+ * input_row_bytes: 0 for one pixel; input is then an array of pointers. end - channels is a
+ * multiple of four. low, high: the activation's range, the byte four times. Kernels wider than 3,
+ * channels more than TT_DSP_DEPTHWISE_CHANNELS or not by four are left to the kernel's own loops.
  *
- * Registers: r0 input, r1 weights, r2 bytes of an input row, r3 r4 r5 weights of a row, r6 r7
- * inputs, r8 r9 r10 sums of the first channel, r11 r12 lr of the second. At the end: r0 channel, r1
- * output, r3 r4 r5 constants of the channel.
+ * Registers, three pixels, first for channels 0 and 2 of four, then for 1 and 3: r0 input, r1
+ * weights, r2 bytes of an input row, r3 r4 r5 weights of a row, r6 r7 inputs, r8 r9 r10 sums of the
+ * first channel, r11 r12 lr of the second. At the end: r0 channel, r1 output, r3 r4 r5 constants of
+ * the channel.
+ *
+ * Registers, one pixel: r0 pointers to taps, r1 weights, r2 offset of the channel, r4 to r7 sums of
+ * four channels, r8 r9 weights, r10 r11 r12 inputs, r3 more of one. At the end: r0 channel, r8 to
+ * r11 its constants; then r8 output.
  */
 #define TT_DSP_DEPTHWISE_WIDTH 3
 #define TT_DSP_DEPTHWISE_CHANNELS 816
@@ -658,8 +661,89 @@ __asm("    .ifndef tt_dsp_depthwise_macros\n"
       "    strb lr, [r1, #(2 * \\channels + \\odd + 2)]\n"
       "    .endm\n"
 
+      "    .macro tt_dsp_depthwise_one_tap input\n"
+      "    sxtb16 r9, r8, ror #8\n"
+      "    sxtb16 r8, r8\n"
+      "    sxtb16 r3, \\input, ror #8\n"
+      "    sxtb16 \\input, \\input\n"
+      "    smlabb r4, r8, \\input, r4\n"
+      "    smlabb r5, r9, r3, r5\n"
+      "    smlatt r6, r8, \\input, r6\n"
+      "    smlatt r7, r9, r3, r7\n"
+      "    .endm\n"
+
+      "    .macro tt_dsp_depthwise_one_row width, channels\n"
+      "    .if \\width == 1\n"
+      "    ldr r10, [r0], #4\n"
+      "    .elseif \\width == 2\n"
+      "    ldm r0!, {r10, r11}\n"
+      "    .else\n"
+      "    ldm r0!, {r10, r11, r12}\n"
+      "    ldr r12, [r12, r2]\n"
+      "    .endif\n"
+      "    .if \\width > 1\n"
+      "    ldr r11, [r11, r2]\n"
+      "    .endif\n"
+      "    ldr r10, [r10, r2]\n"
+      "    ldr r8, [r1]\n"
+      "    tt_dsp_depthwise_one_tap r10\n"
+      "    .if \\width > 1\n"
+      "    ldr r8, [r1, #\\channels]\n"
+      "    tt_dsp_depthwise_one_tap r11\n"
+      "    .endif\n"
+      "    .if \\width > 2\n"
+      "    ldr r8, [r1, #(2 * \\channels)]\n"
+      "    tt_dsp_depthwise_one_tap r12\n"
+      "    .endif\n"
+      "    add r1, r1, #(\\width * \\channels)\n"
+      "    .endm\n"
+
+      "    .macro tt_dsp_depthwise_one_output sum\n"
+      "    ldm r0!, {r8, r9, r10, r11}\n"
+      "    tt_dsp_output \\sum, r9, r10, r11, r8\n"
+      "    .endm\n"
+
+      "    .macro tt_dsp_depthwise_one height, width, channels, clamped\n"
+      "    mov r0, r2\n"
+      "    mov r2, #0\n"
+      "4:  ldr r4, [r0]\n"
+      "    ldr r5, [r0, #16]\n"
+      "    ldr r6, [r0, #32]\n"
+      "    ldr r7, [r0, #48]\n"
+      "    ldr r0, [sp, #tt_depthwise_input]\n"
+      "    ldr r1, [sp, #tt_depthwise_weights]\n"
+      "    add r1, r2\n"
+      "    .rept \\height\n"
+      "    tt_dsp_depthwise_one_row \\width, \\channels\n"
+      "    .endr\n"
+      "    ldr r0, [sp, #tt_depthwise_channel]\n"
+      "    tt_dsp_depthwise_one_output r4\n"
+      "    tt_dsp_depthwise_one_output r5\n"
+      "    tt_dsp_depthwise_one_output r6\n"
+      "    tt_dsp_depthwise_one_output r7\n"
+      "    bfi r4, r5, #8, #8\n"
+      "    bfi r6, r7, #8, #8\n"
+      "    bfi r4, r6, #16, #16\n"
+      "    .if \\clamped\n"
+      "    ldrd r8, r9, [sp, #tt_depthwise_low]\n"
+      "    tt_dsp_clamp r4, r8, r9, r10\n"
+      "    .endif\n"
+      "    str r0, [sp, #tt_depthwise_channel]\n"
+      "    ldr r8, [sp, #tt_depthwise_output]\n"
+      "    ldr r9, [sp, #tt_depthwise_end]\n"
+      "    str r4, [r8, r2]\n"
+      "    adds r2, #4\n"
+      "    cmp r0, r9\n"
+      "    bne 4b\n"
+      "    add sp, #16\n"
+      "    pop {r4-r11, pc}\n"
+      "    .endm\n"
+
       "    .macro tt_dsp_depthwise_loops name, height, width, channels, clamped, unrolled\n"
       "    push {r0-r11, lr}\n"
+      "    ldr r12, [sp, #tt_depthwise_row_bytes]\n"
+      "    cmp r12, #0\n"
+      "    beq 3f\n"
       "1:\n"
       "    tt_dsp_depthwise_pair \\height, \\width, \\channels, \\clamped, \\unrolled, 0\n"
       "    tt_dsp_depthwise_pair \\height, \\width, \\channels, \\clamped, \\unrolled, 1\n"
@@ -679,6 +763,8 @@ __asm("    .ifndef tt_dsp_depthwise_macros\n"
       "    bne 1b\n"
       "    add sp, #16\n"
       "    pop {r4-r11, pc}\n"
+      "3:\n"
+      "    tt_dsp_depthwise_one \\height, \\width, \\channels, \\clamped\n"
       "    .endm\n"
 
       "    .macro tt_dsp_depthwise name, height, width, channels, clamped, speed\n"

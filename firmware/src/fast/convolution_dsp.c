@@ -35,35 +35,82 @@ typedef struct convolution {
     int8_t *window; /* to put windows together in, and for outputs of less than three pixels */
 } convolution;
 
-/* Widens words of four bytes into one pixel's places in the columns; returns the place behind. */
+/* Widens rows of words of four bytes into one pixel's places in the columns; returns the place
+ * behind. There is at least one row; input rows are row_bytes apart.
+ *
+ * Registers: r0 to, r1 from, r2 words, r3 rows left, r4 bytes from a row's end to the next row, r5
+ * words left, r6 to r9 words, r12 one's taps 1 and 3.
+ */
+uint32_t *tt_dsp_widen(uint32_t *to, const int8_t *from, int32_t words, int32_t rows,
+                       int32_t row_bytes);
+
+__asm("    .macro tt_dsp_widen_word word\n"
+      "    sxtb16 r12, \\word, ror #8\n"
+      "    sxtb16 \\word, \\word\n"
+      "    strd \\word, r12, [r0], #24\n"
+      "    .endm\n"
+
+      "    tt_dsp_begin tt_dsp_widen\n"
+      "    push {r4-r9}\n"
+      "    ldr r4, [sp, #24]\n"
+      "    sub r4, r4, r2, lsl #2\n"
+      "1:  subs r5, r2, #4\n"
+      "    blt 3f\n"
+      "2:  ldr r6, [r1], #4\n"
+      "    ldr r7, [r1], #4\n"
+      "    ldr r8, [r1], #4\n"
+      "    ldr r9, [r1], #4\n"
+      "    tt_dsp_widen_word r6\n"
+      "    tt_dsp_widen_word r7\n"
+      "    tt_dsp_widen_word r8\n"
+      "    tt_dsp_widen_word r9\n"
+      "    subs r5, #4\n"
+      "    bge 2b\n"
+      "3:  adds r5, #4\n"
+      "    beq 5f\n"
+      "4:  ldr r6, [r1], #4\n"
+      "    tt_dsp_widen_word r6\n"
+      "    subs r5, #1\n"
+      "    bne 4b\n"
+      "5:  add r1, r4\n"
+      "    subs r3, #1\n"
+      "    bne 1b\n"
+      "    pop {r4-r9}\n"
+      "    bx lr\n"
+      "    tt_dsp_end tt_dsp_widen\n"
+      "    .purgem tt_dsp_widen_word\n");
+
 static uint32_t *widen(uint32_t *to, const int8_t *from, int32_t words)
 {
-    uint32_t a, b, c, d;
-    for (; words >= 2; words -= 2) {
-        __asm volatile("ldr %[a], [%[from]], #4\n\t"
-                       "ldr %[c], [%[from]], #4\n\t"
-                       "sxtb16 %[b], %[a], ror #8\n\t"
-                       "sxtb16 %[a], %[a]\n\t"
-                       "sxtb16 %[d], %[c], ror #8\n\t"
-                       "sxtb16 %[c], %[c]\n\t"
-                       "strd %[a], %[b], [%[to]], #24\n\t"
-                       "strd %[c], %[d], [%[to]], #24"
-                       : [to] "+r"(to), [from] "+r"(from), [a] "=&r"(a), [b] "=&r"(b), [c] "=&r"(c),
-                         [d] "=&r"(d)
-                       :
-                       : "memory");
-    }
-    if (words > 0) {
-        __asm volatile("ldr %[a], [%[from]]\n\t"
-                       "sxtb16 %[b], %[a], ror #8\n\t"
-                       "sxtb16 %[a], %[a]\n\t"
-                       "strd %[a], %[b], [%[to]], #24"
-                       : [to] "+r"(to), [a] "=&r"(a), [b] "=&r"(b)
-                       : [from] "r"(from)
-                       : "memory");
-    }
-    return to;
+    return tt_dsp_widen(to, from, words, 1, 0);
 }
+
+/* Copies rows of bytes behind one another; input rows are row_bytes apart. By words: what the last
+ * word of a row has too much, the next row overwrites. Returns the place behind.
+ *
+ * Registers: r0 to, r1 from, r2 bytes, r3 rows left, r4 bytes from a row's end to the next row, r5
+ * place in the row, r12 a word.
+ */
+int8_t *tt_dsp_copy_rows(int8_t *to, const int8_t *from, int32_t bytes, int32_t rows,
+                         int32_t row_bytes);
+
+__asm("    tt_dsp_begin tt_dsp_copy_rows\n"
+      "    push {r4, r5}\n"
+      "    ldr r4, [sp, #8]\n"
+      "    b 3f\n"
+      "1:  mov r5, #0\n"
+      "2:  ldr r12, [r1, r5]\n"
+      "    str r12, [r0, r5]\n"
+      "    adds r5, #4\n"
+      "    cmp r5, r2\n"
+      "    blt 2b\n"
+      "    add r0, r2\n"
+      "    add r1, r4\n"
+      "3:  subs r3, #1\n"
+      "    bge 1b\n"
+      "    pop {r4, r5}\n"
+      "    bx lr\n"
+      "    tt_dsp_end tt_dsp_copy_rows\n");
 
 static uint32_t *fill(uint32_t *to, int32_t value, int32_t words)
 {
@@ -101,7 +148,8 @@ static const int8_t *row_at(const convolution *c, int32_t y, int32_t in_x)
     return c->input + ((ptrdiff_t)(y - c->input_first) * p->input_width + in_x) * p->input_channels;
 }
 
-static void column_by_rows(const convolution *c, span s, int32_t in_y, int32_t in_x, uint32_t *to)
+__attribute__((noinline)) static void column_by_rows(const convolution *c, span s, int32_t in_y,
+                                                     int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     for (int32_t y = in_y; y < in_y + p->kernel_height; y++) {
@@ -115,7 +163,8 @@ static void column_by_rows(const convolution *c, span s, int32_t in_y, int32_t i
     }
 }
 
-static void column_by_bytes(const convolution *c, span s, int32_t in_y, int32_t in_x, uint32_t *to)
+__attribute__((noinline)) static void column_by_bytes(const convolution *c, span s, int32_t in_y,
+                                                      int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     int8_t *window = c->window;
@@ -132,27 +181,16 @@ static void column_by_bytes(const convolution *c, span s, int32_t in_y, int32_t 
     widen(to, c->window, (c->depth + 3) / 4);
 }
 
-/* Rows of whole words, all inside. */
+/* A window inside the input. */
 static void column_inside(const convolution *c, const int8_t *from, uint32_t *to)
 {
-    for (int32_t row = 0; row < c->p->kernel_height; row++) {
-        to = widen(to, from, c->row_bytes / 4);
-        from += c->input_row_bytes;
+    int32_t rows = c->p->kernel_height;
+    if (c->row_bytes % 4 == 0) {
+        tt_dsp_widen(to, from, c->row_bytes / 4, rows, c->input_row_bytes);
+        return;
     }
-}
-
-/* Other rows, all inside. What the last word of a row has too much, the next row overwrites. */
-static void column_inside_by_bytes(const convolution *c, const int8_t *from, uint32_t *to)
-{
-    int8_t *window = c->window;
-    for (int32_t row = 1; row < c->p->kernel_height; row++) {
-        for (int32_t at = 0; at < c->row_bytes; at += 4) {
-            tt_store_word(window + at, tt_load_word(from + at));
-        }
-        window += c->row_bytes;
-        from += c->input_row_bytes;
-    }
-    tt_copy_bytes(window, from, c->row_bytes);
+    int8_t *window = tt_dsp_copy_rows(c->window, from, c->row_bytes, rows - 1, c->input_row_bytes);
+    tt_copy_bytes(window, from + (ptrdiff_t)(rows - 1) * c->input_row_bytes, c->row_bytes);
     widen(to, c->window, (c->depth + 3) / 4);
 }
 
@@ -161,13 +199,10 @@ static void make_column(const convolution *c, int32_t y, int32_t x, uint32_t *to
     const tt_fast_convolution *p = c->p;
     int32_t in_y = y * p->stride_height - p->pad_top;
     int32_t in_x = x * p->stride_width - p->pad_left;
+    /* A word of a row of a single byte would reach over the next row. */
     if (in_y >= 0 && in_y + p->kernel_height <= p->input_height && in_x >= 0 &&
-        in_x + p->kernel_width <= p->input_width) {
-        if (c->row_bytes % 4 == 0) {
-            column_inside(c, row_at(c, in_y, in_x), to);
-        } else {
-            column_inside_by_bytes(c, row_at(c, in_y, in_x), to);
-        }
+        in_x + p->kernel_width <= p->input_width && c->row_bytes > 1) {
+        column_inside(c, row_at(c, in_y, in_x), to);
         return;
     }
     span s = span_of(c, in_x);

@@ -10,22 +10,22 @@
 #define PIXELS 3
 
 /* As dsp_blocks.h has it. */
-typedef void depthwise_block(const int8_t *input, const int8_t *weights, const tt_channel *channels,
+typedef void depthwise_block(const void *input, const int8_t *weights, const tt_channel *channels,
                              int8_t *output, int32_t input_row_bytes, const tt_channel *end,
                              uint32_t low, uint32_t high, const int8_t *weights_end);
 
-/* One pixel, four channels at a time; end - channels is a multiple of four.
+/* For all layers: one pixel, four channels at a time; end - channels is a multiple of four.
  *
  * Registers: r0 pointers to taps, r1 weights, r2 offset of the channel, r3 channels of the output,
  * r4 to r7 sums, r8 r9 weights, r10 r11 inputs, r12 end of the pointers that come by threes, lr of
- * all. At the end: r0 channel, r8 r9 r10 its constants, r11 free; then r8 output.
+ * all. At the end: r0 channel, r8 to r11 its constants; then r8 output.
  */
 void tt_dsp_depthwise_pixel(const int8_t *const *taps, const int8_t *weights,
                             const tt_channel *channels, int8_t *output, int32_t output_channels,
                             const int8_t *const *threes_end, const int8_t *const *taps_end,
                             uint32_t low, uint32_t high, const tt_channel *end);
 
-__asm("    .macro tt_dsp_depthwise_one_tap\n"
+__asm("    .macro tt_dsp_pixel_one_tap\n"
       "    ldr r10, [r0], #4\n"
       "    ldr r8, [r1]\n"
       "    ldr r10, [r10, r2]\n"
@@ -40,10 +40,9 @@ __asm("    .macro tt_dsp_depthwise_one_tap\n"
       "    smlatt r7, r9, r11, r7\n"
       "    .endm\n"
 
-      "    .macro tt_dsp_depthwise_one_output sum\n"
-      "    adds r0, #4\n"
-      "    ldm r0!, {r8, r9, r10}\n"
-      "    tt_dsp_output \\sum, r8, r9, r10, r11\n"
+      "    .macro tt_dsp_pixel_one_output sum\n"
+      "    ldm r0!, {r8, r9, r10, r11}\n"
+      "    tt_dsp_output \\sum, r9, r10, r11, r8\n"
       "    .endm\n"
 
       /* Offsets from sp. */
@@ -72,20 +71,20 @@ __asm("    .macro tt_dsp_depthwise_one_tap\n"
       "    ldr r1, [sp, #tt_pixel_weights]\n"
       "    add r1, r2\n"
       "    b 3f\n"
-      "2:  tt_dsp_depthwise_one_tap\n"
-      "    tt_dsp_depthwise_one_tap\n"
-      "    tt_dsp_depthwise_one_tap\n"
+      "2:  tt_dsp_pixel_one_tap\n"
+      "    tt_dsp_pixel_one_tap\n"
+      "    tt_dsp_pixel_one_tap\n"
       "3:  cmp r0, r12\n"
       "    bne 2b\n"
       "    b 5f\n"
-      "4:  tt_dsp_depthwise_one_tap\n"
+      "4:  tt_dsp_pixel_one_tap\n"
       "5:  cmp r0, lr\n"
       "    bne 4b\n"
       "    ldr r0, [sp, #tt_pixel_channel]\n"
-      "    tt_dsp_depthwise_one_output r4\n"
-      "    tt_dsp_depthwise_one_output r5\n"
-      "    tt_dsp_depthwise_one_output r6\n"
-      "    tt_dsp_depthwise_one_output r7\n"
+      "    tt_dsp_pixel_one_output r4\n"
+      "    tt_dsp_pixel_one_output r5\n"
+      "    tt_dsp_pixel_one_output r6\n"
+      "    tt_dsp_pixel_one_output r7\n"
       "    str r0, [sp, #tt_pixel_channel]\n"
       "    ldr r8, [sp, #tt_pixel_output]\n"
       "    ldr r9, [sp, #tt_pixel_low]\n"
@@ -102,20 +101,27 @@ __asm("    .macro tt_dsp_depthwise_one_tap\n"
       "    add sp, #16\n"
       "    pop {r4-r11, pc}\n"
       "    tt_dsp_end tt_dsp_depthwise_pixel\n"
-      "    .purgem tt_dsp_depthwise_one_tap\n"
-      "    .purgem tt_dsp_depthwise_one_output\n");
+      "    .purgem tt_dsp_pixel_one_tap\n"
+      "    .purgem tt_dsp_pixel_one_output\n");
 
 typedef struct depthwise {
     const tt_fast_convolution *p;
     const int8_t *input;
     int32_t input_first;
     int32_t taps;
-    uint32_t low; /* the activation's range */
+    depthwise_block *block; /* NULL where it cannot take the layer */
+    uint32_t low;           /* the activation's range */
     uint32_t high;
     const int8_t **pointers; /* to the taps of a window */
     int8_t *outside;         /* a pixel outside of the input */
     int8_t *outputs;         /* of three pixels */
 } depthwise;
+
+static int32_t is_blocked(const tt_fast_convolution *p)
+{
+    return p->block != NULL && p->kernel_width <= TT_DSP_DEPTHWISE_WIDTH &&
+           p->output_channels <= TT_DSP_DEPTHWISE_CHANNELS && p->output_channels % 4 == 0;
+}
 
 static depthwise begin(const tt_fast_convolution *p, const tt_band *r, const int8_t *input,
                        void *scratch)
@@ -125,6 +131,7 @@ static depthwise begin(const tt_fast_convolution *p, const tt_band *r, const int
     d.input = input;
     d.input_first = r->input_first;
     d.taps = p->kernel_height * p->kernel_width;
+    d.block = is_blocked(p) ? (depthwise_block *)p->block : NULL;
     d.low = tt_four_times(p->activation_min);
     d.high = tt_four_times(p->activation_max);
     d.pointers = scratch;
@@ -155,7 +162,7 @@ static void point_inside(const depthwise *d, const int8_t *row)
     }
 }
 
-static void point_to_taps(const depthwise *d, int32_t in_y, int32_t in_x)
+__attribute__((noinline)) static void point_to_taps(const depthwise *d, int32_t in_y, int32_t in_x)
 {
     const tt_fast_convolution *p = d->p;
     const int8_t **pointer = d->pointers;
@@ -193,7 +200,10 @@ static void one_pixel(const depthwise *d, int32_t in_y, int32_t in_x, int8_t *ou
     } else {
         point_to_taps(d, in_y, in_x);
     }
-    if (fours > 0) {
+    if (d->block != NULL) {
+        d->block(d->pointers, p->weights, p->channels, output, 0, p->channels + fours, d->low,
+                 d->high, NULL);
+    } else if (fours > 0) {
         tt_dsp_depthwise_pixel(d->pointers, p->weights, p->channels, output, p->output_channels,
                                d->pointers + d->taps / 3 * 3, d->pointers + d->taps, d->low,
                                d->high, p->channels + fours);
@@ -208,24 +218,16 @@ static void three_pixels(const depthwise *d, int32_t in_y, int32_t in_x, int8_t 
 {
     const tt_fast_convolution *p = d->p;
     int32_t channels = p->output_channels;
-    depthwise_block *block = (depthwise_block *)p->block;
     const int8_t *first = input_at(d, in_y, in_x);
     int32_t row_bytes = p->input_width * channels;
     int32_t apart =
         (uintptr_t)output + (uint32_t)(PIXELS * channels) <= (uintptr_t)first ||
         (uintptr_t)output >= (uintptr_t)first + (uint32_t)(p->kernel_height * row_bytes);
-    block(first, p->weights, p->channels, apart ? output : d->outputs, row_bytes,
-          p->channels + channels, d->low, d->high, p->weights + (ptrdiff_t)d->taps * channels);
+    d->block(first, p->weights, p->channels, apart ? output : d->outputs, row_bytes,
+             p->channels + channels, d->low, d->high, p->weights + (ptrdiff_t)d->taps * channels);
     if (!apart) {
         tt_copy_bytes(output, d->outputs, PIXELS * channels);
     }
-}
-
-/* Whether the block can take pixels of the layer at all. */
-static int32_t is_blocked(const tt_fast_convolution *p)
-{
-    return p->block != NULL && p->stride_width == 1 && p->kernel_width <= TT_DSP_DEPTHWISE_WIDTH &&
-           p->output_channels <= TT_DSP_DEPTHWISE_CHANNELS && p->output_channels % 4 == 0;
 }
 
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
@@ -233,10 +235,10 @@ void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band
 {
     tt_band r = tt_band_of(p, band);
     depthwise d = begin(p, &r, input, scratch);
-    int32_t blocked = is_blocked(p);
+    int32_t by_threes = d.block != NULL && p->stride_width == 1;
     for (int32_t y = r.first; y < r.end; y++) {
         int32_t in_y = y * p->stride_height - p->pad_top;
-        int32_t inside = blocked && in_y >= 0 && in_y + p->kernel_height <= p->input_height;
+        int32_t inside = by_threes && in_y >= 0 && in_y + p->kernel_height <= p->input_height;
         int32_t count;
         for (int32_t x = 0; x < p->output_width; x += count) {
             int32_t in_x = x * p->stride_width - p->pad_left;

@@ -41,7 +41,16 @@ static int32_t is_halved(const operand *x)
     return x->multiplier == (int32_t)1 << 30 && x->shift == 0;
 }
 
-/* A shift that tt_requantize_once takes. */
+/* The same to tt_requantize_once, which wants a shift to the right: the sums are even and within
+ * 2^29, so that what is missing to a half is rounded away. */
+static void halve_by_shift(operand *x)
+{
+    if (is_halved(x)) {
+        x->multiplier = INT32_MAX;
+        x->shift = -1;
+    }
+}
+
 static int32_t is_to_the_right(int32_t shift)
 {
     return shift <= -1 && shift >= -22;
@@ -50,6 +59,7 @@ static int32_t is_to_the_right(int32_t shift)
 /* Operands of one shape, of which the first is halved. */
 static void add_to_halved(const tt_addition *p, operand halved, operand other, int8_t *output)
 {
+    halve_by_shift(&other);
     int32_t half = (int32_t)1 << (p->left_shift - 1);
     int32_t zero = halved.zero_point * half;
     int32_t other_zero = other.zero_point * half * 2;
@@ -85,7 +95,7 @@ static int32_t can_add_to_halved(const tt_addition *p, const operand *halved, co
     const tt_broadcast *plan = &p->broadcast;
     return plan->dimensions == 1 && plan->strides1[0] == 1 && plan->strides2[0] == 1 &&
            p->left_shift >= 1 && p->left_shift <= 20 && is_halved(halved) &&
-           is_to_the_right(other->shift) && is_to_the_right(p->output_shift);
+           (is_halved(other) || is_to_the_right(other->shift)) && is_to_the_right(p->output_shift);
 }
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
