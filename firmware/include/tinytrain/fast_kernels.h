@@ -97,6 +97,12 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
 #include "tinytrain/dsp_scratch.h"
 #elif TT_KERNELS_MVE
 #include "tinytrain/mve_scratch.h"
+#elif TT_KERNELS_V6M
+/* The windows of four pixels with a word for two taps, and one as it is. */
+#define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (9 * TT_FAST_WORDS(DEPTH))
+/* Two windows. */
+#define TT_FAST_DEPTHWISE_SCRATCH(TAPS, CHANNELS) (2 * TT_FAST_WORDS((TAPS) * (CHANNELS)))
+#define TT_FAST_DENSE_SCRATCH(DEPTH, CHANNELS) 4
 #else
 /* Two windows. */
 #define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (2 * TT_FAST_WORDS(DEPTH))

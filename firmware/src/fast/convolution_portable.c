@@ -1,7 +1,7 @@
 /* Fast CONV_2D in portable C. */
 #include "fast.h"
 
-#include <string.h>
+#if TT_KERNELS_PORTABLE
 
 void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
                      int8_t *output, void *scratch)
@@ -38,3 +38,5 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const in
         }
     }
 }
+
+#endif

@@ -1,0 +1,240 @@
+/* Fast CONV_2D for ARMv6-M. */
+#include "gather.h"
+
+#if TT_KERNELS_V6M
+
+/* Two products a multiplication. With weights w0, w2 and window bytes x0, x2,
+ *
+ *   (w2 * 2^16 - w0) * (x2 - x0 * 2^16) = (w0 * x0 + w2 * x2) * 2^16 - w0 * x2   modulo 2^32
+ *
+ * and its upper half, rounded to nearest, is the sum of products: |w0 * x2| < 2^15, and the whole
+ * lies in the int32 range for all int8 numbers: the sum is 2^15 only if all four are -128, and then
+ * w0 * x2 is positive. The shift by 16 leaves the bit that rounds in the carry. (With plus instead
+ * of minus, that case would overflow.)
+ *
+ * The windows of four pixels are packed so once for all channels: of every four taps the pixels'
+ * words of taps 0 and 2, then those of 1 and 3. The weights are packed on the way, four a word; a
+ * byte's sign is made to disappear by 128 + b, or 127 - b where the negative is wanted, each one
+ * exclusive or.
+ */
+
+/* All channels of four pixels. */
+typedef struct tt_v6m_block {
+    const int8_t *packed;
+    const int8_t *packed_end;
+    const int8_t *weights; /* on a word, [count][4 * groups of taps] */
+    const tt_channel *channels;
+    int8_t *output;
+    int32_t stride; /* from pixel to pixel of the output */
+    int32_t count;
+    int32_t low;
+    int32_t high;
+    int32_t odd; /* whether there is an odd number of groups */
+} tt_v6m_block;
+
+void tt_v6m_convolution(tt_v6m_block *block);
+
+/* Packs a window into every fourth word from `packed`. */
+void tt_v6m_pack(int8_t *packed, const int8_t *window, const int8_t *window_end);
+
+/* r0 packed, r1 window, r3 four taps, r4 two of them, r5 for the signs, r6 mask of two bytes,
+ * r7 what the signs' change added, r12 end of the window, lr 16. */
+__asm(TT_V6M_FUNCTION("tt_v6m_pack") "   push    {r4, r5, r6, r7, lr}\n"
+                                     "   mov     r12, r2\n"
+                                     "   movs    r2, #16\n"
+                                     "   ldr     r5, =0x7f7f8080\n"
+                                     "   ldr     r6, =0x00ff00ff\n"
+                                     "   ldr     r7, =0x007f0080\n"
+                                     "1: ldmia   r1!, {r3}\n"
+                                     "   rors    r3, r2\n"
+                                     "   eors    r3, r5\n"
+                                     "   movs    r4, r6\n"
+                                     "   ands    r4, r3\n"
+                                     "   subs    r3, r3, r4\n"
+                                     "   lsrs    r3, r3, #8\n"
+                                     "   subs    r4, r4, r7\n"
+                                     "   subs    r3, r3, r7\n"
+                                     "   str     r4, [r0]\n"
+                                     "   str     r3, [r0, #16]\n"
+                                     "   adds    r0, #32\n"
+                                     "   cmp     r1, r12\n"
+                                     "   bne     1b\n"
+                                     "   pop     {r4, r5, r6, r7, pc}\n" TT_V6M_END("tt_v6m_pack"));
+
+/* Two taps of four pixels, their weights in r5. */
+#define PAIR                                                                                       \
+    "   ldmia   r0!, {r6, r7}\n"                                                                   \
+    "   muls    r6, r5\n"                                                                          \
+    "   asrs    r6, r6, #16\n"                                                                     \
+    "   adcs    r1, r6\n"                                                                          \
+    "   muls    r7, r5\n"                                                                          \
+    "   asrs    r7, r7, #16\n"                                                                     \
+    "   adcs    r2, r7\n"                                                                          \
+    "   ldmia   r0!, {r6, r7}\n"                                                                   \
+    "   muls    r6, r5\n"                                                                          \
+    "   asrs    r6, r6, #16\n"                                                                     \
+    "   adcs    r3, r6\n"                                                                          \
+    "   muls    r7, r5\n"                                                                          \
+    "   asrs    r7, r7, #16\n"                                                                     \
+    "   adcs    r4, r7\n"
+
+/* Four taps: 41 instructions for 16 products. */
+#define GROUP                                                                                      \
+    "   mov     r5, r8\n"                                                                          \
+    "   ldmia   r5!, {r6}\n"                                                                       \
+    "   mov     r8, r5\n"                                                                          \
+    "   ldr     r5, =0x80807f7f\n"                                                                 \
+    "   eors    r6, r5\n"                                                                          \
+    "   ldr     r5, =0x00ff00ff\n"                                                                 \
+    "   ands    r5, r6\n"                                                                          \
+    "   subs    r6, r6, r5\n"                                                                      \
+    "   mov     r12, r6\n"                                                                         \
+    "   add     r5, r11\n" PAIR "   mov     r5, r12\n"                                             \
+    "   lsrs    r5, r5, #8\n"                                                                      \
+    "   add     r5, r11\n" PAIR
+
+/* One pixel's output, from the stack. */
+#define OUTPUT "   pop     {r0}\n" TT_V6M_SCALE TT_V6M_STORE("lr", "r9") "   add     r6, r10\n"
+
+/* Products:                                 Outputs:
+ *   r0        packed windows, lr their end    as TT_V6M_SCALE says
+ *   r1 to r4  sums                            r6   output
+ *   r5        two weights                     lr   lowest
+ *   r6, r7    two taps of two pixels
+ *   r8        weights
+ *   r9        highest output, r10 from pixel to pixel
+ *   r11       minus what the signs' change added
+ *   r12       weights of taps 1 and 3
+ */
+__asm(TT_V6M_FUNCTION("tt_v6m_convolution") TT_V6M_ENTER
+      "   ldr     r1, [r0, #8]\n"
+      "   mov     r8, r1\n"
+      "   ldr     r1, [r0, #32]\n"
+      "   mov     r9, r1\n"
+      "   ldr     r1, [r0, #20]\n"
+      "   mov     r10, r1\n"
+      "   ldr     r1, =-0x0080007f\n"
+      "   mov     r11, r1\n"
+      "1: ldr     r7, [sp]\n"
+      "   ldr     r0, [r7]\n"
+      "   ldr     r5, [r7, #4]\n"
+      "   mov     lr, r5\n"
+      "   ldr     r6, [r7, #12]\n"
+      "   ldr     r1, [r6]\n"
+      "   movs    r2, r1\n"
+      "   movs    r3, r1\n"
+      "   movs    r4, r1\n"
+      "   ldr     r5, [r7, #36]\n"
+      "   cmp     r5, #0\n"
+      "   bne     3f\n"
+      "2:\n" GROUP "3:\n" GROUP "   cmp     r0, lr\n"
+      "   bne     2b\n"
+      "   push    {r1, r2, r3, r4}\n"
+      "   ldr     r0, [sp, #16]\n"
+      "   ldr     r1, [r0, #28]\n"
+      "   mov     lr, r1\n"
+      "   ldr     r6, [r0, #12]\n"
+      "   ldmia   r6!, {r1, r4, r5, r7}\n"
+      "   str     r6, [r0, #12]\n"
+      "   mov     r12, r5\n"
+      "   uxth    r5, r4\n"
+      "   lsrs    r4, r4, #16\n"
+      "   ldr     r6, [r0, #16]\n"
+      "   adds    r1, r6, #1\n"
+      "   str     r1, [r0, #16]\n" OUTPUT OUTPUT OUTPUT OUTPUT "   ldr     r7, [sp]\n"
+      "   ldr     r1, [r7, #24]\n"
+      "   subs    r1, #1\n"
+      "   str     r1, [r7, #24]\n"
+      "   beq     4f\n"
+      "   b       1b\n"
+      "4:\n" TT_V6M_LEAVE TT_V6M_END("tt_v6m_convolution"));
+
+/* What a call works with. */
+typedef struct work {
+    const tt_fast_convolution *p;
+    int32_t depth;
+    int8_t *packed;
+    int8_t *window; /* one, or one channel's weights; zeros fill its last word */
+} work;
+
+/* The four packed pixels' outputs. Rows of weights that do not begin on a word are copied. */
+static void convolve_block(const work *w, int8_t *output)
+{
+    const tt_fast_convolution *p = w->p;
+    int32_t groups = (w->depth + 3) / 4;
+    int32_t aligned = w->depth % 4 == 0;
+    tt_v6m_block block = {
+        .packed = w->packed,
+        .packed_end = w->packed + 32 * groups,
+        .weights = aligned ? p->weights : w->window,
+        .channels = p->channels,
+        .output = output,
+        .stride = p->output_channels,
+        .count = p->output_channels,
+        .low = p->activation_min,
+        .high = p->activation_max,
+        .odd = groups % 2,
+    };
+    if (aligned) {
+        tt_v6m_convolution(&block);
+        return;
+    }
+    const int8_t *weights = p->weights;
+    for (int32_t o = 0; o < p->output_channels; o++) {
+        tt_v6m_copy(w->window, weights, w->depth);
+        weights += w->depth;
+        block.count = 1;
+        tt_v6m_convolution(&block);
+    }
+}
+
+/* The outputs of the one pixel whose window was gathered. */
+static void convolve_pixel(const work *w, int8_t *output)
+{
+    const tt_fast_convolution *p = w->p;
+    tt_v6m_rows rows = {
+        .input_end = w->window + w->depth,
+        .weights = p->weights,
+        .channels = p->channels,
+        .output = output,
+        .count = p->output_channels,
+        .depth = w->depth,
+        .low = p->activation_min,
+        .high = p->activation_max,
+    };
+    tt_v6m_dense(&rows);
+}
+
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+                     int8_t *output, void *scratch)
+{
+    tt_rows r = tt_rows_of(p, rows);
+    int32_t depth = p->kernel_height * p->kernel_width * p->input_channels;
+    int32_t words = TT_FAST_WORDS(depth);
+    work w = {p, depth, scratch, (int8_t *)scratch + 8 * words};
+    memset(w.window + words - 4, 0, 4);
+    int32_t pixels = (r.end - r.first) * p->output_width;
+    int32_t blocks_end = pixels / 4 * 4;
+    int32_t y = r.first;
+    int32_t x = 0;
+    for (int32_t pixel = 0; pixel < pixels; pixel++) {
+        tt_gather_window(p, r.input_first, input, y, x, w.window);
+        if (pixel >= blocks_end) {
+            convolve_pixel(&w, output);
+            output += p->output_channels;
+        } else {
+            tt_v6m_pack(w.packed + 4 * (pixel % 4), w.window, w.window + words);
+            if (pixel % 4 == 3) {
+                convolve_block(&w, output);
+                output += 4 * p->output_channels;
+            }
+        }
+        x++;
+        if (x == p->output_width) {
+            x = 0;
+            y++;
+        }
+    }
+}
+
+#endif
