@@ -123,7 +123,7 @@ def test_a_project_stands_alone(project: Path) -> None:
 
 def test_the_manifest_says_what_the_model_is(model: Path, project: Path) -> None:
     manifest = json.loads((project / "manifest.json").read_text())
-    assert (manifest["format"], manifest["name"]) == (1, "small")
+    assert (manifest["format"], manifest["name"]) == (2, "small")
     assert manifest["source"]["bytes"] == model.stat().st_size
     assert [entry["name"] for entry in manifest["operators"]] == [
         "CONV_2D",

@@ -12,6 +12,7 @@ from tinytrain.cli.shared import (
     PATH,
     TARGETS,
     json_option,
+    optimize_option,
     picture_option,
     print_json,
     progress_bars,
@@ -64,6 +65,7 @@ from tinytrain.errors import InputError
 @click.option(
     "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
 )
+@optimize_option
 @click.option(
     "--statistics",
     metavar="LAYER,...|all",
@@ -96,6 +98,7 @@ def convert(
     tau: float,
     rows: int,
     reserve: int,
+    optimize: str | None,
     statistics: str | None,
     statistics_samples: int,
     statistics_guard: str,
@@ -104,6 +107,7 @@ def convert(
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
     from tinytrain.statistics import StatisticsOptions
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
     layers = None
     if statistics is not None:
@@ -122,6 +126,7 @@ def convert(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
         columns=columns,
+        optimize=OPTIMIZATIONS[optimize or "balanced"],
     )
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
@@ -319,20 +324,32 @@ def bench(directory: Path, target: str, as_json: bool) -> None:
 @main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
 @click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
+@click.option("--kernels", is_flag=True, help="Show which C kernel each operator gets, and why.")
+@optimize_option
 @picture_option("Draw the arena over time.")
 @json_option
-def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
+def inspect(
+    model: Path,
+    memory: bool,
+    kernels: bool,
+    optimize: str | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
     """Show a model, a row an operator, and what of it cannot be converted."""
     from tinytrain.pipeline.inspection import inspect as run
     from tinytrain.pipeline.inspection import picture_memory
-    from tinytrain.report.tables import inspection_text, memory_text
+    from tinytrain.report.tables import inspection_text, kernels_text, memory_text
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
-    found = run(model)
+    found = run(model, OPTIMIZATIONS[optimize] if optimize else None)
     if picture is not None:
         picture_memory(found, picture)
     if as_json:
         print_json(found.as_json())
         return
     click.echo(inspection_text(found))
+    if kernels:
+        click.echo("\n" + kernels_text(found))
     if memory and found.memory:
         click.echo("\n" + memory_text(found))

@@ -64,6 +64,12 @@ def inspection_text(inspection: Inspection) -> str:
     return "\n".join([inspection.name, _operators_table(inspection), figures, *refusals])
 
 
+def kernels_text(inspection: Inspection) -> str:
+    """The C kernel of each operator, and why it is that one."""
+    rows = [(row.index, row.name, row.kernel, row.reason) for row in inspection.operators]
+    return table(("#", "operator", "kernel", "why"), rows)
+
+
 SUPPORTED = {True: "yes", False: "no", None: "?"}
 """Of an operator; None where it could not be looked at."""
 

@@ -205,10 +205,10 @@ static void convolve_pixel(const work *w, int8_t *output)
     tt_v6m_dense(&rows);
 }
 
-void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     int32_t depth = p->kernel_height * p->kernel_width * p->input_channels;
     int32_t words = TT_FAST_WORDS(depth);
     work w = {p, depth, scratch, (int8_t *)scratch + 8 * words};

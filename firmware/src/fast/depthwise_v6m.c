@@ -91,10 +91,10 @@ __asm(TT_V6M_FUNCTION("tt_v6m_depthwise") TT_V6M_ENTER
                                         "   b       1b\n"
                                         "2:\n" TT_V6M_LEAVE TT_V6M_END("tt_v6m_depthwise"));
 
-void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows,
+void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     int32_t taps = p->kernel_height * p->kernel_width;
     int32_t bytes = taps * p->input_channels;
     int32_t pixels = (r.end - r.first) * p->output_width;
