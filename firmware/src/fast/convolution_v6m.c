@@ -215,10 +215,9 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const in
     memset(w.window + words - 4, 0, 4);
     int32_t pixels = (r.end - r.first) * p->output_width;
     int32_t blocks_end = pixels / 4 * 4;
-    int32_t y = r.first;
-    int32_t x = 0;
+    tt_position at = {r.first, 0};
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
-        tt_gather_window(p, r.input_first, input, y, x, w.window);
+        tt_gather_window(p, r.input_first, input, at, w.window);
         if (pixel >= blocks_end) {
             convolve_pixel(&w, output);
             output += p->output_channels;
@@ -229,11 +228,7 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const in
                 output += 4 * p->output_channels;
             }
         }
-        x++;
-        if (x == p->output_width) {
-            x = 0;
-            y++;
-        }
+        at = tt_next_position(p, at);
     }
 }
 

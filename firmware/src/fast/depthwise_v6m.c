@@ -108,17 +108,12 @@ void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band
         .high = p->activation_max,
         .skip = (9 - taps % 9) % 9,
     };
-    int32_t y = r.first;
-    int32_t x = 0;
+    tt_position at = {r.first, 0};
     for (int32_t pixel = 0; pixel < pixels; pixel += 2) {
         int32_t count = tt_min(pixels - pixel, 2);
         for (int32_t i = 0; i < count; i++) {
-            tt_gather_window(p, r.input_first, input, y, x, window[i]);
-            x++;
-            if (x == p->output_width) {
-                x = 0;
-                y++;
-            }
+            tt_gather_window(p, r.input_first, input, at, window[i]);
+            at = tt_next_position(p, at);
         }
         pair.second = window[count - 1];
         pair.stride = count == 2 ? p->output_channels : 0;
