@@ -7,10 +7,10 @@
 
 /* tt_channel_output without its clamp: the sum in r0, 19 instructions.
  *
- * There is no 32 x 32 -> 64 bit multiplication, so tt_scale_by_halves of arithmetic.h.
- *   r0  sum; its upper half; result   r4  multiplier's upper half   r7   shift
- *   r1  lower half; scratch           r5  multiplier's lower half   r12  rounding
- *   r2  products of 2^16              r3  -1 where the sum is negative
+ * With tt_rounding_doubling_high_mul_by_halves of arithmetic.h, whose letters these are:
+ *   r0  sum, a1; the result   r4  b1                          r7   shift
+ *   r1  a0; scratch           r5  b0                          r12  rounding
+ *   r2  middle                r3  -1 where the sum is negative
  */
 #define TT_V6M_SCALE                                                                               \
     "   asrs    r3, r0, #31\n"                                                                     \
