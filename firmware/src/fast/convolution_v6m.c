@@ -37,30 +37,35 @@ void tt_v6m_convolution(tt_v6m_block *block);
 /* Packs a window into every fourth word from `packed`. */
 void tt_v6m_pack(int8_t *packed, const int8_t *window, const int8_t *window_end);
 
-/* r0 packed, r1 window, r3 four taps, r4 two of them, r5 for the signs, r6 mask of two bytes,
- * r7 what the signs' change added, r12 end of the window, lr 16. */
-__asm(TT_V6M_FUNCTION("tt_v6m_pack") "   push    {r4, r5, r6, r7, lr}\n"
-                                     "   mov     r12, r2\n"
-                                     "   movs    r2, #16\n"
-                                     "   ldr     r5, =0x7f7f8080\n"
-                                     "   ldr     r6, =0x00ff00ff\n"
-                                     "   ldr     r7, =0x007f0080\n"
-                                     "1: ldmia   r1!, {r3}\n"
-                                     "   rors    r3, r2\n"
-                                     "   eors    r3, r5\n"
-                                     "   movs    r4, r6\n"
-                                     "   ands    r4, r3\n"
-                                     "   subs    r3, r3, r4\n"
-                                     "   lsrs    r3, r3, #8\n"
-                                     "   subs    r4, r4, r7\n"
-                                     "   subs    r3, r3, r7\n"
-                                     "   str     r4, [r0]\n"
-                                     "   str     r3, [r0, #16]\n"
-                                     "   adds    r0, #32\n"
-                                     "   cmp     r1, r12\n"
-                                     "   bne     1b\n"
-                                     "   pop     {r4, r5, r6, r7, pc}\n" TT_V6M_END("tt_v6m_pack"));
+/* r0 packed, r1 window, r2 16, r3 four taps, r4 two of them, r5 for the signs, r6 mask of two
+ * bytes, r7 what the signs' change added, r12 end of the window. */
+/* clang-format off */
+__asm(TT_V6M_FUNCTION("tt_v6m_pack")
+    "   push    {r4, r5, r6, r7, lr}\n"
+    "   mov     r12, r2\n"
+    "   movs    r2, #16\n"
+    "   ldr     r5, =0x7f7f8080\n"
+    "   ldr     r6, =0x00ff00ff\n"
+    "   ldr     r7, =0x007f0080\n"
+    "1: ldmia   r1!, {r3}\n"
+    "   rors    r3, r2\n"
+    "   eors    r3, r5\n"
+    "   movs    r4, r6\n"
+    "   ands    r4, r3\n"
+    "   subs    r3, r3, r4\n"
+    "   lsrs    r3, r3, #8\n"
+    "   subs    r4, r4, r7\n"
+    "   subs    r3, r3, r7\n"
+    "   str     r4, [r0]\n"
+    "   str     r3, [r0, #16]\n"
+    "   adds    r0, #32\n"
+    "   cmp     r1, r12\n"
+    "   bne     1b\n"
+    "   pop     {r4, r5, r6, r7, pc}\n"
+    TT_V6M_END("tt_v6m_pack"));
+/* clang-format on */
 
+/* clang-format off */
 /* Two taps of four pixels, their weights in r5. */
 #define PAIR                                                                                       \
     "   ldmia   r0!, {r6, r7}\n"                                                                   \
@@ -89,12 +94,19 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack") "   push    {r4, r5, r6, r7, lr}\n"
     "   ands    r5, r6\n"                                                                          \
     "   subs    r6, r6, r5\n"                                                                      \
     "   mov     r12, r6\n"                                                                         \
-    "   add     r5, r11\n" PAIR "   mov     r5, r12\n"                                             \
+    "   add     r5, r11\n"                                                                         \
+    PAIR                                                                                           \
+    "   mov     r5, r12\n"                                                                         \
     "   lsrs    r5, r5, #8\n"                                                                      \
-    "   add     r5, r11\n" PAIR
+    "   add     r5, r11\n"                                                                         \
+    PAIR
 
 /* One pixel's output, from the stack. */
-#define OUTPUT "   pop     {r0}\n" TT_V6M_SCALE TT_V6M_STORE("lr", "r9") "   add     r6, r10\n"
+#define OUTPUT                                                                                     \
+    "   pop     {r0}\n"                                                                            \
+    TT_V6M_SCALE                                                                                   \
+    TT_V6M_STORE("lr", "r9")                                                                       \
+    "   add     r6, r10\n"
 
 /* Products:                                 Outputs:
  *   r0        packed windows, lr their end    as TT_V6M_SCALE says
@@ -106,67 +118,80 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack") "   push    {r4, r5, r6, r7, lr}\n"
  *   r11       minus what the signs' change added
  *   r12       weights of taps 1 and 3
  */
-__asm(TT_V6M_FUNCTION("tt_v6m_convolution") TT_V6M_ENTER
-      "   ldr     r1, [r0, #8]\n"
-      "   mov     r8, r1\n"
-      "   ldr     r1, [r0, #32]\n"
-      "   mov     r9, r1\n"
-      "   ldr     r1, [r0, #20]\n"
-      "   mov     r10, r1\n"
-      "   ldr     r1, =-0x0080007f\n"
-      "   mov     r11, r1\n"
-      "1: ldr     r7, [sp]\n"
-      "   ldr     r0, [r7]\n"
-      "   ldr     r5, [r7, #4]\n"
-      "   mov     lr, r5\n"
-      "   ldr     r6, [r7, #12]\n"
-      "   ldr     r1, [r6]\n"
-      "   movs    r2, r1\n"
-      "   movs    r3, r1\n"
-      "   movs    r4, r1\n"
-      "   ldr     r5, [r7, #36]\n"
-      "   cmp     r5, #0\n"
-      "   bne     3f\n"
-      "2:\n" GROUP "3:\n" GROUP "   cmp     r0, lr\n"
-      "   bne     2b\n"
-      "   push    {r1, r2, r3, r4}\n"
-      "   ldr     r0, [sp, #16]\n"
-      "   ldr     r1, [r0, #28]\n"
-      "   mov     lr, r1\n"
-      "   ldr     r6, [r0, #12]\n"
-      "   ldmia   r6!, {r1, r4, r5, r7}\n"
-      "   str     r6, [r0, #12]\n"
-      "   mov     r12, r5\n"
-      "   uxth    r5, r4\n"
-      "   lsrs    r4, r4, #16\n"
-      "   ldr     r6, [r0, #16]\n"
-      "   adds    r1, r6, #1\n"
-      "   str     r1, [r0, #16]\n" OUTPUT OUTPUT OUTPUT OUTPUT "   ldr     r7, [sp]\n"
-      "   ldr     r1, [r7, #24]\n"
-      "   subs    r1, #1\n"
-      "   str     r1, [r7, #24]\n"
-      "   beq     4f\n"
-      "   b       1b\n"
-      "4:\n" TT_V6M_LEAVE TT_V6M_END("tt_v6m_convolution"));
+__asm(TT_V6M_FUNCTION("tt_v6m_convolution")
+    TT_V6M_ENTER
+    "   ldr     r1, [r0, #8]\n"
+    "   mov     r8, r1\n"
+    "   ldr     r1, [r0, #32]\n"
+    "   mov     r9, r1\n"
+    "   ldr     r1, [r0, #20]\n"
+    "   mov     r10, r1\n"
+    "   ldr     r1, =-0x0080007f\n"
+    "   mov     r11, r1\n"
+    "1: ldr     r7, [sp]\n"
+    "   ldr     r0, [r7]\n"
+    "   ldr     r5, [r7, #4]\n"
+    "   mov     lr, r5\n"
+    "   ldr     r6, [r7, #12]\n"
+    "   ldr     r1, [r6]\n"
+    "   movs    r2, r1\n"
+    "   movs    r3, r1\n"
+    "   movs    r4, r1\n"
+    "   ldr     r5, [r7, #36]\n"
+    "   cmp     r5, #0\n"
+    "   bne     3f\n"
+    "2:\n"
+    GROUP
+    "3:\n"
+    GROUP
+    "   cmp     r0, lr\n"
+    "   bne     2b\n"
+    "   push    {r1, r2, r3, r4}\n"
+    "   ldr     r0, [sp, #16]\n"
+    "   ldr     r1, [r0, #28]\n"
+    "   mov     lr, r1\n"
+    "   ldr     r6, [r0, #12]\n"
+    "   ldmia   r6!, {r1, r4, r5, r7}\n"
+    "   str     r6, [r0, #12]\n"
+    "   mov     r12, r5\n"
+    "   uxth    r5, r4\n"
+    "   lsrs    r4, r4, #16\n"
+    "   ldr     r6, [r0, #16]\n"
+    "   adds    r1, r6, #1\n"
+    "   str     r1, [r0, #16]\n"
+    OUTPUT
+    OUTPUT
+    OUTPUT
+    OUTPUT
+    "   ldr     r7, [sp]\n"
+    "   ldr     r1, [r7, #24]\n"
+    "   subs    r1, #1\n"
+    "   str     r1, [r7, #24]\n"
+    "   beq     4f\n"
+    "   b       1b\n"
+    "4:\n"
+    TT_V6M_LEAVE
+    TT_V6M_END("tt_v6m_convolution"));
+/* clang-format on */
 
 /* What a call works with. */
 typedef struct work {
     const tt_fast_convolution *p;
     int32_t depth;
     int8_t *packed;
-    int8_t *window; /* one, or one channel's weights; zeros fill its last word */
+    int8_t *window;        /* one, or one channel's weights; zeros fill its last word */
+    const int8_t *weights; /* rows that begin on a word, or NULL */
 } work;
 
-/* The four packed pixels' outputs. Rows of weights that do not begin on a word are copied. */
+/* The outputs of the four packed pixels. */
 static void convolve_block(const work *w, int8_t *output)
 {
     const tt_fast_convolution *p = w->p;
     int32_t groups = (w->depth + 3) / 4;
-    int32_t aligned = w->depth % 4 == 0;
     tt_v6m_block block = {
         .packed = w->packed,
         .packed_end = w->packed + 32 * groups,
-        .weights = aligned ? p->weights : w->window,
+        .weights = w->weights,
         .channels = p->channels,
         .output = output,
         .stride = p->output_channels,
@@ -175,25 +200,24 @@ static void convolve_block(const work *w, int8_t *output)
         .high = p->activation_max,
         .odd = groups % 2,
     };
-    if (aligned) {
+    if (w->weights != NULL) {
         tt_v6m_convolution(&block);
         return;
     }
-    const int8_t *weights = p->weights;
     for (int32_t o = 0; o < p->output_channels; o++) {
-        tt_v6m_copy(w->window, weights, w->depth);
-        weights += w->depth;
+        tt_v6m_copy(w->window, p->weights + o * w->depth, w->depth);
+        block.weights = w->window;
         block.count = 1;
         tt_v6m_convolution(&block);
     }
 }
 
-/* The outputs of the one pixel whose window was gathered. */
-static void convolve_pixel(const work *w, int8_t *output)
+/* The outputs of one pixel. */
+static void convolve_pixel(const work *w, const int8_t *window, int8_t *output)
 {
     const tt_fast_convolution *p = w->p;
     tt_v6m_rows rows = {
-        .input_end = w->window + w->depth,
+        .input_end = window + w->depth,
         .weights = p->weights,
         .channels = p->channels,
         .output = output,
@@ -205,24 +229,50 @@ static void convolve_pixel(const work *w, int8_t *output)
     tt_v6m_dense(&rows);
 }
 
+/* Packs a window as pixel `number` of four. */
+static void pack(const work *w, const int8_t *window, int32_t number)
+{
+    if (((uintptr_t)window | (uint32_t)w->depth) % 4 != 0 && window != w->window) {
+        tt_v6m_copy(w->window, window, w->depth);
+        window = w->window;
+    }
+    tt_v6m_pack(w->packed + 4 * number, window, window + TT_FAST_WORDS(w->depth));
+}
+
+/* Rows of weights that begin on words: the layer's, or copies where there is scratch for them. */
+static const int8_t *rows_on_words(const tt_fast_convolution *p, int32_t depth, int8_t *copies)
+{
+    if (depth % 4 == 0) {
+        return p->weights;
+    }
+    if (TT_V6M_COPIED_WEIGHTS(depth, p->output_channels) == 0) {
+        return NULL;
+    }
+    for (int32_t o = 0; o < p->output_channels; o++) {
+        tt_v6m_copy(copies + o * TT_FAST_WORDS(depth), p->weights + o * depth, depth);
+    }
+    return copies;
+}
+
 void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
     tt_band r = tt_band_of(p, band);
     int32_t depth = p->kernel_height * p->kernel_width * p->input_channels;
     int32_t words = TT_FAST_WORDS(depth);
-    work w = {p, depth, scratch, (int8_t *)scratch + 8 * words};
-    memset(w.window + words - 4, 0, 4);
+    int8_t *window = (int8_t *)scratch + 8 * words;
+    work w = {p, depth, scratch, window, rows_on_words(p, depth, window + words)};
+    memset(window + words - 4, 0, 4);
     int32_t pixels = (r.end - r.first) * p->output_width;
     int32_t blocks_end = pixels / 4 * 4;
     tt_position at = {r.first, 0};
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
-        tt_gather_window(p, r.input_first, input, at, w.window);
+        const int8_t *found = tt_window_of(p, r.input_first, input, at, window);
         if (pixel >= blocks_end) {
-            convolve_pixel(&w, output);
+            convolve_pixel(&w, found, output);
             output += p->output_channels;
         } else {
-            tt_v6m_pack(w.packed + 4 * (pixel % 4), w.window, w.window + words);
+            pack(&w, found, pixel % 4);
             if (pixel % 4 == 3) {
                 convolve_block(&w, output);
                 output += 4 * p->output_channels;

@@ -39,57 +39,76 @@ void tt_v6m_depthwise(tt_v6m_pair *pair);
     "   adds    r7, r7, r4\n"                                                                      \
     "   add     r3, r8\n"
 
-__asm(TT_V6M_FUNCTION("tt_v6m_depthwise") TT_V6M_ENTER
-      "   ldr     r1, [r0, #24]\n"
-      "   mov     r8, r1\n"
-      "   ldr     r1, [r0, #28]\n"
-      "   mov     r9, r1\n"
-      "   ldr     r1, [r0, #32]\n"
-      "   mov     r11, r1\n"
-      "   ldr     r1, [r0, #36]\n"
-      "   mov     lr, r1\n"
-      "   ldr     r1, [r0, #40]\n"
-      "   mov     r10, r1\n"
-      "   ldr     r1, [r0, #44]\n"
-      "   lsls    r1, r1, #4\n" /* a tap is 16 bytes of code */
-      "   ldr     r2, =tt_v6m_depthwise_taps\n"
-      "   adds    r1, r1, r2\n"
-      "   str     r1, [r0, #48]\n"
-      "1: ldr     r7, [sp]\n"
-      "   ldr     r4, [r7, #48]\n"
-      "   mov     r12, r4\n"
-      "   ldmia   r7!, {r0, r1, r2, r3, r4}\n"
-      "   ldr     r6, [r4]\n"
-      "   movs    r7, r6\n"
-      "   mov     pc, r12\n"
-      ".thumb_func\n"
-      "tt_v6m_depthwise_taps:\n" TAP TAP TAP TAP TAP TAP TAP TAP TAP "   cmp     r3, r9\n"
-      "   bne     tt_v6m_depthwise_taps\n"
-      "   push    {r6, r7}\n"
-      "   movs    r3, #1\n"
-      "   add     r9, r3\n"
-      "   ldr     r0, [sp, #8]\n"
-      "   ldr     r1, [r0, #12]\n"
-      "   adds    r1, #1\n"
-      "   str     r1, [r0, #12]\n"
-      "   ldr     r6, [r0, #16]\n"
-      "   ldmia   r6!, {r1, r4, r5, r7}\n"
-      "   str     r6, [r0, #16]\n"
-      "   mov     r12, r5\n"
-      "   uxth    r5, r4\n"
-      "   lsrs    r4, r4, #16\n"
-      "   ldr     r6, [r0, #20]\n"
-      "   adds    r1, r6, #1\n"
-      "   str     r1, [r0, #20]\n"
-      "   pop     {r0}\n" TT_V6M_SCALE TT_V6M_STORE(
-          "lr", "r10") "   add     r6, r11\n"
-                       "   pop     {r0}\n" TT_V6M_SCALE TT_V6M_STORE(
-                           "lr", "r10") "   ldr     r7, [sp]\n"
-                                        "   ldr     r1, [r7, #12]\n"
-                                        "   cmp     r1, r8\n"
-                                        "   beq     2f\n"
-                                        "   b       1b\n"
-                                        "2:\n" TT_V6M_LEAVE TT_V6M_END("tt_v6m_depthwise"));
+/* clang-format off */
+__asm(TT_V6M_FUNCTION("tt_v6m_depthwise")
+    TT_V6M_ENTER
+    "   ldr     r1, [r0, #24]\n"
+    "   mov     r8, r1\n"
+    "   ldr     r1, [r0, #28]\n"
+    "   mov     r9, r1\n"
+    "   ldr     r1, [r0, #32]\n"
+    "   mov     r11, r1\n"
+    "   ldr     r1, [r0, #36]\n"
+    "   mov     lr, r1\n"
+    "   ldr     r1, [r0, #40]\n"
+    "   mov     r10, r1\n"
+    "   ldr     r1, [r0, #44]\n"
+    "   lsls    r1, r1, #4\n" /* a tap is 16 bytes of code */
+    "   ldr     r2, =tt_v6m_depthwise_taps\n"
+    "   adds    r1, r1, r2\n"
+    "   str     r1, [r0, #48]\n"
+    "1: ldr     r7, [sp]\n"
+    "   ldr     r4, [r7, #48]\n"
+    "   mov     r12, r4\n"
+    "   ldmia   r7!, {r0, r1, r2, r3, r4}\n"
+    "   ldr     r6, [r4]\n"
+    "   movs    r7, r6\n"
+    "   mov     pc, r12\n"
+    ".thumb_func\n"
+    "tt_v6m_depthwise_taps:\n"
+    TAP
+    TAP
+    TAP
+    TAP
+    TAP
+    TAP
+    TAP
+    TAP
+    TAP
+    "   cmp     r3, r9\n"
+    "   bne     tt_v6m_depthwise_taps\n"
+    "   push    {r6, r7}\n"
+    "   movs    r3, #1\n"
+    "   add     r9, r3\n"
+    "   ldr     r0, [sp, #8]\n"
+    "   ldr     r1, [r0, #12]\n"
+    "   adds    r1, #1\n"
+    "   str     r1, [r0, #12]\n"
+    "   ldr     r6, [r0, #16]\n"
+    "   ldmia   r6!, {r1, r4, r5, r7}\n"
+    "   str     r6, [r0, #16]\n"
+    "   mov     r12, r5\n"
+    "   uxth    r5, r4\n"
+    "   lsrs    r4, r4, #16\n"
+    "   ldr     r6, [r0, #20]\n"
+    "   adds    r1, r6, #1\n"
+    "   str     r1, [r0, #20]\n"
+    "   pop     {r0}\n"
+    TT_V6M_SCALE
+    TT_V6M_STORE("lr", "r10")
+    "   add     r6, r11\n"
+    "   pop     {r0}\n"
+    TT_V6M_SCALE
+    TT_V6M_STORE("lr", "r10")
+    "   ldr     r7, [sp]\n"
+    "   ldr     r1, [r7, #12]\n"
+    "   cmp     r1, r8\n"
+    "   beq     2f\n"
+    "   b       1b\n"
+    "2:\n"
+    TT_V6M_LEAVE
+    TT_V6M_END("tt_v6m_depthwise"));
+/* clang-format on */
 
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)

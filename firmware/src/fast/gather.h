@@ -88,9 +88,19 @@ static inline void tt_gather_window(const tt_fast_convolution *p, int32_t input_
                                     const int8_t *input, tt_position at, int8_t *to)
 {
     tt_corner corner = tt_corner_of(p, at);
+    int32_t bytes = p->kernel_width * p->input_channels;
+    if (tt_lies_inside(p, corner)) {
+        const int8_t *from = tt_pixel_at(p, input_first, input, corner);
+        for (int32_t row = 0; row < p->kernel_height; row++) {
+            tt_copy_segment(to, from, bytes);
+            from += p->input_width * p->input_channels;
+            to += bytes;
+        }
+        return;
+    }
     for (int32_t row = 0; row < p->kernel_height; row++) {
         tt_gather_row(p, input_first, input, corner, to);
-        to += p->kernel_width * p->input_channels;
+        to += bytes;
         corner.top++;
     }
 }
