@@ -105,7 +105,7 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack")
 #define OUTPUT                                                                                     \
     "   pop     {r0}\n"                                                                            \
     TT_V6M_SCALE                                                                                   \
-    TT_V6M_STORE("lr", "r9")                                                                       \
+    TT_V6M_STORE("lr", "r9", "0")                                                                       \
     "   add     r6, r10\n"
 
 /* Products:                                 Outputs:
@@ -216,17 +216,16 @@ static void convolve_block(const work *w, int8_t *output)
 static void convolve_pixel(const work *w, const int8_t *window, int8_t *output)
 {
     const tt_fast_convolution *p = w->p;
-    tt_v6m_rows rows = {
-        .input_end = window + w->depth,
+    tt_fast_dense dense = {
+        .rows = 1,
+        .input_depth = w->depth,
+        .output_depth = p->output_channels,
+        .activation_min = p->activation_min,
+        .activation_max = p->activation_max,
         .weights = p->weights,
         .channels = p->channels,
-        .output = output,
-        .count = p->output_channels,
-        .depth = w->depth,
-        .low = p->activation_min,
-        .high = p->activation_max,
     };
-    tt_v6m_dense(&rows);
+    tt_v6m_multiply(&dense, window, output);
 }
 
 /* Packs a window as pixel `number` of four. */

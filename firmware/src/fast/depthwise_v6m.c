@@ -95,11 +95,11 @@ __asm(TT_V6M_FUNCTION("tt_v6m_depthwise")
     "   str     r1, [r0, #20]\n"
     "   pop     {r0}\n"
     TT_V6M_SCALE
-    TT_V6M_STORE("lr", "r10")
+    TT_V6M_STORE("lr", "r10", "0")
     "   add     r6, r11\n"
     "   pop     {r0}\n"
     TT_V6M_SCALE
-    TT_V6M_STORE("lr", "r10")
+    TT_V6M_STORE("lr", "r10", "0")
     "   ldr     r7, [sp]\n"
     "   ldr     r1, [r7, #12]\n"
     "   cmp     r1, r8\n"

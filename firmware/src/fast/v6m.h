@@ -33,16 +33,16 @@
     "   add     r0, r12\n"                                                                         \
     "   asrs    r0, r7\n"
 
-/* r0 clamped to what the high registers LOW and HIGH hold, and stored at r6. The labels 8 and 9 are
- * free to use again. */
-#define TT_V6M_STORE(LOW, HIGH)                                                                    \
+/* r0 clamped to what the high registers LOW and HIGH hold, and stored OFFSET behind r6. The labels
+ * 8 and 9 are free to use again. */
+#define TT_V6M_STORE(LOW, HIGH, OFFSET)                                                            \
     "   cmp     r0, " LOW "\n"                                                                     \
     "   bge     8f\n"                                                                              \
     "   mov     r0, " LOW "\n"                                                                     \
     "8: cmp     r0, " HIGH "\n"                                                                    \
     "   ble     9f\n"                                                                              \
     "   mov     r0, " HIGH "\n"                                                                    \
-    "9: strb    r0, [r6]\n"
+    "9: strb    r0, [r6, #" OFFSET "]\n"
 
 /* Saves the caller's registers, and back. Eight words and the argument of the function, which lies
  * at [sp] then. */
@@ -79,19 +79,7 @@
 /* Copies bytes; words where both pointers lie on one. */
 void tt_v6m_copy(int8_t *to, const int8_t *from, int32_t bytes);
 
-/* The products of one vector with rows of weights, for tt_v6m_dense. It is written over. */
-typedef struct tt_v6m_rows {
-    const int8_t *input_end; /* behind the vector */
-    const int8_t *weights;   /* [count][depth] */
-    const tt_channel *channels;
-    int8_t *output;
-    int32_t count;
-    int32_t depth;
-    int32_t low;
-    int32_t high;
-    uint32_t entry; /* its own */
-} tt_v6m_rows;
-
-void tt_v6m_dense(tt_v6m_rows *rows);
+/* One vector of tt_fast_fully_connected. */
+void tt_v6m_multiply(const tt_fast_dense *p, const int8_t *input, int8_t *output);
 
 #endif
