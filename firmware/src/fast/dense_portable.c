@@ -57,9 +57,11 @@ static void multiply(const tt_fast_dense *p, const int8_t *input, int8_t *output
         int32_t fourth = (count - 1) * depth;
         group g = {{weights, weights + second, weights + third, weights + fourth}, {0, 0, 0, 0}};
         add_all_products(&g, input, depth);
+        /* A copy: an array that is indexed by a variable would not lie in registers above. */
+        const int32_t sum[GROUP] = {g.sum[0], g.sum[1], g.sum[2], g.sum[3]};
         for (int32_t i = 0; i < count; i++) {
             const tt_channel *channel = &p->channels[o + i];
-            *output++ = tt_channel_output(channel, g.sum[i] + channel->start, p->activation_min,
+            *output++ = tt_channel_output(channel, sum[i] + channel->start, p->activation_min,
                                           p->activation_max);
         }
         weights += GROUP * depth;
