@@ -41,12 +41,40 @@ static inline int32_t tt_shift_left_saturating(int32_t x, int32_t e)
     return x < -limit - 1 ? INT32_MIN : tt_shift_left_wrapping(x, e);
 }
 
+/* SRDHM of a in (-2^30, 2^30) and b in [0, 2^31), from products of 32 bits. In halves, a = a1 *
+ * 2^16
+ * + a0 with a0 in [-2^15, 2^15), b = b1 * 2^16 + b0 with b0 in [0, 2^16):
+ *
+ *   (a * b + 2^30) >> 31 = 2 * a1 * b1 + ((a1 * b0 + a0 * b1 + (a0 * b0 >> 16) + 2^14) >> 15)
+ *
+ * The inner sum lies within (-2^31, 2^31). The bits that a0 * b0 >> 16 loses are below 2^16 of a
+ * number that is shifted by 31. */
+static inline int32_t tt_rounding_doubling_high_mul_by_halves(int32_t a, int32_t b)
+{
+    int32_t a0 = (int16_t)a;
+    int32_t a1 = (a - a0) >> 16;
+    int32_t b0 = b & 0xffff;
+    int32_t b1 = b >> 16;
+    int32_t middle = a1 * b0 + a0 * b1 + (a0 * b0 >> 16);
+    return 2 * a1 * b1 + ((middle + (1 << 14)) >> 15);
+}
+
+/* Where a product of 64 bits is a call. */
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#define TT_NARROW_PRODUCTS 1
+#endif
+
 /* SRDHM: a * b / 2^31 rounded to nearest, ties up; INT32_MIN squared saturates. */
 static inline int32_t tt_saturating_rounding_doubling_high_mul(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
+#if TT_NARROW_PRODUCTS
+    if (a > -(1 << 30) && a < 1 << 30 && b >= 0) {
+        return tt_rounding_doubling_high_mul_by_halves(a, b);
+    }
+#endif
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
@@ -78,28 +106,6 @@ static inline int8_t tt_requantize(int32_t sum, int32_t multiplier, int32_t shif
     int32_t scaled = tt_multiply_by_quantized_multiplier(sum, multiplier, shift);
     return (int8_t)(tt_clamp(scaled, low - zero_point, high - zero_point) + zero_point);
 }
-
-/* SRDHM of a in (-2^30, 2^30) and b in [0, 2^31), from products of 32 bits. In halves, a = a1 * 2^16
- * + a0 with a0 in [-2^15, 2^15), b = b1 * 2^16 + b0 with b0 in [0, 2^16):
- *
- *   (a * b + 2^30) >> 31 = 2 * a1 * b1 + ((a1 * b0 + a0 * b1 + (a0 * b0 >> 16) + 2^14) >> 15)
- *
- * The inner sum lies within (-2^31, 2^31). The bits that a0 * b0 >> 16 loses are below 2^16 of a
- * number that is shifted by 31. */
-static inline int32_t tt_rounding_doubling_high_mul_by_halves(int32_t a, int32_t b)
-{
-    int32_t a0 = (int16_t)a;
-    int32_t a1 = (a - a0) >> 16;
-    int32_t b0 = b & 0xffff;
-    int32_t b1 = b >> 16;
-    int32_t middle = a1 * b0 + a0 * b1 + (a0 * b0 >> 16);
-    return 2 * a1 * b1 + ((middle + (1 << 14)) >> 15);
-}
-
-/* Where a product of 64 bits is a call. */
-#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
-#define TT_NARROW_PRODUCTS 1
-#endif
 
 /* MBQM to the right and the zero point in one rounding: for |sum| < 2^30, a multiplier in [2^30,
  * 2^31) or 0, shift in [1, 22] and rounding = (2 * zero point + 1) * 2^(shift - 1) the same as
