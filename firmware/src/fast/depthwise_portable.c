@@ -81,7 +81,7 @@ void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band
     tt_position at = {r.first, 0};
     for (int32_t pixel = 0; pixel < pixels; pixel++) {
         tt_corner corner = tt_corner_of(p, at);
-        if (tt_lies_inside(p, corner)) {
+        if (tt_lies_inside(p, corner, p->kernel_width)) {
             const int8_t *window = tt_pixel_at(p, r.input_first, input, corner);
             convolve_pixel(p, window, row_bytes, output);
         } else {

@@ -38,10 +38,12 @@ static inline tt_corner tt_corner_of(const tt_fast_convolution *p, tt_position a
     return corner;
 }
 
-static inline int32_t tt_lies_inside(const tt_fast_convolution *p, tt_corner corner)
+/* Whether kernel_height rows of `columns` pixels do. */
+static inline int32_t tt_lies_inside(const tt_fast_convolution *p, tt_corner corner,
+                                     int32_t columns)
 {
     return corner.top >= 0 && corner.top + p->kernel_height <= p->input_height &&
-           corner.left >= 0 && corner.left + p->kernel_width <= p->input_width;
+           corner.left >= 0 && corner.left + columns <= p->input_width;
 }
 
 /* A pixel of an input that begins with row input_first. */
@@ -61,12 +63,11 @@ static inline void tt_copy_segment(int8_t *to, const int8_t *from, int32_t bytes
 #endif
 }
 
-/* One row of a window, whose first pixel is `corner`. */
+/* `count` pixels of a row, the first of which is `corner`. */
 static inline void tt_gather_row(const tt_fast_convolution *p, int32_t input_first,
-                                 const int8_t *input, tt_corner corner, int8_t *to)
+                                 const int8_t *input, tt_corner corner, int32_t count, int8_t *to)
 {
     int32_t channels = p->input_channels;
-    int32_t count = p->kernel_width;
     int32_t inside = corner.top >= 0 && corner.top < p->input_height;
     int32_t first = inside ? tt_clamp(-corner.left, 0, count) : count;
     int32_t end = tt_clamp(p->input_width - corner.left, first, count);
@@ -83,13 +84,14 @@ static inline void tt_gather_row(const tt_fast_convolution *p, int32_t input_fir
     }
 }
 
-/* The window of an output pixel, [kernel_height][kernel_width][I]. */
-static inline void tt_gather_window(const tt_fast_convolution *p, int32_t input_first,
-                                    const int8_t *input, tt_position at, int8_t *to)
+/* The windows of neighbouring output pixels, the first of which is `at`:
+ * [kernel_height][columns][I] of the input. */
+static inline void tt_gather_strip(const tt_fast_convolution *p, int32_t input_first,
+                                   const int8_t *input, tt_position at, int32_t columns, int8_t *to)
 {
     tt_corner corner = tt_corner_of(p, at);
-    int32_t bytes = p->kernel_width * p->input_channels;
-    if (tt_lies_inside(p, corner)) {
+    int32_t bytes = columns * p->input_channels;
+    if (tt_lies_inside(p, corner, columns)) {
         const int8_t *from = tt_pixel_at(p, input_first, input, corner);
         for (int32_t row = 0; row < p->kernel_height; row++) {
             tt_copy_segment(to, from, bytes);
@@ -99,10 +101,17 @@ static inline void tt_gather_window(const tt_fast_convolution *p, int32_t input_
         return;
     }
     for (int32_t row = 0; row < p->kernel_height; row++) {
-        tt_gather_row(p, input_first, input, corner, to);
+        tt_gather_row(p, input_first, input, corner, columns, to);
         to += bytes;
         corner.top++;
     }
+}
+
+/* The window of an output pixel, [kernel_height][kernel_width][I]. */
+static inline void tt_gather_window(const tt_fast_convolution *p, int32_t input_first,
+                                    const int8_t *input, tt_position at, int8_t *to)
+{
+    tt_gather_strip(p, input_first, input, at, p->kernel_width, to);
 }
 
 /* The same where it lies contiguous in the input, else gathered in `to`. */
@@ -110,7 +119,7 @@ static inline const int8_t *tt_window_of(const tt_fast_convolution *p, int32_t i
                                          const int8_t *input, tt_position at, int8_t *to)
 {
     tt_corner corner = tt_corner_of(p, at);
-    if (p->kernel_height == 1 && tt_lies_inside(p, corner)) {
+    if (p->kernel_height == 1 && tt_lies_inside(p, corner, p->kernel_width)) {
         return tt_pixel_at(p, input_first, input, corner);
     }
     tt_gather_window(p, input_first, input, at, to);
