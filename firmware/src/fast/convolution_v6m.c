@@ -83,13 +83,8 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack")
     "   asrs    r7, r7, #16\n"                                                                     \
     "   adcs    r4, r7\n"
 
-/* Four taps: 41 instructions for 16 products. */
-#define GROUP                                                                                      \
-    "   mov     r5, r8\n"                                                                          \
-    "   ldmia   r5!, {r6}\n"                                                                       \
-    "   mov     r8, r5\n"                                                                          \
-    "   ldr     r5, =0x80807f7f\n"                                                                 \
-    "   eors    r6, r5\n"                                                                          \
+/* Four taps, their weights in r6 with the signs changed. */
+#define FOUR                                                                                       \
     "   ldr     r5, =0x00ff00ff\n"                                                                 \
     "   ands    r5, r6\n"                                                                          \
     "   subs    r6, r6, r5\n"                                                                      \
@@ -101,6 +96,28 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack")
     "   add     r5, r11\n"                                                                         \
     PAIR
 
+/* Four taps: 41 instructions for 16 products. */
+#define GROUP                                                                                      \
+    "   mov     r5, r8\n"                                                                          \
+    "   ldmia   r5!, {r6}\n"                                                                       \
+    "   mov     r8, r5\n"                                                                          \
+    "   ldr     r5, =0x80807f7f\n"                                                                 \
+    "   eors    r6, r5\n"                                                                          \
+    FOUR
+
+/* Eight taps: 80 instructions for 32 products. */
+#define GROUPS                                                                                     \
+    "   mov     r5, r8\n"                                                                          \
+    "   ldmia   r5!, {r6, r7}\n"                                                                   \
+    "   mov     r8, r5\n"                                                                          \
+    "   ldr     r5, =0x80807f7f\n"                                                                 \
+    "   eors    r6, r5\n"                                                                          \
+    "   eors    r7, r5\n"                                                                          \
+    "   mov     r9, r7\n"                                                                          \
+    FOUR                                                                                           \
+    "   mov     r6, r9\n"                                                                          \
+    FOUR
+
 /* One pixel's output, from the stack. */
 #define OUTPUT                                                                                     \
     "   pop     {r0}\n"                                                                            \
@@ -111,10 +128,10 @@ __asm(TT_V6M_FUNCTION("tt_v6m_pack")
 /* Products:                                 Outputs:
  *   r0        packed windows, lr their end    as TT_V6M_SCALE says
  *   r1 to r4  sums                            r6   output
- *   r5        two weights                     lr   lowest
+ *   r5        two weights                     lr   lowest, r9 highest
  *   r6, r7    two taps of two pixels
- *   r8        weights
- *   r9        highest output, r10 from pixel to pixel
+ *   r8        weights, r9 the next four
+ *   r10       from pixel to pixel of the output
  *   r11       minus what the signs' change added
  *   r12       weights of taps 1 and 3
  */
@@ -122,8 +139,6 @@ __asm(TT_V6M_FUNCTION("tt_v6m_convolution")
     TT_V6M_ENTER
     "   ldr     r1, [r0, #8]\n"
     "   mov     r8, r1\n"
-    "   ldr     r1, [r0, #32]\n"
-    "   mov     r9, r1\n"
     "   ldr     r1, [r0, #20]\n"
     "   mov     r10, r1\n"
     "   ldr     r1, =-0x0080007f\n"
@@ -139,17 +154,21 @@ __asm(TT_V6M_FUNCTION("tt_v6m_convolution")
     "   movs    r4, r1\n"
     "   ldr     r5, [r7, #36]\n"
     "   cmp     r5, #0\n"
-    "   bne     3f\n"
-    "2:\n"
-    GROUP
-    "3:\n"
+    "   beq     2f\n"
     GROUP
     "   cmp     r0, lr\n"
+    "   beq     3f\n"
+    "2:\n"
+    GROUPS
+    "   cmp     r0, lr\n"
     "   bne     2b\n"
+    "3:\n"
     "   push    {r1, r2, r3, r4}\n"
     "   ldr     r0, [sp, #16]\n"
     "   ldr     r1, [r0, #28]\n"
     "   mov     lr, r1\n"
+    "   ldr     r1, [r0, #32]\n"
+    "   mov     r9, r1\n"
     "   ldr     r6, [r0, #12]\n"
     "   ldmia   r6!, {r1, r4, r5, r7}\n"
     "   str     r6, [r0, #12]\n"
