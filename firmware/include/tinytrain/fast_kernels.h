@@ -105,17 +105,7 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
 #elif TT_KERNELS_MVE
 #include "tinytrain/mve_scratch.h"
 #elif TT_KERNELS_V6M
-/* Copies of the weights where not all channels' begin on a word. */
-#define TT_V6M_COPIED_WEIGHTS(DEPTH, CHANNELS)                                                     \
-    ((DEPTH) % 4 != 0 && (CHANNELS) * TT_FAST_WORDS(DEPTH) <= 1024                                 \
-         ? (CHANNELS) * TT_FAST_WORDS(DEPTH)                                                       \
-         : 0)
-/* The windows of four pixels with a word for two taps, one as it is, and weights. */
-#define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS)                                                   \
-    (9 * TT_FAST_WORDS(DEPTH) + TT_V6M_COPIED_WEIGHTS(DEPTH, CHANNELS))
-/* Two windows. */
-#define TT_FAST_DEPTHWISE_SCRATCH(TAPS, CHANNELS) (2 * TT_FAST_WORDS((TAPS) * (CHANNELS)))
-#define TT_FAST_DENSE_SCRATCH(DEPTH, CHANNELS) 4
+#include "tinytrain/v6m_scratch.h"
 #else
 /* Two windows. */
 #define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (2 * TT_FAST_WORDS(DEPTH))
