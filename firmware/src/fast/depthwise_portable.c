@@ -1,7 +1,7 @@
 /* Fast DEPTHWISE_CONV_2D in portable C: four channels at a time. */
 #include "gather.h"
 
-#if TT_KERNELS_PORTABLE
+#if !TT_KERNELS_V6M
 
 enum {
     GROUP = 4,
