@@ -24,6 +24,13 @@ void by_halves(const int32_t *a, const int32_t *b, int32_t *result, int32_t n)
         result[i] = tt_rounding_doubling_high_mul_by_halves(a[i], b[i]);
     }
 }
+
+void srdhm(const int32_t *a, const int32_t *b, int32_t *result, int32_t n)
+{
+    for (int32_t i = 0; i < n; i++) {
+        result[i] = tt_saturating_rounding_doubling_high_mul(a[i], b[i]);
+    }
+}
 """
 
 Int = NDArray[np.int64]
@@ -31,25 +38,33 @@ Product = Callable[[Int, Int], Int]
 
 
 @pytest.fixture(scope="module")
-def by_halves(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: None) -> Product:
-    """The C function over arrays. Undefined behaviour, an overflow included, ends the run."""
+def library(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: None) -> ctypes.CDLL:
+    """As for a Cortex-M0. Undefined behaviour, an overflow included, ends the run."""
     folder = tmp_path_factory.mktemp("halves")
     (folder / "halves.c").write_text(SOURCE)
     flags = "-std=c99 -O2 -fPIC -shared -Wall -Wextra -Wconversion -Werror".split()
     flags += ["-fsanitize=undefined", "-fsanitize-undefined-trap-on-error", f"-I{INCLUDE}"]
-    library = str(folder / "halves.so")
-    command = [os.environ.get("CC", "cc"), *flags, "-o", library, str(folder / "halves.c")]
+    flags += ["-DTT_NARROW_PRODUCTS=1"]
+    built = str(folder / "halves.so")
+    command = [os.environ.get("CC", "cc"), *flags, "-o", built, str(folder / "halves.c")]
     subprocess.run(command, check=True)
-    function = ctypes.CDLL(library).by_halves
+    return ctypes.CDLL(built)
 
+
+def over_arrays(library: ctypes.CDLL, name: str) -> Product:
     def call(a: Int, b: Int) -> Int:
         narrow = [np.ascontiguousarray(x, np.int32) for x in np.broadcast_arrays(a, b)]
         result = np.empty_like(narrow[0])
         pointers = [array.ctypes.data_as(ctypes.c_void_p) for array in (*narrow, result)]
-        function(*pointers, ctypes.c_int32(result.size))
+        library[name](*pointers, ctypes.c_int32(result.size))
         return result.astype(np.int64)
 
     return call
+
+
+@pytest.fixture(scope="module")
+def by_halves(library: ctypes.CDLL) -> Product:
+    return over_arrays(library, "by_halves")
 
 
 def assert_same(by_halves: Product, a: Int, b: Int) -> None:
@@ -87,3 +102,13 @@ def test_anywhere(by_halves: Product, seed: int, bits: int, factor_bits: int) ->
     rng = np.random.default_rng(seed)
     a = rng.integers(1 - (1 << bits), 1 << bits, 2000)
     assert_same(by_halves, a, rng.integers(0, 1 << factor_bits, 2000))
+
+
+def test_srdhm_takes_halves_only_where_they_are_exact(library: ctypes.CDLL) -> None:
+    low, high = -(1 << 31), (1 << 31) - 1
+    powers = 1 << np.arange(32)
+    edges = np.add.outer(np.concatenate([powers, -powers]), np.arange(-3, 4))
+    edges = np.unique(np.clip(edges, low, high))
+    a, b = edges[:, None], edges[None, :]
+    expected = np.minimum((a * b + (1 << 30)) >> 31, high)
+    np.testing.assert_array_equal(over_arrays(library, "srdhm")(a, b), expected)

@@ -71,7 +71,8 @@ static inline int32_t tt_saturating_rounding_doubling_high_mul(int32_t a, int32_
         return INT32_MAX;
     }
 #if TT_NARROW_PRODUCTS
-    if (a > -(1 << 30) && a < 1 << 30 && b >= 0) {
+    const uint32_t reach = (uint32_t)1 << 30;
+    if ((uint32_t)a + reach - 1u < 2u * reach - 1u && b >= 0) { /* |a| < reach */
         return tt_rounding_doubling_high_mul_by_halves(a, b);
     }
 #endif
