@@ -2,9 +2,11 @@
 #ifndef TINYTRAIN_MVE_SCRATCH_H
 #define TINYTRAIN_MVE_SCRATCH_H
 
-/* Four windows. */
-#define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (4 * TT_FAST_WORDS(DEPTH))
-#define TT_FAST_DEPTHWISE_SCRATCH(TAPS, CHANNELS) TT_FAST_WORDS((TAPS) * (CHANNELS))
+/* Four windows in whole vectors, and one in a row with room for a vector behind it. */
+#define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS)                                                   \
+    (((DEPTH) + 15) / 16 * 64 + TT_FAST_WORDS((DEPTH) + 15))
+/* A window with room for a vector behind it. */
+#define TT_FAST_DEPTHWISE_SCRATCH(TAPS, CHANNELS) TT_FAST_WORDS((TAPS) * (CHANNELS) + 15)
 #define TT_FAST_DENSE_SCRATCH(DEPTH, CHANNELS) 4
 
 #endif
