@@ -8,31 +8,45 @@
 #define PIXELS 4
 #define GROUP (PIXELS * TT_LANES) /* bytes from a part of a window to its next part */
 
-/* How the windows lie in the scratch: in parts of TT_LANES bytes, [part][pixel][TT_LANES]. Of the
- * first part only the first `head` bytes count, so that all others are full. */
+/* The most channels that four pixels' outputs can be apart, for offsets of 16 bits. */
+#define MOST_CHANNELS (UINT16_MAX / PIXELS)
+
+/* How the windows lie in the scratch: in parts of TT_LANES bytes, [part][pixel][TT_LANES]. All
+ * parts are full but the first, which ends with the lanes of `present`. Laid out for assembly. */
 typedef struct layout {
-    int32_t head;  /* [1, TT_LANES] */
-    int32_t parts; /* behind the first */
     int8_t *windows;
-    int8_t *line; /* one window in a row, with room for TT_LANES - 1 bytes behind it */
+    int32_t parts;   /* behind the first */
+    int32_t absent;  /* lanes of the first part, [0, TT_LANES) */
+    int32_t depth;   /* bytes from one channel's weights to the next one's */
+    int32_t present; /* a bit a lane of the first part */
+    const tt_channel *end;
+    int32_t low;
+    int32_t high;
+    uint16_t offsets[2 * PIXELS]; /* of the outputs: of both channels of a pixel, pixel by pixel */
+    int8_t *line;                 /* a window in a row, with room for a vector behind it */
 } layout;
 
 static layout layout_of(const tt_fast_convolution *p, int8_t *scratch)
 {
     layout l;
-    int32_t depth = p->kernel_height * p->kernel_width * p->input_channels;
-    l.parts = (depth - 1) / TT_LANES;
-    l.head = depth - l.parts * TT_LANES;
+    l.depth = p->kernel_height * p->kernel_width * p->input_channels;
+    l.parts = (l.depth - 1) / TT_LANES;
+    l.absent = (l.parts + 1) * TT_LANES - l.depth;
+    l.present = 0xffff & (int32_t)(0xffffu << l.absent);
+    l.low = p->activation_min;
+    l.high = p->activation_max;
     l.windows = scratch;
     l.line = scratch + (l.parts + 1) * GROUP;
     return l;
 }
 
 /* A window in a row as one in parts. */
-static inline void part(const layout *l, const int8_t *from, int8_t *to)
+static inline void divide(const layout *l, const int8_t *from, int8_t *to)
 {
-    vstrbq_s8(to, vldrbq_z_s8(from, vctp8q((uint32_t)l->head)));
-    from += l->head;
+    int32_t head = TT_LANES - l->absent;
+    mve_pred16_t lanes = vctp8q((uint32_t)head);
+    vstrbq_p_s8(to + l->absent, vldrbq_z_s8(from, lanes), lanes);
+    from += head;
     for (int32_t i = l->parts; i > 0; i--) {
         to += GROUP;
         vstrbq_s8(to, vldrbq_s8(from));
@@ -40,118 +54,147 @@ static inline void part(const layout *l, const int8_t *from, int8_t *to)
     }
 }
 
-static void prepare(const tt_fast_convolution *p, const layout *l, const int8_t *input,
-                    const tt_corner *c, int8_t *to)
+/* Prepares the window at a place; `from` is its first tap inside. */
+static inline void prepare(const tt_fast_convolution *p, const layout *l, const tt_place *w,
+                           const int8_t *from, int8_t *to)
 {
-    int32_t contiguous = p->kernel_height == 1 && c->top >= 0 && c->top < p->input_height &&
-                         c->left >= 0 && c->left + p->kernel_width <= p->input_width;
-    if (contiguous) {
-        part(l, input + tt_pixel_at(p, c, c->top, c->left), to);
+    if (p->kernel_height == 1 && tt_place_inside(p, w)) {
+        divide(l, from, to);
     } else if (p->input_channels % TT_LANES == 0) {
-        tt_gather_window(p, input, c, to, GROUP);
+        tt_copy_window(p, w, from, to, GROUP);
     } else {
-        tt_gather_window(p, input, c, l->line, TT_LANES);
-        part(l, l->line, to);
+        tt_copy_window(p, w, from, l->line, TT_LANES);
+        divide(l, l->line, to);
     }
 }
 
-/* Sums of two channels, `even` and `odd`, over the four windows, without the start. */
-typedef struct sums {
-    int32x4_t even;
-    int32x4_t odd;
-} sums;
+/* 128 products of a part: the next of the weights at r1 and r3 and of the windows at r9. */
+#define PART(MULTIPLY)                                                                             \
+    "vldrb.8 q2, [r9], #16\n\t" MULTIPLY " r0, q0, q2\n\t" MULTIPLY " r2, q1, q2\n\t"              \
+    "vldrb.8 q2, [r9], #16\n\t" MULTIPLY " r4, q0, q2\n\t" MULTIPLY " r6, q1, q2\n\t"              \
+    "vldrb.8 q2, [r9], #16\n\t" MULTIPLY " r8, q0, q2\n\t" MULTIPLY " r10, q1, q2\n\t"             \
+    "vldrb.8 q2, [r9], #16\n\t" MULTIPLY " r12, q0, q2\n\t" MULTIPLY " lr, q1, q2\n\t"
+#define NEXT_PART                                                                                  \
+    "vldrb.8 q0, [r1], #16\n\t"                                                                    \
+    "vldrb.8 q1, [r3], #16\n\t" PART("vmladava.s8")
 
-/* One part of the four windows: 128 products. */
-#define PART                                                                                       \
-    "vldrb.8 q0, [%[even]], #16\n\t"                                                               \
-    "vldrb.8 q2, [%[x]], #16\n\t"                                                                  \
-    "vmladava.s8 %[a0], q0, q2\n\t"                                                                \
-    "vldrb.8 q1, [%[odd]], #16\n\t"                                                                \
-    "vmladava.s8 %[b0], q1, q2\n\t"                                                                \
-    "vldrb.8 q2, [%[x]], #16\n\t"                                                                  \
-    "vmladava.s8 %[a1], q0, q2\n\t"                                                                \
-    "vmladava.s8 %[b1], q1, q2\n\t"                                                                \
-    "vldrb.8 q2, [%[x]], #16\n\t"                                                                  \
-    "vmladava.s8 %[a2], q0, q2\n\t"                                                                \
-    "vmladava.s8 %[b2], q1, q2\n\t"                                                                \
-    "vldrb.8 q2, [%[x]], #16\n\t"                                                                  \
-    "vmladava.s8 %[a3], q0, q2\n\t"                                                                \
-    "vmladava.s8 %[b3], q1, q2\n\t"
-
-/* Sums are in all the even registers, which is what vmladava takes; the link register is one of
- * them, so the loop cannot be a low-overhead one, and compilers that make it one spill. In odd
- * registers: even, odd, and two that hold the layout and the head's bytes, then x and the parts to
- * come. q0 and q1: weights, q2: x. */
-static inline sums multiply(const layout *l, const int8_t *even, const int8_t *odd)
+/* Outputs of four pixels, of the channels from `channels` to the layout's end, two by two.
+ *
+ * r0, r4, r8, r12: sums of the first channel, a pixel each; r2, r6, r10, lr: of the second. These
+ * are all the even registers, which vmladava needs, and so the loop cannot be a low-overhead one.
+ * r1, r3: weights of both; r5: channels; r7: output; r9: windows; r11: parts to come; [sp]: layout.
+ * q0, q1: weights, then sums of both; q2: window; q5: lowest, q6: highest output; q7: offsets.
+ * VPR: the lanes present in the first part. */
+#define UNNAMED __attribute__((unused))
+__attribute__((naked, noipa)) static void outputs(UNNAMED const layout *l,
+                                                  UNNAMED const int8_t *weights,
+                                                  UNNAMED const tt_channel *channels,
+                                                  UNNAMED int8_t *output)
 {
-    const void *x = l;
-    int32_t parts;
-    int32_t a0, a1, a2, a3, b0, b1, b2, b3;
-    __asm volatile("ldr %[parts], [%[x]]\n\t"
-                   "vctp.8 %[parts]\n\t"
+    __asm volatile("push {r0, r4-r11, lr}\n\t"
+                   "vpush {d8-d15}\n\t"
+                   "sub sp, #8\n\t"
+                   "str r0, [sp]\n\t"
+                   "mov r5, r2\n\t"
+                   "mov r7, r3\n\t"
+                   "ldrd r2, r4, [r0, #8]\n\t"
+                   "subs r1, r1, r2\n\t"
+                   "adds r3, r1, r4\n\t"
+                   "ldr r2, [r0, #16]\n\t"
+                   "vmsr p0, r2\n\t"
+                   "ldrd r2, r4, [r0, #24]\n\t"
+                   "vdup.16 q5, r2\n\t"
+                   "vdup.16 q6, r4\n\t"
+                   "add r2, r0, #32\n\t"
+                   "vldrh.16 q7, [r2]\n\t"
+                   "ldrd r9, r11, [r0]\n"
+                   "1:\n\t"
                    "vpstt\n\t"
-                   "vldrbt.u8 q0, [%[even]]\n\t"
-                   "vldrbt.u8 q1, [%[odd]]\n\t"
-                   "add %[even], %[even], %[parts]\n\t"
-                   "add %[odd], %[odd], %[parts]\n\t"
-                   "ldrd %[parts], %[x], [%[x], #4]\n\t"
-                   "vldrb.8 q2, [%[x]], #16\n\t"
-                   "vmladav.s8 %[a0], q0, q2\n\t"
-                   "vmladav.s8 %[b0], q1, q2\n\t"
-                   "vldrb.8 q2, [%[x]], #16\n\t"
-                   "vmladav.s8 %[a1], q0, q2\n\t"
-                   "vmladav.s8 %[b1], q1, q2\n\t"
-                   "vldrb.8 q2, [%[x]], #16\n\t"
-                   "vmladav.s8 %[a2], q0, q2\n\t"
-                   "vmladav.s8 %[b2], q1, q2\n\t"
-                   "vldrb.8 q2, [%[x]], #16\n\t"
-                   "vmladav.s8 %[a3], q0, q2\n\t"
-                   "vmladav.s8 %[b3], q1, q2\n\t"
-                   /* The parts two by two, behind an odd one; nothing in PART sets flags. */
-                   "lsrs %[parts], %[parts], #1\n\t"
-                   "bcc 1f\n\t" PART "1:\n\t"
-                   "beq 3f\n"
-                   "2:\n\t" PART PART "subs %[parts], %[parts], #1\n\t"
-                   "bne 2b\n"
-                   "3:\n\t"
-                   : [x] "+r"(x), [even] "+r"(even), [odd] "+r"(odd), [parts] "=&r"(parts),
-                     [a0] "=&Te"(a0), [a1] "=&Te"(a1), [a2] "=&Te"(a2), [a3] "=&Te"(a3),
-                     [b0] "=&Te"(b0), [b1] "=&Te"(b1), [b2] "=&Te"(b2), [b3] "=&Te"(b3)
-                   :
-                   : "q0", "q1", "q2", "p0", "cc", "memory");
-    sums s = {tt_lanes_of(a0, a1, a2, a3), tt_lanes_of(b0, b1, b2, b3)};
-    return s;
+                   "vldrbt.u8 q0, [r1], #16\n\t"
+                   "vldrbt.u8 q1, [r3], #16\n\t" PART("vmladav.s8")
+                   /* The others two by two, behind an odd one; nothing in a part sets flags. */
+                   "lsrs r11, r11, #1\n\t"
+                   "bcc 2f\n\t" NEXT_PART "2:\n\t"
+                   "beq 4f\n"
+                   "3:\n\t" NEXT_PART NEXT_PART "subs r11, r11, #1\n\t"
+                   "bne 3b\n"
+                   "4:\n\t"
+                   "vmov q0[2], q0[0], r0, r8\n\t"
+                   "vmov q0[3], q0[1], r4, r12\n\t"
+                   "vmov q1[2], q1[0], r2, r10\n\t"
+                   "vmov q1[3], q1[1], r6, lr\n\t"
+                   /* Of both channels: start, multiplier, rounding, shift. */
+                   "ldm r5!, {r0, r2, r4, r6, r8, r10, r12, lr}\n\t"
+                   "vadd.i32 q0, q0, r0\n\t"
+                   "vadd.i32 q1, q1, r8\n\t"
+                   "vshr.s32 q2, q0, #31\n\t"
+                   "vshr.s32 q3, q1, #31\n\t"
+                   "vqrdmlah.s32 q2, q0, r2\n\t"
+                   "vqrdmlah.s32 q3, q1, r10\n\t"
+                   "vadd.i32 q2, q2, r4\n\t"
+                   "rsb r6, r6, #0\n\t"
+                   "vadd.i32 q3, q3, r12\n\t"
+                   "rsb lr, lr, #0\n\t"
+                   "vshl.s32 q2, r6\n\t"
+                   "vshl.s32 q3, lr\n\t"
+                   "vqmovnb.s32 q4, q2\n\t"
+                   "ldr r0, [sp]\n\t"
+                   "vqmovnt.s32 q4, q3\n\t"
+                   "ldrd r2, r4, [r0, #8]\n\t"
+                   "vmax.s16 q4, q4, q5\n\t"
+                   "sub r1, r3, r2\n\t"
+                   "vmin.s16 q4, q4, q6\n\t"
+                   "adds r3, r1, r4\n\t"
+                   "vstrb.16 q4, [r7, q7]\n\t"
+                   "adds r7, #2\n\t"
+                   "ldrd r9, r11, [r0]\n\t"
+                   "ldr r2, [r0, #20]\n\t"
+                   "cmp r5, r2\n\t"
+                   "blo 1b\n\t"
+                   "add sp, #8\n\t"
+                   "vpop {d8-d15}\n\t"
+                   "pop {r0, r4-r11, pc}\n\t");
 }
 
-static inline int32x4_t outputs(const tt_channel *channel, int32x4_t sums)
+/* Makes the windows behind the first `count` copies of the last one of these. */
+static void repeat(const layout *l, int32_t count)
 {
-    return tt_scale_sums(channel, vaddq_n_s32(sums, channel->start));
+    for (int32_t i = 0; i <= l->parts; i++) {
+        int8_t *part = l->windows + i * GROUP;
+        int8x16_t last = vldrbq_s8(part + (count - 1) * TT_LANES);
+        for (int32_t pixel = count; pixel < PIXELS; pixel++) {
+            vstrbq_s8(part + pixel * TT_LANES, last);
+        }
+    }
 }
 
-/* The outputs of the first `count` windows, from which on nothing of the input is read. */
-static void pixels(const tt_fast_convolution *p, const layout *l, int32_t count, int8_t *output)
+/* Where the outputs of `count` pixels go; those of copies to those of the last. */
+static void set_offsets(layout *l, int32_t count, int32_t channels)
+{
+    for (int32_t i = 0; i < PIXELS; i++) {
+        int32_t first = tt_min(i, count - 1) * channels;
+        l->offsets[2 * i] = (uint16_t)first;
+        l->offsets[2 * i + 1] = (uint16_t)(first + (channels > 1));
+    }
+}
+
+/* The outputs of the windows; nothing of the input is read from here on. */
+static void all_outputs(const tt_fast_convolution *p, layout *l, int8_t *output)
 {
     int32_t channels = p->output_channels;
-    int32_t depth = l->head + l->parts * TT_LANES;
-    int32x4_t low = vdupq_n_s32(p->activation_min);
-    int32x4_t high = vdupq_n_s32(p->activation_max);
-    uint32x4_t offsets = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)channels);
-    mve_pred16_t present = vctp32q((uint32_t)count);
-    const int8_t *weights = p->weights;
-    const tt_channel *channel = p->channels;
-    for (int32_t o = 0; o < channels; o += 2) {
-        /* A last channel alone is its own neighbour. */
-        int32_t next = o + 1 < channels;
-        sums s = multiply(l, weights, weights + next * depth);
-        int32x4_t even = outputs(channel, s.even);
-        int32x4_t odd = outputs(channel + next, s.odd);
-        even = vminq_s32(vmaxq_s32(even, low), high);
-        odd = vminq_s32(vmaxq_s32(odd, low), high);
-        vstrbq_scatter_offset_p_s32(output, offsets, even, present);
-        vstrbq_scatter_offset_p_s32(output + next, offsets, odd, present);
-        weights += 2 * depth;
-        channel += 2;
-        output += 2;
+    if (channels > 1) {
+        int32_t last = channels - 2;
+        l->end = p->channels + channels - channels % 2;
+        outputs(l, p->weights, p->channels, output);
+        if (channels % 2 != 0) {
+            l->end = p->channels + channels;
+            outputs(l, p->weights + (ptrdiff_t)last * l->depth, p->channels + last, output + last);
+        }
+    } else {
+        tt_channel twice[2] = {p->channels[0], p->channels[0]};
+        l->depth = 0;
+        l->end = twice + 2;
+        outputs(l, p->weights, twice, output);
     }
 }
 
@@ -160,22 +203,31 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const in
 {
     tt_rows r = tt_rows_of(p, rows);
     layout l = layout_of(p, scratch);
+    int32_t pixels = p->output_channels > MOST_CHANNELS ? 1 : PIXELS;
     int32_t count = 0;
+    tt_place w;
+    set_offsets(&l, pixels, p->output_channels);
     for (int32_t y = r.first; y < r.end; y++) {
+        tt_place_row(p, &w, y);
         for (int32_t x = 0; x < p->output_width; x++) {
-            tt_corner c = {y * p->stride_height - p->pad_top, x * p->stride_width - p->pad_left,
-                           r.input_first};
-            prepare(p, &l, input, &c, l.windows + count * TT_LANES);
+            tt_place_column(p, &w, x);
+            prepare(p, &l, &w, tt_place_pixel(p, &w, input, r.input_first),
+                    l.windows + count * TT_LANES);
             count++;
-            if (count == PIXELS) {
-                pixels(p, &l, count, output);
-                output += PIXELS * p->output_channels;
+            if (count == pixels) {
+                if (pixels < PIXELS) {
+                    repeat(&l, count);
+                }
+                all_outputs(p, &l, output);
+                output += pixels * p->output_channels;
                 count = 0;
             }
         }
     }
     if (count > 0) {
-        pixels(p, &l, count, output);
+        repeat(&l, count);
+        set_offsets(&l, count, p->output_channels);
+        all_outputs(p, &l, output);
     }
 }
 

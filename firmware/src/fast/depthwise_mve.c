@@ -80,17 +80,16 @@ void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows
 {
     tt_rows r = tt_rows_of(p, rows);
     int32_t channels = p->output_channels;
+    tt_place w;
     for (int32_t y = r.first; y < r.end; y++) {
+        tt_place_row(p, &w, y);
         for (int32_t x = 0; x < p->output_width; x++) {
-            tt_corner c = {y * p->stride_height - p->pad_top, x * p->stride_width - p->pad_left,
-                           r.input_first};
-            int32_t inside = c.top >= 0 && c.top + p->kernel_height <= p->input_height &&
-                             c.left >= 0 && c.left + p->kernel_width <= p->input_width;
-            if (inside) {
-                pixel(p, input + tt_pixel_at(p, &c, c.top, c.left),
-                      (ptrdiff_t)p->input_width * channels, output);
+            tt_place_column(p, &w, x);
+            const int8_t *from = tt_place_pixel(p, &w, input, r.input_first);
+            if (tt_place_inside(p, &w)) {
+                pixel(p, from, (ptrdiff_t)p->input_width * channels, output);
             } else {
-                tt_gather_window(p, input, &c, scratch, TT_LANES);
+                tt_copy_window(p, &w, from, scratch, TT_LANES);
                 pixel(p, scratch, (ptrdiff_t)p->kernel_width * channels, output);
             }
             output += channels;

@@ -6,74 +6,83 @@
 
 #if TT_KERNELS_MVE
 
-/* Writes `bytes` of `value`, each TT_LANES of them `step` behind the others, and up to TT_LANES - 1
- * bytes behind; returns where the next ones go. */
-static inline int8_t *tt_fill(int8_t *to, int32_t step, int32_t bytes, int8x16_t value)
-{
-    for (int32_t i = bytes / TT_LANES; i > 0; i--) {
-        vstrbq_s8(to, value);
-        to += step;
-    }
-    if (bytes % TT_LANES != 0) {
-        vstrbq_s8(to, value);
-        to += bytes % TT_LANES;
-    }
-    return to;
-}
-
-/* The same with bytes from elsewhere. */
-static inline int8_t *tt_copy_bytes(int8_t *to, int32_t step, int32_t bytes, const int8_t *from)
-{
-    for (int32_t i = bytes / TT_LANES; i > 0; i--) {
-        vstrbq_s8(to, vldrbq_s8(from));
-        from += TT_LANES;
-        to += step;
-    }
-    int32_t rest = bytes % TT_LANES;
-    if (rest != 0) {
-        vstrbq_s8(to, vldrbq_z_s8(from, vctp8q((uint32_t)rest)));
-        to += rest;
-    }
-    return to;
-}
-
-/* Where the first tap of a window lies, in rows and columns of the input, the first of which that
- * is there is row `begin`. */
-typedef struct tt_corner {
+/* A window's place: of its first tap, and which of its taps lie inside the input. */
+typedef struct tt_place {
     int32_t top;
     int32_t left;
-    int32_t begin;
-} tt_corner;
+    int32_t first_row;
+    int32_t end_row;
+    int32_t first_column;
+    int32_t end_column;
+} tt_place;
 
-/* Where in the buffer the pixel (row, column) is. */
-static inline ptrdiff_t tt_pixel_at(const tt_fast_convolution *p, const tt_corner *c, int32_t row,
-                                    int32_t column)
+static inline void tt_place_row(const tt_fast_convolution *p, tt_place *w, int32_t y)
 {
-    return ((ptrdiff_t)(row - c->begin) * p->input_width + column) * p->input_channels;
+    w->top = y * p->stride_height - p->pad_top;
+    w->first_row = tt_clamp(-w->top, 0, p->kernel_height);
+    w->end_row = tt_clamp(p->input_height - w->top, w->first_row, p->kernel_height);
 }
 
-/* Copies a window, with zero points where it leaves the input. */
-static inline void tt_gather_window(const tt_fast_convolution *p, const int8_t *input,
-                                    const tt_corner *c, int8_t *to, int32_t step)
+static inline void tt_place_column(const tt_fast_convolution *p, tt_place *w, int32_t x)
+{
+    w->left = x * p->stride_width - p->pad_left;
+    w->first_column = tt_clamp(-w->left, 0, p->kernel_width);
+    w->end_column = tt_clamp(p->input_width - w->left, w->first_column, p->kernel_width);
+}
+
+/* Whether all taps are inside. */
+static inline int32_t tt_place_inside(const tt_fast_convolution *p, const tt_place *w)
+{
+    return w->end_row - w->first_row == p->kernel_height &&
+           w->end_column - w->first_column == p->kernel_width;
+}
+
+/* The first tap that is inside; `input` begins with row input_first. */
+static inline const int8_t *tt_place_pixel(const tt_fast_convolution *p, const tt_place *w,
+                                           const int8_t *input, int32_t input_first)
+{
+    int32_t row = w->top + w->first_row - input_first;
+    int32_t column = w->left + w->first_column;
+    return input + (ptrdiff_t)(row * p->input_width + column) * p->input_channels;
+}
+
+/* Writes `bytes` bytes, rounded up to whole vectors, which are `step` bytes apart. */
+static inline void tt_fill(int8_t *to, int32_t step, int32_t bytes, int8x16_t value)
+{
+    for (int32_t i = (bytes + TT_LANES - 1) / TT_LANES; i > 0; i--) {
+        vstrbq_s8(to, value);
+        to += step;
+    }
+}
+
+/* Copies a window with zero points where it leaves the input. Whole vectors are written `step`
+ * bytes apart, which is TT_LANES or, where the channels are a multiple of it, more; up to
+ * TT_LANES - 1 bytes are written behind the window. `from` is its first tap that is inside. */
+static inline void tt_copy_window(const tt_fast_convolution *p, const tt_place *w,
+                                  const int8_t *from, int8_t *to, int32_t step)
 {
     int32_t channels = p->input_channels;
-    int32_t first = tt_clamp(-c->left, 0, p->kernel_width);
-    int32_t end = tt_clamp(p->input_width - c->left, first, p->kernel_width);
-    int32_t before = first * channels;
-    int32_t inside = (end - first) * channels;
-    int32_t behind = (p->kernel_width - end) * channels;
+    int32_t width = p->kernel_width * channels;
     int32_t pitch = p->input_width * channels;
-    int8x16_t zero = vdupq_n_s8((int8_t)p->input_zero_point);
-    ptrdiff_t row = tt_pixel_at(p, c, c->top, c->left + first);
-    for (int32_t y = c->top; y < c->top + p->kernel_height; y++) {
-        if (y >= 0 && y < p->input_height) {
-            to = tt_fill(to, step, before, zero);
-            to = tt_copy_bytes(to, step, inside, input + row);
-            to = tt_fill(to, step, behind, zero);
-        } else {
-            to = tt_fill(to, step, before + inside + behind, zero);
+    int32_t bytes = (w->end_column - w->first_column) * channels;
+    int32_t wide = step / TT_LANES;
+    if (!tt_place_inside(p, w)) {
+        tt_fill(to, step, p->kernel_height * width, vdupq_n_s8((int8_t)p->input_zero_point));
+        to += (w->first_row * width + w->first_column * channels) * wide;
+    }
+    int32_t whole = (int32_t)((uint32_t)bytes / TT_LANES);
+    mve_pred16_t rest = vctp8q((uint32_t)bytes % TT_LANES);
+    for (int32_t row = w->end_row - w->first_row; row > 0; row--) {
+        const int8_t *a = from;
+        int8_t *b = to;
+        for (int32_t i = whole; i > 0; i--) {
+            vstrbq_s8(b, vldrbq_s8(a));
+            a += TT_LANES;
+            b += step;
         }
-        row += pitch;
+        vstrbq_p_s8(b, vldrbq_z_s8(a, rest), rest);
+        from += pitch;
+        to += width * wide;
     }
 }
 
