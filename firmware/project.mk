@@ -8,7 +8,8 @@
 #
 # TARGET    host (default), cortex-m0, cortex-m4, cortex-m33 or cortex-m55
 # SANITIZE  1: with address and undefined-behaviour sanitizers (host only; default there), 0: without
-# OPTIMIZE  the compiler's optimization, -O2
+# OPTIMIZE  the compiler's optimization; default: what the model was converted for, -O2 or -Os
+# KERNELS   portable, dsp or mve, in place of what the processor has; stops where it lacks them
 # BUILD     where to build, build/TARGET
 # MODEL     the folder with the generated model.h, *.c and golden.c, model
 # RUNTIME   the folder with the runtime's sources, runtime
@@ -17,6 +18,7 @@ TARGET   ?= host
 BUILD    ?= build/$(TARGET)
 MODEL    ?= model
 RUNTIME  ?= runtime
+-include $(MODEL)/model.mk
 OPTIMIZE ?= -O2
 
 .DEFAULT_GOAL := all
@@ -40,6 +42,12 @@ FLAGS := $(CPU) $(OPTIMIZE) -g -std=c99 -Wall -Wextra -Wconversion -Werror \
          -I$(RUNTIME)/include -I$(RUNTIME)/app -I$(RUNTIME)/port -I$(RUNTIME)/port/$(TARGET) \
          -I$(RUNTIME)/$(PORT) -I$(MODEL)
 LINK  := $(CPU) $(OPTIMIZE) -Wl,--gc-sections $(LDFLAGS)
+ifneq ($(KERNELS),)
+ifeq ($(filter $(KERNELS),portable dsp mve),)
+$(error KERNELS=$(KERNELS) is unknown; it can be: portable dsp mve)
+endif
+FLAGS += -DTT_USE_$(shell echo '$(KERNELS)' | tr a-z A-Z)
+endif
 ifeq ($(SANITIZE),1)
 FLAGS += -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer
 LINK  += -fsanitize=address,undefined

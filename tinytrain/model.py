@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from tinytrain.frontend.columns import Columns
 from tinytrain.frontend.constants import StreamPlan
@@ -12,6 +13,7 @@ from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +33,15 @@ class Model:
     """The front end, and what turns its frames into decisions."""
     columns: Columns | None = None
     """What tables of recordings call the front end's channels, where its task said so."""
+    optimize: Optimize = BALANCED
+    """What the C kernels are chosen by."""
+
+    @cached_property
+    def variants(self) -> tuple[Variant, ...]:
+        """The C kernel of each operator."""
+        layers = self.statistics.layers if self.statistics else ()
+        renewed = frozenset(layer.operator_index for layer in layers)
+        return choose_variants(self.kernels, renewed, self.optimize)
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

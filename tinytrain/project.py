@@ -39,8 +39,9 @@ from tinytrain.statistics import (
     find_layers,
     stored_moments,
 )
+from tinytrain.variants.choose import BALANCED, OPTIMIZATIONS, Optimize
 
-SUPPORTED_FORMAT = 1
+SUPPORTED_FORMAT = 2
 
 MIN_ENERGY = 1e-9
 """Of features that are not all zero: far below one unit in one of many samples."""
@@ -70,15 +71,18 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
+    optimize: Optimize = BALANCED,
 ) -> Model:
-    """Everything that follows from a model file's bytes and the choice of a plain head."""
+    """Everything that follows from a model file's bytes, the choice of a plain head, and what the
+    kernels are chosen by."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-    return Model(name, source.sha256, graph, kernels, plan_memory(graph, kernels), head)
+    memory = plan_memory(graph, kernels)
+    return Model(name, source.sha256, graph, kernels, memory, head, optimize=optimize)
 
 
 def load_project(directory: Path) -> Project:
@@ -135,7 +139,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    model = prepare_model(source, name, choose)
+    model = prepare_model(source, name, choose, _optimize(manifest))
     if model.head is not None and manifest.get("learner", dict, type(None)) is not None:
         path, digest = directory / LEARNER_FILE, manifest.get("learner.sha256", str)
         model = replace(
@@ -145,6 +149,14 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     model = replace(model, stream=_stream(directory, manifest, model))
     model = replace(model, columns=_columns(manifest, model))
     return Project(directory, model, manifest.values)
+
+
+def _optimize(manifest: _Manifest) -> Optimize:
+    value = manifest.get("optimize", str)
+    if value not in OPTIMIZATIONS:
+        allowed = ", ".join(OPTIMIZATIONS)
+        raise manifest.fail(f"key optimize is {value[:40]!r}; one of {allowed} is expected")
+    return OPTIMIZATIONS[value]
 
 
 def _source(directory: Path, manifest: _Manifest) -> Source:

@@ -31,9 +31,19 @@ class ConstantArray:
     name: str
     data: npt.NDArray[np.generic]
 
+    behind: int = 0
+    """Bytes that may be read behind it; it begins on a word then."""
+
     @property
     def declaration(self) -> str:
-        return f"static const {C_TYPES[self.data.dtype.name]} {self.name}[{self.data.size}]"
+        size = self.data.size
+        if not self.behind:
+            return f"static const {self._type} {self.name}[{size}]"
+        return f"static const {self._type} {self.name}[{size + self.behind}] TT_ON_WORD"
+
+    @property
+    def _type(self) -> str:
+        return "tt_channel" if self.data.dtype.names else C_TYPES[self.data.dtype.name]
 
     @property
     def values(self) -> str:
@@ -93,10 +103,12 @@ def wrapped(items: Iterable[str]) -> str:
     )
 
 
-def _literal(value: int | float) -> str:
+def _literal(value: int | float | tuple[int, ...]) -> str:
     """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
-    are written in hexadecimal, which loses nothing.
+    are written in hexadecimal, which loses nothing. A tuple is a struct.
     """
+    if isinstance(value, tuple):
+        return "{" + ", ".join(map(_literal, value)) + "}"
     if isinstance(value, float):
         return f"{value.hex()}f"
     return "INT32_MIN" if value == -(1 << 31) else str(value)

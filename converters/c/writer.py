@@ -44,8 +44,9 @@ from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
+from tinytrain.variants.choose import Block
 
-MANIFEST_FORMAT = 1
+MANIFEST_FORMAT = 2
 
 RUNTIME_PARTS = ("include", "src", "app", "port")
 
@@ -89,7 +90,9 @@ def _copy_runtime(directory: Path) -> None:
 
 def _write_model(model: Model, golden: Golden, directory: Path) -> None:
     directory.mkdir()
-    for file, text in {**model_files(model), **_golden_files(model, golden)}.items():
+    compiler = f"# What the model was converted for.\nOPTIMIZE ?= {model.optimize.compiler}\n"
+    files = {**model_files(model), **_golden_files(model, golden), "model.mk": compiler}
+    for file, text in files.items():
         (directory / file).write_text(text, encoding="utf-8")
 
 
@@ -139,6 +142,7 @@ def _template_values(model: Model) -> dict[str, Any]:
         "name": model.name,
         "macro": model.name.upper(),
         "source_hash": model.source_sha256[:8],
+        "blocks_made": _blocks(model),
         "arrays": arrays,
         "structs": structs,
         "variables": [_variable(model, tensor) for tensor in graph.variables],
@@ -201,7 +205,7 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
     renewed = {layer.operator_index for layer in layers}
     for kernel in model.kernels:
         if not _is_nothing(model, kernel):
-            found, struct = constants_of(kernel.parameters, _struct_name(model, kernel))
+            found, struct = _kernel_constants(model, kernel)
             arrays += found
             structs.append(replace(struct, constant=kernel.index not in renewed))
     for layer in layers:
@@ -221,6 +225,37 @@ def _constants(model: Model) -> tuple[list[ConstantArray], list[ConstantStruct]]
         arrays += found
         structs += stream_structs
     return arrays, structs
+
+
+def _kernel_constants(model: Model, kernel: Kernel) -> tuple[list[ConstantArray], ConstantStruct]:
+    """What an operator's kernel reads."""
+    variant = model.variants[kernel.index]
+    arrays, struct = constants_of(variant.parameters, _struct_name(model, kernel))
+    if variant.block is None:
+        return arrays, struct
+    read_behind = [
+        replace(array, behind=READ_BEHIND) if array.name.endswith("_weights") else array
+        for array in arrays
+    ]
+    block = f"TT_BLOCK({_block_name(model, variant.block)})"
+    return read_behind, replace(struct, members=(*struct.members, ("block", block)))
+
+
+READ_BEHIND = 3
+"""Bytes that fast kernels may read behind the weights."""
+
+
+def _block_name(model: Model, block: Block) -> str:
+    return f"{model.name}_{block.name}"
+
+
+def _blocks(model: Model) -> list[str]:
+    """The inner loops made for this model's shapes, each once."""
+    blocks = dict.fromkeys(variant.block for variant in model.variants if variant.block)
+    return [
+        f"{block.macro}({', '.join([_block_name(model, block), *map(str, block.arguments)])});"
+        for block in blocks
+    ]
 
 
 def _stream_constants(
@@ -344,7 +379,9 @@ def _variable(model: Model, index: int) -> dict[str, Any]:
 def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], ConstantStruct]:
     found, struct = constants_of(head.constants, f"{model.name}_head")
     layer = _struct_name(model, model.kernels[head.operator])
-    shared = {f"{struct.name}_{part}": f"{layer}_{part}" for part in ("weights", "bias")}
+    there = {array.name for array in _kernel_constants(model, model.kernels[head.operator])[0]}
+    parts = [part for part in ("weights", "bias") if f"{layer}_{part}" in there]
+    shared = {f"{struct.name}_{part}": f"{layer}_{part}" for part in parts}
     members = tuple((member, shared.get(value, value)) for member, value in struct.members)
     own = [array for array in found if array.name not in shared]
     return own, replace(struct, members=members)
@@ -410,11 +447,18 @@ def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     nothing = _is_nothing(model, kernel)
     result = model.graph.tensors[kernel.outputs[0]]
     comment = f"{kernel.kind} -> {_describe(result)}" + (", in place" if nothing else "")
+    variant = model.variants[kernel.index]
+    arguments = [f"&{_struct_name(model, kernel)}"]
+    arguments += ["NULL"] if variant.by_rows else []
+    arguments += [*inputs, *outputs]
+    arguments += ["scratch"] if variant.scratch else []
     return {
         "index": kernel.index,
         "comment": comment,
-        "function": kernel.parameters.function,
-        "arguments": [] if nothing else [f"&{_struct_name(model, kernel)}", *inputs, *outputs],
+        "reason": f"{variant.parameters.function}: {variant.reason}",
+        "function": variant.parameters.function,
+        "arguments": [] if nothing else arguments,
+        "scratch": variant.scratch,
     }
 
 
@@ -444,7 +488,10 @@ def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
 
 def _array_block(array: ConstantArray) -> ConstantBlock:
     data = np.ascontiguousarray(array.data)
-    return ConstantBlock(array.name, array.name, data.tobytes(), data.dtype.str)
+    if data.dtype.names is None:
+        return ConstantBlock(array.name, array.name, data.tobytes(), data.dtype.str)
+    labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
+    return ConstantBlock(array.name, array.name, data.tobytes(), f"<{len(labels)}i", labels)
 
 
 def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:
@@ -478,6 +525,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             "sha256": model.source_sha256,
             "bytes": len(source.data),
         },
+        "optimize": model.optimize.name,
         "macs": model.macs,
         "weights": model.weight_bytes,
         "arena": model.memory.arena_bytes,
@@ -488,7 +536,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             {
                 "index": kernel.index,
                 "name": kernel.kind,
-                "kernel": kernel.parameters.function,
+                "kernel": model.variants[kernel.index].parameters.function,
                 "output": model.graph.tensors[kernel.outputs[0]].name,
                 "macs": kernel.macs,
             }

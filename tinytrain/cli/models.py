@@ -12,6 +12,7 @@ from tinytrain.cli.shared import (
     PATH,
     TARGETS,
     json_option,
+    optimize_option,
     picture_option,
     print_json,
     progress_bars,
@@ -64,6 +65,7 @@ from tinytrain.errors import InputError
 @click.option(
     "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
 )
+@optimize_option
 @click.option(
     "--statistics",
     metavar="LAYER,...|all",
@@ -96,6 +98,7 @@ def convert(
     tau: float,
     rows: int,
     reserve: int,
+    optimize: str | None,
     statistics: str | None,
     statistics_samples: int,
     statistics_guard: str,
@@ -104,6 +107,7 @@ def convert(
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
     from tinytrain.statistics import StatisticsOptions
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
     layers = None
     if statistics is not None:
@@ -122,6 +126,7 @@ def convert(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
         columns=columns,
+        optimize=OPTIMIZATIONS[optimize or "balanced"],
     )
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
@@ -300,39 +305,63 @@ def stream(
 @main.command(epilog="Example: tinytrain bench project --target cortex-m4 --json")
 @project_argument
 @click.option(
-    "--target", default="cortex-m4", show_default=True, metavar="T", help=f"One of {TARGETS}."
+    "--target",
+    "targets",
+    default=["cortex-m4"],
+    show_default=True,
+    multiple=True,
+    metavar="T",
+    help=f"One of {TARGETS}; given several times, one after the other.",
 )
+@picture_option("Draw the operators' instructions, a bar a target.")
 @json_option
-def bench(directory: Path, target: str, as_json: bool) -> None:
-    """Count instructions exactly, and bytes of flash and RAM."""
+def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_json: bool) -> None:
+    """Count instructions exactly, model a Cortex-M4's cycles, and count bytes of flash and RAM."""
     from tinytrain.pipeline.bench import bench as run
+    from tinytrain.pipeline.bench import picture_costs
     from tinytrain.project import load_project
     from tinytrain.report.tables import bench_text
 
-    found = run(load_project(directory), target)
+    project = load_project(directory)
+    found = [run(project, target) for target in targets]
+    if picture is not None:
+        picture_costs(project.model.name, found, picture)
     if as_json:
-        print_json(found.as_json())
+        one = found[0].as_json()
+        print_json(one if len(found) == 1 else {"targets": [each.as_json() for each in found]})
     else:
-        click.echo(bench_text(found))
+        click.echo("\n\n".join(bench_text(each) for each in found))
 
 
 @main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
 @click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
+@click.option("--kernels", is_flag=True, help="Show which C kernel each operator gets, and why.")
+@optimize_option
 @picture_option("Draw the arena over time.")
 @json_option
-def inspect(model: Path, memory: bool, picture: Path | None, as_json: bool) -> None:
+def inspect(
+    model: Path,
+    memory: bool,
+    kernels: bool,
+    optimize: str | None,
+    picture: Path | None,
+    as_json: bool,
+) -> None:
     """Show a model, a row an operator, and what of it cannot be converted."""
     from tinytrain.pipeline.inspection import inspect as run
     from tinytrain.pipeline.inspection import picture_memory
-    from tinytrain.report.tables import inspection_text, memory_text
+    from tinytrain.report.tables import inspection_text, kernels_text, memory_text
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
-    found = run(model)
+    found = run(model, OPTIMIZATIONS[optimize] if optimize else None)
     if picture is not None:
         picture_memory(found, picture)
     if as_json:
         print_json(found.as_json())
         return
     click.echo(inspection_text(found))
+    if kernels:
+        click.echo("\n" + kernels_text(found))
     if memory and found.memory:
         click.echo("\n" + memory_text(found))

@@ -28,6 +28,11 @@ target_option = click.option(
 data_option = click.option(
     "--data", type=PATH, metavar="DIR", help="Where to look first for the task's data."
 )
+optimize_option = click.option(
+    "--optimize",
+    type=click.Choice(("speed", "balanced", "size")),
+    help="What C kernels and the compiler go by; default: balanced, or what the project has.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 seed_option = click.option(
     "--seed",

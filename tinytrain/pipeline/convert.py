@@ -33,6 +33,7 @@ from tinytrain.project import (
     read_arrays,
 )
 from tinytrain.statistics import Statistics, StatisticsOptions, build_statistics, find_layers
+from tinytrain.variants.choose import BALANCED, Optimize
 
 GOLDEN_SAMPLES = 8
 MAX_NAME = 32
@@ -66,6 +67,7 @@ def convert(
     make_learner: MakeLearner | None = None,
     make_stream: MakeStream | None = None,
     columns: Columns | None = None,
+    optimize: Optimize = BALANCED,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
@@ -79,6 +81,7 @@ def convert(
     random.
     `statistics`: the layers whose normalization statistics the device re-estimates; those of the
     training people are measured on `training` (n, *input shape), or else on the samples.
+    `optimize`: what the C kernels are chosen by.
     """
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
     found = find_source(source, representative)
@@ -94,7 +97,7 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    model = prepare_model(found, prefix, choose)
+    model = prepare_model(found, prefix, choose, optimize)
     if make_learner is not None and model.head is not None:
         model = replace(model, learner=make_learner(model))
     if statistics is not None:

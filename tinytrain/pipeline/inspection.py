@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tinytrain.converters.refusal import FileEdge, RefusedError
@@ -15,6 +15,7 @@ from tinytrain.pipeline.source import find_source
 from tinytrain.plan.memory import MemoryPlan, plan_memory
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_memory
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,10 @@ class OperatorRow:
     """Why it cannot be converted."""
     judged: bool = True
     """Whether it was looked at: not where it reads what another operator could not give."""
+    kernel: str | None = None
+    """The C function that computes it; None where it cannot be converted."""
+    reason: str | None = None
+    """Why this one."""
 
     @property
     def supported(self) -> bool | None:
@@ -85,6 +90,8 @@ class Inspection:
                 "ram": row.ram,
                 "supported": row.supported,
                 "problem": row.problem,
+                "kernel": row.kernel,
+                "reason": row.reason,
             }
             for row in self.operators
         ]
@@ -100,13 +107,29 @@ class Inspection:
         }
 
 
-def inspect(path: Path) -> Inspection:
-    """Looks at a model file, or at the project in a directory."""
+def inspect(path: Path, optimize: Optimize | None = None) -> Inspection:
+    """Looks at a model file, or at the project in a directory.
+
+    `optimize`: what to choose kernels by; None: balanced, or as the project was converted.
+    """
+    if path.is_dir():
+        model = load_project(path).model
+        if optimize is not None:
+            model = replace(model, optimize=optimize)
+        return _of_graph(model.graph, model.variants)
     try:
-        graph = load_project(path).model.graph if path.is_dir() else find_source(path).graph()
+        graph = find_source(path).graph()
     except RefusedError as refused:
         return _of_file(refused)
-    return _of_graph(graph)
+    return _of_graph(graph, _variants(graph, optimize or BALANCED))
+
+
+def _variants(graph: Graph, optimize: Optimize) -> Sequence[Variant | None]:
+    """None for operators that cannot be converted."""
+    kernels = lower_graph(graph).kernels
+    found = [kernel for kernel in kernels if kernel is not None]
+    chosen = iter(choose_variants(found, frozenset(), optimize))
+    return [None if kernel is None else next(chosen) for kernel in kernels]
 
 
 def _of_file(refused: RefusedError) -> Inspection:
@@ -140,7 +163,7 @@ def _of_file(refused: RefusedError) -> Inspection:
     )
 
 
-def _of_graph(graph: Graph) -> Inspection:
+def _of_graph(graph: Graph, variants: Sequence[Variant | None]) -> Inspection:
     lowering = lower_graph(graph)
     kernels = [kernel for kernel in lowering.kernels if kernel is not None]
     plan = None if lowering.problems else plan_memory(graph, kernels)
@@ -156,9 +179,11 @@ def _of_graph(graph: Graph) -> Inspection:
             weights=kernel.weight_bytes if kernel is not None else 0,
             ram=alive[index],
             problem=lowering.problems.get(index),
+            kernel=variant.parameters.function if variant else None,
+            reason=variant.reason if variant else None,
         )
-        for index, (operator, kernel) in enumerate(
-            zip(graph.operators, lowering.kernels, strict=True)
+        for index, (operator, kernel, variant) in enumerate(
+            zip(graph.operators, lowering.kernels, variants, strict=True)
         )
     )
     return Inspection(

@@ -79,7 +79,17 @@ static inline int8_t tt_requantize(int32_t sum, int32_t multiplier, int32_t shif
     return (int8_t)(tt_clamp(scaled, low - zero_point, high - zero_point) + zero_point);
 }
 
-/* The same for int16. */
+/* MBQM to the right and the zero point in one rounding: for |sum| < 2^30, a multiplier in [2^30,
+ * 2^31) or 0, shift in [1, 22] and rounding = (2 * zero point + 1) * 2^(shift - 1) the same as
+ * MBQM(sum, multiplier, -shift) + zero point. Below 0, ties away from zero are ties of one less. */
+static inline int32_t tt_requantize_once(int32_t sum, int32_t multiplier, int32_t rounding,
+                                         int32_t shift)
+{
+    int32_t scaled = (int32_t)(((int64_t)sum * multiplier + ((int64_t)1 << 30)) >> 31);
+    return (scaled + (sum >> 31) + rounding) >> shift;
+}
+
+/* tt_requantize for int16. */
 static inline int16_t tt_requantize_int16(int32_t sum, int32_t multiplier, int32_t shift,
                                           int32_t zero_point, int32_t low, int32_t high)
 {

@@ -23,6 +23,13 @@
 
 #include "tinytrain/instruction_set.h"
 
+/* Of an array that is read by words. */
+#if defined(__GNUC__)
+#define TT_ON_WORD __attribute__((aligned(4)))
+#else
+#define TT_ON_WORD
+#endif
+
 /* An output channel's way from a sum to an output. */
 typedef struct tt_channel {
     int32_t start;      /* bias - input zero point * sum of the channel's weights */
@@ -34,11 +41,11 @@ typedef struct tt_channel {
 /* Which rows of an output to compute: [first, end). `input` of the call begins with row input_first
  * of the layer's input, and has all rows that the windows need; `output` begins with row `first`.
  */
-typedef struct tt_rows {
+typedef struct tt_band {
     int32_t input_first;
     int32_t first;
     int32_t end;
-} tt_rows;
+} tt_band;
 
 /* An inner loop made for a layer's shape by a macro of fast_blocks.h. What it is called with is
  * known to the kernel of the same instruction set only. */
@@ -66,12 +73,12 @@ typedef struct tt_fast_convolution {
     tt_block *block;            /* NULL: the loops of the kernel itself */
 } tt_fast_convolution;
 
-/* rows: NULL for all. input [input_height][input_width][I], output
+/* band: NULL for all rows. input [input_height][input_width][I], output
  * [output_height][output_width][O]. scratch: TT_FAST_CONV_2D_SCRATCH, TT_FAST_DEPTHWISE_SCRATCH
  * bytes. */
-void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch);
-void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows,
+void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch);
 
 typedef struct tt_fast_dense {

@@ -198,10 +198,10 @@ static void all_outputs(const tt_fast_convolution *p, layout *l, int8_t *output)
     }
 }
 
-void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     layout l = layout_of(p, scratch);
     int32_t pixels = p->output_channels > MOST_CHANNELS ? 1 : PIXELS;
     int32_t count = 0;

@@ -5,10 +5,10 @@
 
 #include <string.h>
 
-void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_rows *rows, const int8_t *input,
+void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     int8_t *window = scratch;
     int32_t channels = p->input_channels;
     int32_t depth = p->kernel_height * p->kernel_width * channels;

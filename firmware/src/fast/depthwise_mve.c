@@ -282,7 +282,7 @@ static int32_t alike(const tt_fast_convolution *p, const tt_place *w, int32_t x)
     return tt_min(room / p->stride_width + 1, p->output_width - x);
 }
 
-static void small_kernel(const tt_fast_convolution *p, small *s, tt_rows r, const int8_t *input,
+static void small_kernel(const tt_fast_convolution *p, small *s, tt_band r, const int8_t *input,
                          int8_t *output)
 {
     tt_place w;
@@ -376,7 +376,7 @@ static void pixel(const tt_fast_convolution *p, const int8_t *x, ptrdiff_t pitch
 }
 
 /* Kernels of any size, and weights of -128. */
-static void any_kernel(const tt_fast_convolution *p, tt_rows r, const int8_t *input, int8_t *output,
+static void any_kernel(const tt_fast_convolution *p, tt_band r, const int8_t *input, int8_t *output,
                        int8_t *window)
 {
     int32_t channels = p->output_channels;
@@ -397,10 +397,10 @@ static void any_kernel(const tt_fast_convolution *p, tt_rows r, const int8_t *in
     }
 }
 
-void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows,
+void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     small s;
     if (p->kernel_height * p->kernel_width <= TAPS && prepare(p, &s, scratch)) {
         small_kernel(p, &s, r, input, output);

@@ -3,11 +3,11 @@
 
 #if !TT_KERNELS_MVE
 
-void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_rows *rows,
+void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
     (void)scratch;
-    tt_rows r = tt_rows_of(p, rows);
+    tt_band r = tt_band_of(p, band);
     int32_t channels = p->input_channels;
     for (int32_t y = r.first; y < r.end; y++) {
         for (int32_t x = 0; x < p->output_width; x++) {

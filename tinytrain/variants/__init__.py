@@ -1,0 +1,1 @@
+"""Which C kernel each operator gets."""

@@ -1,0 +1,179 @@
+"""The choice of a C kernel for each operator, by what it costs in instructions and in flash.
+
+Costs are estimates for a Cortex-M4, from measurements: instructions as a sum of terms for
+multiply-accumulates, outputs and pixels; bytes of the constants that a kernel needs beside the
+weights, and of the code that is made for its shape. `tinytrain bench` measures what came of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from tinytrain.operators.convolution import Conv2D, DepthwiseConv2D
+from tinytrain.operators.dense import FullyConnected
+from tinytrain.operators.kernel import Kernel, Parameters
+from tinytrain.variants.fast import (
+    CHANNEL,
+    Fast,
+    FastConvolution,
+    FastDepthwiseConv2D,
+    FastFullyConnected,
+    fast_parameters,
+)
+
+
+@dataclass(frozen=True)
+class Optimize:
+    """What the choice goes by."""
+
+    name: str
+    instructions_a_byte: float
+    """What a byte of flash has to save in one inference."""
+    unrolled: bool
+    """Whether inner loops are unrolled further, at the cost of code."""
+    compiler: str
+    """The compiler's optimization."""
+
+
+SPEED = Optimize("speed", 0.0, True, "-O2")
+BALANCED = Optimize("balanced", 2.0, False, "-O2")
+SIZE = Optimize("size", float("inf"), False, "-Os")
+OPTIMIZATIONS = {optimize.name: optimize for optimize in (SPEED, BALANCED, SIZE)}
+
+
+@dataclass(frozen=True)
+class Block:
+    """An inner loop made for a shape: a macro of fast_blocks.h and its arguments."""
+
+    macro: str
+    arguments: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """What follows the model's name and an underscore."""
+        return "_".join([self.macro.removeprefix("TT_").lower(), *map(str, self.arguments)])
+
+
+@dataclass(frozen=True, eq=False)
+class Variant:
+    """The kernel that an operator gets in C."""
+
+    parameters: Parameters
+    reason: str
+    """Why this one, in a line."""
+    scratch: str = ""
+    """Bytes that it works in, as a C expression; empty for none."""
+    block: Block | None = None
+
+    @property
+    def by_rows(self) -> bool:
+        """Whether it can compute some rows of its output alone."""
+        return isinstance(self.parameters, FastConvolution)
+
+
+CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 700, "TT_BLOCK_DENSE": 600}
+UNROLLED = 2
+"""So much more code unrolled loops take."""
+
+
+def choose_variants(
+    kernels: Sequence[Kernel], kept: frozenset[int], optimize: Optimize
+) -> tuple[Variant, ...]:
+    """A variant for each kernel; those in `kept` stay what they are, because something else on the
+    device reads their constants."""
+    found = [None if k.index in kept else fast_parameters(k.parameters) for k in kernels]
+    blocks = [_block(fast, optimize) if fast else None for fast in found]
+    users = Counter(block for block in blocks if block)
+    return tuple(
+        _keep(kernel, kernel.index in kept)
+        if fast is None or block is None
+        else _choose(kernel, fast, block, users[block], optimize)
+        for kernel, fast, block in zip(kernels, found, blocks, strict=True)
+    )
+
+
+def _keep(kernel: Kernel, renewed: bool) -> Variant:
+    if renewed:
+        return Variant(kernel.parameters, "its statistics are renewed on the device")
+    if type(kernel.parameters) in ESTIMATES:
+        return Variant(kernel.parameters, "its shape or its scales are none of the fast kernels'")
+    return Variant(kernel.parameters, "the only kernel for it")
+
+
+def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize) -> Variant:
+    plain, better = ESTIMATES[type(kernel.parameters)](kernel), _fast_instructions(kernel, fast)
+    saved = plain - better
+    code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
+    added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
+    if saved <= added * optimize.instructions_a_byte:
+        why = f"saves {added:,} bytes of flash for about {saved:,} instructions on a Cortex-M4"
+        return Variant(kernel.parameters, why)
+    why = (
+        f"about {better:,} instead of {plain:,} instructions on a Cortex-M4, for {added:,} bytes "
+        "of flash"
+    )
+    return Variant(fast, why, _scratch(fast), block)
+
+
+PLAIN_CHANNEL_BYTES = 9
+"""Bias, multiplier and shift."""
+assert CHANNEL.itemsize > PLAIN_CHANNEL_BYTES
+
+
+def _clamped(fast: Fast) -> int:
+    return int((fast.activation_min, fast.activation_max) != (-128, 127))
+
+
+def _block(fast: Fast, optimize: Optimize) -> Block:
+    ends = (_clamped(fast), int(optimize.unrolled))
+    if isinstance(fast, FastFullyConnected):
+        return Block("TT_BLOCK_DENSE", (fast.input_depth, *ends))
+    if isinstance(fast, FastDepthwiseConv2D):
+        kernel = fast.kernel_height, fast.kernel_width
+        return Block("TT_BLOCK_DEPTHWISE", (*kernel, fast.output_channels, *ends))
+    return Block("TT_BLOCK_CONV_2D", (_depth(fast), *ends))
+
+
+def _depth(fast: FastConvolution) -> int:
+    return fast.kernel_height * fast.kernel_width * fast.input_channels
+
+
+def _scratch(fast: Fast) -> str:
+    if isinstance(fast, FastFullyConnected):
+        return f"TT_FAST_DENSE_SCRATCH({fast.input_depth}, {fast.output_depth})"
+    if isinstance(fast, FastDepthwiseConv2D):
+        taps = fast.kernel_height * fast.kernel_width
+        return f"TT_FAST_DEPTHWISE_SCRATCH({taps}, {fast.output_channels})"
+    return f"TT_FAST_CONV_2D_SCRATCH({_depth(fast)}, {fast.output_channels})"
+
+
+def _outputs(p: Fast) -> int:
+    if isinstance(p, FastFullyConnected):
+        return p.rows * p.output_depth
+    return p.output_height * p.output_width * p.output_channels
+
+
+def _plain_instructions(kernel: Kernel, a_mac: float, an_output: float) -> int:
+    fast = fast_parameters(kernel.parameters)
+    return round(kernel.macs * a_mac + (_outputs(fast) if fast else 0) * an_output)
+
+
+def _fast_instructions(kernel: Kernel, fast: Fast) -> int:
+    outputs = _outputs(fast)
+    if isinstance(fast, FastFullyConnected):
+        return round(1.4 * kernel.macs + 15 * outputs)
+    if isinstance(fast, FastDepthwiseConv2D):
+        return round(2.5 * kernel.macs + 10 * outputs)
+    windows = fast.output_height * fast.output_width * _depth(fast)
+    return round(0.9 * kernel.macs + 10 * outputs + 2 * windows)
+
+
+ESTIMATES: dict[type[Parameters], Callable[[Kernel], int]] = {
+    Conv2D: partial(_plain_instructions, a_mac=8.0, an_output=60.0),
+    DepthwiseConv2D: partial(_plain_instructions, a_mac=16.0, an_output=60.0),
+    FullyConnected: partial(_plain_instructions, a_mac=7.0, an_output=40.0),
+}
+"""Instructions of the plain kernels."""
