@@ -2,6 +2,7 @@
  *
  * An operand of the output's size is read at each index just before it is written there, so the
  * output may lie on it. */
+#include "addition_mve.h"
 #include "broadcast.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
@@ -28,6 +29,11 @@ static int8_t rescale_output(const tt_addition *p, int32_t total)
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
+#if TT_KERNELS_MVE
+    if (tt_add_mve(p, input1, input2, output)) {
+        return;
+    }
+#endif
     tt_walk walk = tt_walk_begin(&p->broadcast);
     do {
         const int8_t *a = input1 + walk.offset1;
