@@ -198,36 +198,80 @@ static void all_outputs(const tt_fast_convolution *p, layout *l, int8_t *output)
     }
 }
 
+/* The outputs of the first `count` windows, the others of which are not there. */
+static void last_outputs(const tt_fast_convolution *p, layout *l, int32_t count, int8_t *output)
+{
+    if (count > 0) {
+        repeat(l, count);
+        set_offsets(l, count, p->output_channels);
+        all_outputs(p, l, output);
+    }
+}
+
+/* Windows of one pixel each, which lie one behind the other as the outputs do. */
+static void pointwise(const tt_fast_convolution *p, layout *l, int32_t count, const int8_t *input,
+                      int8_t *output)
+{
+    int32_t channels = p->input_channels;
+    for (; count >= PIXELS; count -= PIXELS) {
+        divide(l, input, l->windows);
+        divide(l, input + channels, l->windows + TT_LANES);
+        divide(l, input + 2 * channels, l->windows + 2 * TT_LANES);
+        divide(l, input + 3 * channels, l->windows + 3 * TT_LANES);
+        all_outputs(p, l, output);
+        input += PIXELS * channels;
+        output += PIXELS * p->output_channels;
+    }
+    for (int32_t i = 0; i < count; i++) {
+        divide(l, input + i * channels, l->windows + i * TT_LANES);
+    }
+    last_outputs(p, l, count, output);
+}
+
+static int32_t is_pointwise(const tt_fast_convolution *p)
+{
+    return p->kernel_height == 1 && p->kernel_width == 1 && p->stride_height == 1 &&
+           p->stride_width == 1 && p->pad_top == 0 && p->pad_left == 0 &&
+           p->output_height == p->input_height && p->output_width == p->input_width;
+}
+
+static void windows(const tt_fast_convolution *p, layout *l, tt_band r, int32_t pixels,
+                    const int8_t *input, int8_t *output)
+{
+    int32_t count = 0;
+    tt_place w;
+    for (int32_t y = r.first; y < r.end; y++) {
+        tt_place_row(p, &w, y);
+        for (int32_t x = 0; x < p->output_width; x++) {
+            tt_place_column(p, &w, x);
+            prepare(p, l, &w, tt_place_pixel(p, &w, input, r.input_first),
+                    l->windows + count * TT_LANES);
+            count++;
+            if (count == pixels) {
+                if (pixels < PIXELS) {
+                    repeat(l, count);
+                }
+                all_outputs(p, l, output);
+                output += pixels * p->output_channels;
+                count = 0;
+            }
+        }
+    }
+    last_outputs(p, l, count, output);
+}
+
 void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch)
 {
     tt_band r = tt_band_of(p, band);
     layout l = layout_of(p, scratch);
     int32_t pixels = p->output_channels > MOST_CHANNELS ? 1 : PIXELS;
-    int32_t count = 0;
-    tt_place w;
     set_offsets(&l, pixels, p->output_channels);
-    for (int32_t y = r.first; y < r.end; y++) {
-        tt_place_row(p, &w, y);
-        for (int32_t x = 0; x < p->output_width; x++) {
-            tt_place_column(p, &w, x);
-            prepare(p, &l, &w, tt_place_pixel(p, &w, input, r.input_first),
-                    l.windows + count * TT_LANES);
-            count++;
-            if (count == pixels) {
-                if (pixels < PIXELS) {
-                    repeat(&l, count);
-                }
-                all_outputs(p, &l, output);
-                output += pixels * p->output_channels;
-                count = 0;
-            }
-        }
-    }
-    if (count > 0) {
-        repeat(&l, count);
-        set_offsets(&l, count, p->output_channels);
-        all_outputs(p, &l, output);
+    if (pixels == PIXELS && is_pointwise(p)) {
+        int32_t skipped = (r.first - r.input_first) * p->input_width * p->input_channels;
+        pointwise(p, &l, (r.end - r.first) * p->output_width, input + skipped, output);
+    } else {
+        windows(p, &l, r, pixels, input, output);
     }
 }
 

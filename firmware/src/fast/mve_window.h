@@ -55,6 +55,33 @@ static inline void tt_fill(int8_t *to, int32_t step, int32_t bytes, int8x16_t va
     }
 }
 
+/* Copies rows of at most TT_LANES bytes each. */
+static inline void tt_copy_narrow(const int8_t *from, int32_t from_pitch, int8_t *to,
+                                  int32_t to_pitch, int32_t bytes, int32_t rows)
+{
+    mve_pred16_t lanes = vctp8q((uint32_t)bytes);
+    for (; rows > 0; rows--) {
+        vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+        from += from_pitch;
+        to += to_pitch;
+    }
+}
+
+/* Copies bytes; each TT_LANES of them are written `step` behind the others. */
+static inline void tt_copy_row(const int8_t *from, int8_t *to, int32_t step, int32_t bytes)
+{
+    for (int32_t i = (int32_t)((uint32_t)bytes / TT_LANES); i > 0; i--) {
+        vstrbq_s8(to, vldrbq_s8(from));
+        from += TT_LANES;
+        to += step;
+    }
+    uint32_t rest = (uint32_t)bytes % TT_LANES;
+    if (rest != 0) {
+        mve_pred16_t lanes = vctp8q(rest);
+        vstrbq_p_s8(to, vldrbq_z_s8(from, lanes), lanes);
+    }
+}
+
 /* Copies a window with zero points where it leaves the input. Whole vectors are written `step`
  * bytes apart, which is TT_LANES or, where the channels are a multiple of it, more; up to
  * TT_LANES - 1 bytes are written behind the window. `from` is its first tap that is inside. */
@@ -70,17 +97,13 @@ static inline void tt_copy_window(const tt_fast_convolution *p, const tt_place *
         tt_fill(to, step, p->kernel_height * width, vdupq_n_s8((int8_t)p->input_zero_point));
         to += (w->first_row * width + w->first_column * channels) * wide;
     }
-    int32_t whole = (int32_t)((uint32_t)bytes / TT_LANES);
-    mve_pred16_t rest = vctp8q((uint32_t)bytes % TT_LANES);
-    for (int32_t row = w->end_row - w->first_row; row > 0; row--) {
-        const int8_t *a = from;
-        int8_t *b = to;
-        for (int32_t i = whole; i > 0; i--) {
-            vstrbq_s8(b, vldrbq_s8(a));
-            a += TT_LANES;
-            b += step;
-        }
-        vstrbq_p_s8(b, vldrbq_z_s8(a, rest), rest);
+    int32_t rows = w->end_row - w->first_row;
+    if (bytes <= TT_LANES) {
+        tt_copy_narrow(from, pitch, to, width * wide, bytes, rows);
+        return;
+    }
+    for (; rows > 0; rows--) {
+        tt_copy_row(from, to, step, bytes);
         from += pitch;
         to += width * wide;
     }
