@@ -40,31 +40,60 @@ static layout layout_of(const tt_fast_convolution *p, int8_t *scratch)
     return l;
 }
 
-/* A window in a row as one in parts. */
-static inline void divide(const layout *l, const int8_t *from, int8_t *to)
+/* A window in a row as one in parts, of which the first has `head` bytes. */
+static inline void divide(int32_t head, int32_t parts, const int8_t *from, int8_t *to)
 {
-    int32_t head = TT_LANES - l->absent;
     mve_pred16_t lanes = vctp8q((uint32_t)head);
-    vstrbq_p_s8(to + l->absent, vldrbq_z_s8(from, lanes), lanes);
+    vstrbq_p_s8(to + (TT_LANES - head), vldrbq_z_s8(from, lanes), lanes);
     from += head;
-    for (int32_t i = l->parts; i > 0; i--) {
+    for (int32_t i = parts; i > 0; i--) {
         to += GROUP;
         vstrbq_s8(to, vldrbq_s8(from));
         from += TT_LANES;
     }
 }
 
-/* Prepares the window at a place; `from` is its first tap inside. */
-static inline void prepare(const tt_fast_convolution *p, const layout *l, const tt_place *w,
-                           const int8_t *from, int8_t *to)
+/* What stays the same from window to window; a copy by value, since the compiler has to take it
+ * that any byte that is written changes what a pointer leads to. */
+typedef struct shape {
+    int32_t rows;
+    int32_t width; /* bytes of a window's row */
+    int32_t pitch; /* bytes of an input row */
+    int32_t head;  /* bytes of the first part */
+    int32_t parts;
+    int8_t *line;
+} shape;
+
+/* A window that lies inside the input. */
+static inline void prepare_inside(shape s, const int8_t *from, int8_t *to)
 {
-    if (p->kernel_height == 1 && tt_place_inside(p, w)) {
-        divide(l, from, to);
-    } else if (p->input_channels % TT_LANES == 0) {
+    if (s.rows == 1) {
+        divide(s.head, s.parts, from, to);
+    } else if (s.width % TT_LANES == 0) {
+        for (int32_t row = s.rows; row > 0; row--) {
+            const int8_t *a = from;
+            for (int32_t i = s.width / TT_LANES; i > 0; i--) {
+                vstrbq_s8(to, vldrbq_s8(a));
+                a += TT_LANES;
+                to += GROUP;
+            }
+            from += s.pitch;
+        }
+    } else {
+        tt_copy_rows(from, s.pitch, s.line, s.width, TT_LANES, s.width, s.rows);
+        divide(s.head, s.parts, s.line, to);
+    }
+}
+
+/* One that does not. */
+static void prepare_edge(const tt_fast_convolution *p, const shape *s, const tt_place *w,
+                         const int8_t *from, int8_t *to)
+{
+    if (p->input_channels % TT_LANES == 0) {
         tt_copy_window(p, w, from, to, GROUP);
     } else {
-        tt_copy_window(p, w, from, l->line, TT_LANES);
-        divide(l, l->line, to);
+        tt_copy_window(p, w, from, s->line, TT_LANES);
+        divide(s->head, s->parts, s->line, to);
     }
 }
 
@@ -213,17 +242,20 @@ static void pointwise(const tt_fast_convolution *p, layout *l, int32_t count, co
                       int8_t *output)
 {
     int32_t channels = p->input_channels;
+    int32_t parts = l->parts;
+    int32_t head = TT_LANES - l->absent;
+    int8_t *to = l->windows;
     for (; count >= PIXELS; count -= PIXELS) {
-        divide(l, input, l->windows);
-        divide(l, input + channels, l->windows + TT_LANES);
-        divide(l, input + 2 * channels, l->windows + 2 * TT_LANES);
-        divide(l, input + 3 * channels, l->windows + 3 * TT_LANES);
+        divide(head, parts, input, to);
+        divide(head, parts, input + channels, to + TT_LANES);
+        divide(head, parts, input + 2 * channels, to + 2 * TT_LANES);
+        divide(head, parts, input + 3 * channels, to + 3 * TT_LANES);
         all_outputs(p, l, output);
         input += PIXELS * channels;
         output += PIXELS * p->output_channels;
     }
     for (int32_t i = 0; i < count; i++) {
-        divide(l, input + i * channels, l->windows + i * TT_LANES);
+        divide(head, parts, input + i * channels, to + i * TT_LANES);
     }
     last_outputs(p, l, count, output);
 }
@@ -235,17 +267,39 @@ static int32_t is_pointwise(const tt_fast_convolution *p)
            p->output_height == p->input_height && p->output_width == p->input_width;
 }
 
+static shape shape_of(const tt_fast_convolution *p, const layout *l)
+{
+    shape s = {p->kernel_height,
+               p->kernel_width * p->input_channels,
+               p->input_width * p->input_channels,
+               TT_LANES - l->absent,
+               l->parts,
+               l->line};
+    return s;
+}
+
+/* `pixels` at a time. */
 static void windows(const tt_fast_convolution *p, layout *l, tt_band r, int32_t pixels,
                     const int8_t *input, int8_t *output)
 {
     int32_t count = 0;
+    int32_t most_left = p->input_width - p->kernel_width;
+    shape s = shape_of(p, l);
+    int8_t *to = l->windows;
     tt_place w;
     for (int32_t y = r.first; y < r.end; y++) {
         tt_place_row(p, &w, y);
+        int32_t rows_inside = w.end_row - w.first_row == s.rows;
+        ptrdiff_t row = (ptrdiff_t)(w.top - r.input_first) * s.pitch;
         for (int32_t x = 0; x < p->output_width; x++) {
-            tt_place_column(p, &w, x);
-            prepare(p, l, &w, tt_place_pixel(p, &w, input, r.input_first),
-                    l->windows + count * TT_LANES);
+            int32_t left = x * p->stride_width - p->pad_left;
+            if (rows_inside && left >= 0 && left <= most_left) {
+                prepare_inside(s, input + row + left * p->input_channels, to);
+            } else {
+                tt_place_column(p, &w, x);
+                prepare_edge(p, &s, &w, tt_place_pixel(p, &w, input, r.input_first), to);
+            }
+            to += TT_LANES;
             count++;
             if (count == pixels) {
                 if (pixels < PIXELS) {
@@ -253,6 +307,7 @@ static void windows(const tt_fast_convolution *p, layout *l, tt_band r, int32_t 
                 }
                 all_outputs(p, l, output);
                 output += pixels * p->output_channels;
+                to = l->windows;
                 count = 0;
             }
         }

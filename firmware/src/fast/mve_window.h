@@ -82,6 +82,21 @@ static inline void tt_copy_row(const int8_t *from, int8_t *to, int32_t step, int
     }
 }
 
+/* Copies rows; of each, the vectors are written `step` bytes apart. */
+static inline void tt_copy_rows(const int8_t *from, int32_t from_pitch, int8_t *to,
+                                int32_t to_pitch, int32_t step, int32_t bytes, int32_t rows)
+{
+    if (bytes <= TT_LANES) {
+        tt_copy_narrow(from, from_pitch, to, to_pitch, bytes, rows);
+        return;
+    }
+    for (; rows > 0; rows--) {
+        tt_copy_row(from, to, step, bytes);
+        from += from_pitch;
+        to += to_pitch;
+    }
+}
+
 /* Copies a window with zero points where it leaves the input. Whole vectors are written `step`
  * bytes apart, which is TT_LANES or, where the channels are a multiple of it, more; up to
  * TT_LANES - 1 bytes are written behind the window. `from` is its first tap that is inside. */
@@ -97,16 +112,7 @@ static inline void tt_copy_window(const tt_fast_convolution *p, const tt_place *
         tt_fill(to, step, p->kernel_height * width, vdupq_n_s8((int8_t)p->input_zero_point));
         to += (w->first_row * width + w->first_column * channels) * wide;
     }
-    int32_t rows = w->end_row - w->first_row;
-    if (bytes <= TT_LANES) {
-        tt_copy_narrow(from, pitch, to, width * wide, bytes, rows);
-        return;
-    }
-    for (; rows > 0; rows--) {
-        tt_copy_row(from, to, step, bytes);
-        from += pitch;
-        to += width * wide;
-    }
+    tt_copy_rows(from, pitch, to, width * wide, step, bytes, w->end_row - w->first_row);
 }
 
 #endif
