@@ -25,24 +25,22 @@ typedef struct job {
 } job;
 
 /* Products of a tap, of 16 bits: those of even channels in q6, of odd ones in q5. */
-#define TAP(POINTER)                                                                               \
-    "vpst\n\t"                                                                                     \
-    "vldrbt.u8 q5, [" POINTER "], #16\n\t"                                                         \
-    "vldrb.8 q4, [r9], #16\n\t"                                                                    \
-    "vmullb.s8 q6, q4, q5\n\t"                                                                     \
-    "vmullt.s8 q5, q4, q5\n\t"
+#define TAP(LOAD, POINTER)                                                                         \
+    LOAD " q5, [" POINTER "], #16\n\t"                                                             \
+         "vldrb.8 q4, [r9], #16\n\t"                                                               \
+         "vmullb.s8 q6, q4, q5\n\t"                                                                \
+         "vmullt.s8 q5, q4, q5\n\t"
 
 /* Adds those of another tap. There is no vector free for both its weights and its products: the
  * weights are loaded twice. */
-#define ADD_TAP(POINTER)                                                                           \
-    "vpst\n\t"                                                                                     \
-    "vldrbt.u8 q7, [" POINTER "], #16\n\t"                                                         \
-    "vldrb.8 q4, [r9]\n\t"                                                                         \
-    "vmullb.s8 q4, q4, q7\n\t"                                                                     \
-    "vadd.i16 q6, q6, q4\n\t"                                                                      \
-    "vldrb.8 q4, [r9], #16\n\t"                                                                    \
-    "vmullt.s8 q4, q4, q7\n\t"                                                                     \
-    "vadd.i16 q5, q5, q4\n\t"
+#define ADD_TAP(LOAD, POINTER)                                                                     \
+    LOAD " q7, [" POINTER "], #16\n\t"                                                             \
+         "vldrb.8 q4, [r9]\n\t"                                                                    \
+         "vmullb.s8 q4, q4, q7\n\t"                                                                \
+         "vadd.i16 q6, q6, q4\n\t"                                                                 \
+         "vldrb.8 q4, [r9], #16\n\t"                                                               \
+         "vmullt.s8 q4, q4, q7\n\t"                                                                \
+         "vadd.i16 q5, q5, q4\n\t"
 
 /* Begins the sums with the products, or adds these to the sums. */
 #define BEGIN_SUMS                                                                                 \
@@ -80,60 +78,68 @@ typedef struct job {
  * q0: sums of channels 0, 4, 8 and 12, q1: 2, 6, ...; q2: 1, 5, ...; q3: 3, 7, ..., as widening
  * sorts them; narrowing puts them back into order. q7: addresses of the channels' constants.
  * VPR: the lanes that there are. Two products, with no weight of -128, fit 16 bits. */
+/* clang-format off: it would indent by what a macro happens to end with. */
+#define RUN(LOAD, STORE)                                                                           \
+    "push {r3-r11, lr}\n\t"                                                                        \
+    "vpush {d8-d15}\n\t"                                                                           \
+    "mov r12, r0\n\t"                                                                              \
+    "ldr r1, [r12, #124]\n\t"                                                                      \
+    "vmsr p0, r1\n\t"                                                                              \
+    "ldr r10, [r12, #100]\n\t"                                                                     \
+    "ldr r11, [r12, #112]\n\t"                                                                     \
+    "add lr, r12, #64\n\t"                                                                         \
+    "ldm lr, {r0-r8}\n"                                                                            \
+    "1:\n\t"                                                                                       \
+    "ldrd r9, lr, [r12, #104]\n\t"                                                                 \
+    "vldrw.u32 q7, [r12, #48]\n\t"                                                                 \
+    "vstrw.32 q7, [r12]\n"                                                                         \
+    "2:\n\t" TAP(LOAD, "r0") ADD_TAP(LOAD, "r1") BEGIN_SUMS                                        \
+    TAP(LOAD, "r2") ADD_TAP(LOAD, "r3") ADD_TO_SUMS TAP(LOAD, "r4") ADD_TAP(LOAD, "r5")            \
+        ADD_TO_SUMS TAP(LOAD, "r6") ADD_TAP(LOAD, "r7") ADD_TO_SUMS TAP(LOAD, "r8") ADD_TO_SUMS    \
+        "vldrw.u32 q7, [r12]\n\t" SCALE("q0", "#256]!", "#4", "#8", "#12")                         \
+            SCALE("q1", "#32]", "#36", "#40", "#44") SCALE("q2", "#16]", "#20", "#24", "#28")      \
+                SCALE("q3", "#48]", "#52", "#56", "#60") "vstrw.32 q7, [r12]\n\t"                  \
+                                                         "vqmovnb.s32 q0, q0\n\t"                  \
+                                                         "vqmovnt.s32 q0, q1\n\t"                  \
+                                                         "vqmovnb.s32 q2, q2\n\t"                  \
+                                                         "vqmovnt.s32 q2, q3\n\t"                  \
+                                                         "vldrb.8 q4, [r12, #16]\n\t"              \
+                                                         "vqmovnb.s16 q0, q0\n\t"                  \
+                                                         "vqmovnt.s16 q0, q2\n\t"                  \
+                                                         "vldrb.8 q5, [r12, #32]\n\t"              \
+                                                         "vmax.s8 q0, q0, q4\n\t"                  \
+                                                         "vmin.s8 q0, q0, q5\n\t" STORE            \
+                                                         " q0, [r10], #16\n\t"                     \
+                                                         "le lr, 2b\n\t"                           \
+                                                         "ldrd r9, lr, [r12, #116]\n\t"            \
+                                                         "add r10, r10, lr\n\t"                    \
+                                                         "subs r11, r11, #1\n\t"                   \
+                                                         "beq 4f\n\t"                              \
+                                                         "cmp r9, #0\n\t"                          \
+                                                         "beq 1b\n\t"                              \
+                                                         "adds r0, r0, r9\n\t"                     \
+                                                         "adds r1, r1, r9\n\t"                     \
+                                                         "adds r2, r2, r9\n\t"                     \
+                                                         "adds r3, r3, r9\n\t"                     \
+                                                         "adds r4, r4, r9\n\t"                     \
+                                                         "adds r5, r5, r9\n\t"                     \
+                                                         "adds r6, r6, r9\n\t"                     \
+                                                         "adds r7, r7, r9\n\t"                     \
+                                                         "add r8, r8, r9\n\t"                      \
+                                                         "b 1b\n"                                  \
+                                                         "4:\n\t"                                  \
+                                                         "vpop {d8-d15}\n\t"                       \
+                                                         "pop {r3-r11, pc}\n\t"
+/* clang-format on */
+
 #define UNNAMED __attribute__((unused))
-__attribute__((naked, noipa)) static void run(UNNAMED job *j)
+__attribute__((naked, noipa)) static void run_whole(UNNAMED job *j)
 {
-    __asm volatile(
-        "push {r3-r11, lr}\n\t"
-        "vpush {d8-d15}\n\t"
-        "mov r12, r0\n\t"
-        "ldr r1, [r12, #124]\n\t"
-        "vmsr p0, r1\n\t"
-        "ldr r10, [r12, #100]\n\t"
-        "ldr r11, [r12, #112]\n\t"
-        "add lr, r12, #64\n\t"
-        "ldm lr, {r0-r8}\n"
-        "1:\n\t"
-        "ldrd r9, lr, [r12, #104]\n\t"
-        "vldrw.u32 q7, [r12, #48]\n\t"
-        "vstrw.32 q7, [r12]\n"
-        "2:\n\t" TAP("r0") ADD_TAP("r1") BEGIN_SUMS TAP("r2") ADD_TAP("r3") ADD_TO_SUMS TAP("r4")
-            ADD_TAP("r5") ADD_TO_SUMS TAP("r6") ADD_TAP("r7") ADD_TO_SUMS TAP("r8") ADD_TO_SUMS
-        "vldrw.u32 q7, [r12]\n\t" SCALE("q0", "#256]!", "#4", "#8", "#12")
-            SCALE("q1", "#32]", "#36", "#40", "#44") SCALE("q2", "#16]", "#20", "#24", "#28")
-                SCALE("q3", "#48]", "#52", "#56", "#60") "vstrw.32 q7, [r12]\n\t"
-                                                         "vqmovnb.s32 q0, q0\n\t"
-                                                         "vqmovnt.s32 q0, q1\n\t"
-                                                         "vqmovnb.s32 q2, q2\n\t"
-                                                         "vqmovnt.s32 q2, q3\n\t"
-                                                         "vldrb.8 q4, [r12, #16]\n\t"
-                                                         "vqmovnb.s16 q0, q0\n\t"
-                                                         "vqmovnt.s16 q0, q2\n\t"
-                                                         "vldrb.8 q5, [r12, #32]\n\t"
-                                                         "vmax.s8 q0, q0, q4\n\t"
-                                                         "vmin.s8 q0, q0, q5\n\t"
-                                                         "vpst\n\t"
-                                                         "vstrbt.8 q0, [r10], #16\n\t"
-                                                         "le lr, 2b\n\t"
-                                                         "ldrd r9, lr, [r12, #116]\n\t"
-                                                         "add r10, r10, lr\n\t"
-                                                         "subs r11, r11, #1\n\t"
-                                                         "beq 4f\n\t"
-                                                         "cmp r9, #0\n\t"
-                                                         "beq 1b\n\t"
-                                                         "adds r0, r0, r9\n\t"
-                                                         "adds r1, r1, r9\n\t"
-                                                         "adds r2, r2, r9\n\t"
-                                                         "adds r3, r3, r9\n\t"
-                                                         "adds r4, r4, r9\n\t"
-                                                         "adds r5, r5, r9\n\t"
-                                                         "adds r6, r6, r9\n\t"
-                                                         "adds r7, r7, r9\n\t"
-                                                         "add r8, r8, r9\n\t"
-                                                         "b 1b\n"
-                                                         "4:\n\t"
-                                                         "vpop {d8-d15}\n\t"
-                                                         "pop {r3-r11, pc}\n\t");
+    __asm volatile(RUN("vldrb.u8", "vstrb.8"));
+}
+__attribute__((naked, noipa)) static void run_masked(UNNAMED job *j)
+{
+    __asm volatile(RUN("vpst\n\tvldrbt.u8", "vpst\n\tvstrbt.8"));
 }
 
 /* A layer of at most TAPS taps. Layers of few channels have several pixels in a group: `together`
@@ -255,7 +261,11 @@ static void run_pixels(const tt_fast_convolution *p, small *s, int32_t count, in
     s->job.step = together * p->stride_width * channels - s->job.groups * TT_LANES;
     s->job.output_step = done - s->job.groups * TT_LANES;
     s->job.output = output;
-    run(&s->job);
+    if (lanes == TT_LANES) {
+        run_whole(&s->job);
+    } else {
+        run_masked(&s->job);
+    }
 }
 
 /* The rest of one pixel's channels. */
