@@ -234,18 +234,32 @@ static int32_t prepare(const tt_fast_convolution *p, small *s, int8_t *scratch)
 static void set_taps(const tt_fast_convolution *p, small *s, const tt_place *w, const int8_t *input,
                      int32_t input_first)
 {
-    int32_t t = 0;
+    const int8_t **tap = s->job.taps;
+    const int8_t *outside = s->outside;
+    int32_t channels = p->output_channels;
+    int32_t width = p->kernel_width;
+    int32_t pitch = p->input_width * channels;
+    ptrdiff_t at = (ptrdiff_t)(w->top - input_first) * pitch + w->left * channels;
     for (int32_t row = 0; row < p->kernel_height; row++) {
-        ptrdiff_t at = (ptrdiff_t)(w->top + row - input_first) * p->input_width + w->left;
         int32_t row_inside = row >= w->first_row && row < w->end_row;
-        for (int32_t column = 0; column < p->kernel_width; column++) {
-            int32_t inside = row_inside && column >= w->first_column && column < w->end_column;
-            s->job.taps[t] = inside ? input + (at + column) * p->output_channels : s->outside;
-            t++;
+        int32_t first = row_inside ? w->first_column : width;
+        int32_t end = row_inside ? w->end_column : width;
+        ptrdiff_t pixel = at + first * channels;
+        int32_t column = 0;
+        for (; column < first; column++) {
+            *tap++ = outside;
         }
+        for (; column < end; column++) {
+            *tap++ = input + pixel;
+            pixel += channels;
+        }
+        for (; column < width; column++) {
+            *tap++ = outside;
+        }
+        at += pitch;
     }
-    for (; t < TAPS; t++) {
-        s->job.taps[t] = s->job.taps[0];
+    while (tap < s->job.taps + TAPS) {
+        *tap++ = s->job.taps[0];
     }
 }
 
