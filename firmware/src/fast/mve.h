@@ -10,14 +10,7 @@
 
 #define TT_LANES 16 /* bytes of a vector */
 
-/* Four sums of one channel as outputs that are not yet clamped; see tt_channel_output. */
-static inline int32x4_t tt_scale_sums(const tt_channel *channel, int32x4_t sums)
-{
-    int32x4_t scaled = vqrdmlahq_n_s32(vshrq_n_s32(sums, 31), sums, channel->multiplier);
-    return vshlq_r_s32(vaddq_n_s32(scaled, channel->rounding), -channel->shift);
-}
-
-/* What tt_scale_sums does, with a channel a lane. */
+/* The ways of four channels from sums to outputs, a channel a lane; see tt_channel. */
 typedef struct tt_four_channels {
     int32x4_t start;
     int32x4_t multiplier;
@@ -45,17 +38,6 @@ static inline int32x4_t tt_scale_lanes(const tt_four_channels *four, int32x4_t s
     int32x4_t sum = vaddq_s32(sums, four->start);
     int32x4_t scaled = vaddq_s32(vqrdmulhq_s32(sum, four->multiplier), vshrq_n_s32(sum, 31));
     return vshlq_s32(vaddq_s32(scaled, four->rounding), four->shift);
-}
-
-/* Four sums from general-purpose registers. */
-static inline int32x4_t tt_lanes_of(int32_t a, int32_t b, int32_t c, int32_t d)
-{
-    int32x4_t lanes;
-    __asm("vmov %q0[2], %q0[0], %1, %2\n\t"
-          "vmov %q0[3], %q0[1], %3, %4"
-          : "=&w"(lanes)
-          : "r"(a), "r"(c), "r"(b), "r"(d));
-    return lanes;
 }
 
 #endif
