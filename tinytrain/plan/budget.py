@@ -1,0 +1,196 @@
+"""The plan that fits a budget of arena, with as few instructions beyond the plain one's as can be.
+
+What an operator needs, alone or as a chain, is estimated by the sizes of what is alive at its turn.
+The cheapest way through all operators within a bound on that is a shortest path. Bounds that shrink
+step by step, from none on, give ways that need less and less and cost more and more, and each is
+laid out as it would be. So which ways there are does not depend on the budget: what a refusal names
+as the smallest arena does fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import takewhile
+
+from tinytrain.errors import InputError
+from tinytrain.graph import Graph
+from tinytrain.operators.kernel import Kernel
+from tinytrain.plan.chains import Chain, layer_of, make_chain
+from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, plan_memory
+
+MAX_LINKS = 12
+"""Of a chain: each takes some stack."""
+
+
+@dataclass(frozen=True)
+class _Way:
+    """Operators [0, n), alone or in chains."""
+
+    extra: int
+    """Instructions beyond those of the operators alone."""
+    need: int
+    """Bytes that the neediest of its parts takes."""
+    chains: tuple[Chain, ...]
+
+    def then(self, extra: int, need: int, chains: tuple[Chain, ...]) -> _Way:
+        return _Way(self.extra + extra, max(self.need, need), self.chains + chains)
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    chain: Chain
+    need: int
+
+
+def plan_within(
+    graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], budget: int | None
+) -> MemoryPlan:
+    """The plain plan where it fits or there is no budget. `by_rows`: operators with a kernel that
+    makes some rows at a time. Raises InputError where nothing fits.
+    """
+    plain = plan_memory(graph, kernels)
+    if budget is None or plain.arena_bytes <= budget:
+        return plain
+    found: list[tuple[int, MemoryPlan]] = []
+    for way in _ways(graph, kernels, by_rows):
+        if any(extra < way.extra and plan.arena_bytes <= budget for extra, plan in found):
+            break
+        found.append((way.extra, plan_memory(graph, kernels, way.chains)))
+    fitting = [(extra, plan) for extra, plan in found if plan.arena_bytes <= budget]
+    if not fitting:
+        smallest = min((plan for _, plan in found), key=lambda plan: plan.arena_bytes)
+        raise InputError(_too_small(graph, kernels, smallest, budget))
+    return min(fitting, key=lambda pair: (pair[0], pair[1].arena_bytes))[1]
+
+
+def _ways(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> Iterator[_Way]:
+    """Ever smaller, and ever costlier; the first one is without chains."""
+    memory = describe(graph, kernels)
+    alone = [_need(memory, step) for step in memory.steps]
+    candidates = _candidates(graph, kernels, by_rows, memory)
+    way = _cheapest(alone, candidates, max(alone))
+    while way is not None:
+        yield way
+        way = _cheapest(alone, candidates, way.need - 1)
+
+
+def _cheapest(
+    alone: Sequence[int], candidates: Mapping[int, Sequence[_Candidate]], bound: int
+) -> _Way | None:
+    """The way of which no part needs more than `bound`; candidates by their last operator."""
+    ways: list[_Way | None] = [_Way(0, 0, ())]
+    for index, need in enumerate(alone):
+        found = []
+        before = ways[index]
+        if before is not None and need <= bound:
+            found.append(before.then(0, need, ()))
+        for candidate in candidates.get(index, ()):
+            before = ways[candidate.chain.first]
+            if before is not None and candidate.need <= bound:
+                chain = candidate.chain
+                found.append(before.then(max(chain.extra, 1), candidate.need, (chain,)))
+        ways.append(min(found, key=lambda way: (way.extra, way.need)) if found else None)
+    return ways[-1]
+
+
+def _need(memory: Memory, step: Step) -> int:
+    """Bytes of what is alive at an operator's turn, where its output overlaps what it may."""
+    lives, sizes = memory.lives, memory.sizes
+    alive = [t for t, (first, last) in lives.items() if first <= step.index <= last]
+    output = aligned(sizes[step.outputs[0]])
+    saved = [0]
+    for tensor, lead in step.leads.items():
+        if tensor in lives and lives[tensor][1] == step.index:
+            size = aligned(sizes[tensor])
+            saved.append(output + size - max(output, min(aligned(lead), output) + size))
+    return sum(aligned(sizes[t]) for t in alive) - max(saved)
+
+
+def _candidates(
+    graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], memory: Memory
+) -> dict[int, list[_Candidate]]:
+    """Every chain that there can be, by its last operator; of those of the same operators, what
+    costs more and needs no less is left out."""
+    joined = _joined(graph, kernels, by_rows)
+    found: dict[int, list[_Candidate]] = {}
+    for last in sorted(joined):
+        inside = takewhile(joined.__contains__, range(last, -1, -1))
+        for first in [i - 1 for i, _ in zip(inside, range(MAX_LINKS - 1), strict=False)]:
+            same: list[_Candidate] = []
+            for rows in _rows_a_step(layer_of(kernels[last]).output_height):
+                chain = make_chain(kernels, first, last, rows)
+                need = _chain_need(memory, kernels, chain)
+                if all(need < c.need or chain.extra < c.chain.extra for c in same):
+                    same.append(_Candidate(chain, need))
+            found.setdefault(last, []).extend(same)
+    return found
+
+
+def _joined(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> set[int]:
+    """Operators that can follow the one before them in a chain: nothing else reads in between."""
+    readers: dict[int, int] = {}
+    for kernel in kernels:
+        for tensor in (*kernel.inputs, *kernel.state):
+            readers[tensor] = readers.get(tensor, 0) + 1
+    return {
+        i
+        for i in range(1, len(kernels))
+        if i in by_rows
+        and i - 1 in by_rows
+        and kernels[i].inputs == kernels[i - 1].outputs
+        and readers[kernels[i].inputs[0]] == 1
+        and kernels[i].inputs[0] not in graph.outputs
+        and kernels[i - 1].inputs[0] not in graph.variables
+    }
+
+
+def _rows_a_step(height: int) -> list[int]:
+    """The fewer, the smaller the buffers; the more, the fewer calls."""
+    found = [1]
+    while found[-1] * 2 < height:
+        found.append(found[-1] * 2)
+    return found
+
+
+def _chain_need(memory: Memory, kernels: Sequence[Kernel], chain: Chain) -> int:
+    """As `_need`, of a chain."""
+    lives, sizes = memory.lives, memory.sizes
+    source, output = kernels[chain.first].inputs[0], kernels[chain.last].outputs[0]
+    inside = {kernels[i].outputs[0] for i in chain.operators[:-1]}
+    dies = lives[source][1] <= chain.last
+    others = sum(
+        aligned(sizes[t])
+        for t, (first, last) in lives.items()
+        if first <= chain.last <= last and t not in inside | {source, output}
+    )
+    between = sum(
+        aligned(rows * layer.output_width * layer.output_channels)
+        for rows, layer in (
+            (rows, layer_of(kernels[i]))
+            for rows, i in zip(chain.buffers, chain.operators, strict=False)
+        )
+    )
+    given, taken = aligned(sizes[source]), aligned(sizes[output])
+    lead = min(aligned(chain.lead), taken) if dies else taken
+    return others + between + max(taken, lead + given)
+
+
+def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:
+    """What the smallest plan takes, and which of its operators sets it."""
+    memory = describe(graph, kernels, plan.chains)
+    neediest = max(memory.steps, key=lambda step: _need(memory, step))
+    chain = plan.chain_of(neediest.index)
+    kind = kernels[neediest.index].kind
+    who = f"operator {neediest.index} ({kind}) sets it"
+    if chain is not None:
+        who = f"operators {chain.first} to {chain.last}, row by row, set it"
+    alive = [
+        f"{graph.tensors[t].name[:40]!r} {memory.sizes[t]:,}"
+        for t, (first, last) in memory.lives.items()
+        if first <= neediest.index <= last
+    ]
+    return (
+        f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}: "
+        f"{', '.join(alive)} bytes"
+    )
