@@ -14,7 +14,7 @@ from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.budget import plan_within
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
-from tinytrain.variants.choose import Optimize, Variant, choose_variants, row_operators
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants, row_operators
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Model:
     """The front end, and what turns its frames into decisions."""
     columns: Columns | None = None
     """What tables of recordings call the front end's channels, where its task said so."""
-    optimize: Optimize = Optimize.BALANCED
+    optimize: Optimize = BALANCED
     """What the C kernels are chosen by."""
     ram: int | None = None
     """Bytes that the arena may have at most; None: no layer has to run row by row."""

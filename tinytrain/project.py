@@ -38,7 +38,7 @@ from tinytrain.statistics import (
     find_layers,
     stored_moments,
 )
-from tinytrain.variants.choose import Optimize
+from tinytrain.variants.choose import BALANCED, OPTIMIZATIONS, Optimize
 
 SUPPORTED_FORMAT = 2
 
@@ -70,7 +70,7 @@ def prepare_model(
     source: Source,
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
-    optimize: Optimize = Optimize.BALANCED,
+    optimize: Optimize = BALANCED,
     ram: int | None = None,
 ) -> Model:
     """Everything that follows from a model file's bytes, the choice of a plain head, what the
@@ -152,10 +152,10 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
 
 def _optimize(manifest: _Manifest) -> Optimize:
     value = manifest.get("optimize", str)
-    if value not in {known.value for known in Optimize}:
-        allowed = ", ".join(known.value for known in Optimize)
+    if value not in OPTIMIZATIONS:
+        allowed = ", ".join(OPTIMIZATIONS)
         raise manifest.fail(f"key optimize is {value[:40]!r}; one of {allowed} is expected")
-    return Optimize(value)
+    return OPTIMIZATIONS[value]
 
 
 def _ram(manifest: _Manifest) -> int | None:

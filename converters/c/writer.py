@@ -45,12 +45,9 @@ from tinytrain.operators.layout import Copy
 from tinytrain.plan.chains import Chain, layer_of
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
-from tinytrain.variants.choose import Block, Optimize
+from tinytrain.variants.choose import Block
 
 MANIFEST_FORMAT = 2
-
-COMPILER = {Optimize.SPEED: "-O2", Optimize.BALANCED: "-O2", Optimize.SIZE: "-Os"}
-"""The compiler's optimization."""
 
 RUNTIME_PARTS = ("include", "src", "app", "port")
 
@@ -94,7 +91,7 @@ def _copy_runtime(directory: Path) -> None:
 
 def _write_model(model: Model, golden: Golden, directory: Path) -> None:
     directory.mkdir()
-    compiler = f"# What the model was converted for.\nOPTIMIZE ?= {COMPILER[model.optimize]}\n"
+    compiler = f"# What the model was converted for.\nOPTIMIZE ?= {model.optimize.compiler}\n"
     files = {**model_files(model), **_golden_files(model, golden), "model.mk": compiler}
     for file, text in files.items():
         (directory / file).write_text(text, encoding="utf-8")
@@ -598,7 +595,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             "sha256": model.source_sha256,
             "bytes": len(source.data),
         },
-        "optimize": model.optimize.value,
+        "optimize": model.optimize.name,
         "macs": model.macs,
         "weights": model.weight_bytes,
         "arena": model.memory.arena_bytes,

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tinytrain.converters.formats import Source
 from tinytrain.emulator.inference import infer_bytes
 from tinytrain.model import Model
 from tinytrain.project import prepare_model
+from tinytrain.variants.choose import BALANCED, SIZE, SPEED, Optimize
 
 FIRMWARE = Path(__file__).resolve().parents[2] / "firmware"
 TARGETS = ("host", "cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55")
@@ -113,10 +114,14 @@ class Entry:
         return MODEL_BYTES + constants + self.input_bytes.size + self.output_bytes.size
 
 
-def entry_of(name: str, data: bytes, rng: np.random.Generator) -> Entry:
+CHOICES = (SPEED, replace(BALANCED, instructions_a_byte=0.0), SIZE)
+"""Fast kernels however small a model is, with their loops unrolled and not; plain kernels."""
+
+
+def entry_of(name: str, data: bytes, rng: np.random.Generator, optimize: Optimize = SPEED) -> Entry:
     """A .tflite with random and extreme inputs. May raise InputError."""
     source = Source(name, "tflite", data)
-    model = prepare_model(source, name, lambda graph, kernels: None)
+    model = prepare_model(source, name, lambda graph, kernels: None, optimize)
     inputs = samples([x.shape for x in model.inputs], rng, [x.dtype for x in model.inputs])
     given = side_by_side(inputs)
     return Entry(source, model, inputs, given, infer_bytes(model.graph, model.kernels, given))

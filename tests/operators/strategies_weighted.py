@@ -210,7 +210,56 @@ def without_index(drawn: dict[str, Any]) -> dict[str, Any]:
     return {**drawn, "bias": biases.filter(lambda bias: bias != "none")}
 
 
+narrow = {**weighted, "gain": st.floats(4.1, 16.0)}
+"""Factors below one half, which the fast kernels take."""
+
+LARGEST_LAYER = 4000
+"""Weights."""
+
+
+def fast_convolutions(
+    kind: type[Convolution], drawn: Mapping[str, st.SearchStrategy[Any]]
+) -> st.SearchStrategy[Case]:
+    """Without dilation, of more channels: their loops take several at once and have ends."""
+    channels = st.integers(1, 9) | st.sampled_from([12, 16, 17, 24, 31, 32, 64])
+    depthwise = kind is DepthwiseConv2D
+    drawn = {
+        **drawn,
+        "channels": channels,
+        "filters": st.just(1) if depthwise else st.integers(1, 9) | st.sampled_from([16, 21, 32]),
+    }
+    others = st.fixed_dictionaries(drawn)
+    every = windows(dilated=False) | pointwise()
+    made = st.builds(lambda window, other: kind(**window, **other), every, others)
+    return made.filter(lambda c: prod(c.kernel) * c.channels * c.filters <= LARGEST_LAYER)
+
+
+def pointwise() -> st.SearchStrategy[dict[str, Any]]:
+    """Windows of one pixel."""
+    return st.builds(
+        lambda size, stride: dict(
+            size=size, kernel=(1, 1), stride=stride, dilation=(1, 1), padding="VALID"
+        ),
+        st.tuples(st.integers(1, 11), st.integers(1, 11)),
+        st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3)]),
+    )
+
+
+def fast_fully_connected() -> st.SearchStrategy[Case]:
+    return st.builds(
+        FullyConnected,
+        **narrow,
+        leading=st.sampled_from([(1,), (1,), (2,), (3, 2)]),
+        depth=st.integers(1, 70) | st.sampled_from([128, 300, 640, 1030, 1400]),
+        outputs=st.integers(1, 20),
+        keep_dimensions=st.booleans(),
+    ).filter(lambda case: case.depth * case.outputs <= 4 * LARGEST_LAYER)
+
+
 STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
+    "CONV_2D fast": fast_convolutions(Conv2D, narrow),
+    "DEPTHWISE_CONV_2D fast": fast_convolutions(DepthwiseConv2D, without_index(narrow)),
+    "FULLY_CONNECTED fast": fast_fully_connected(),
     "CONV_2D": convolutions(Conv2D, weighted),
     "DEPTHWISE_CONV_2D": convolutions(DepthwiseConv2D, without_index(weighted)),
     "FULLY_CONNECTED": fully_connected(weighted),

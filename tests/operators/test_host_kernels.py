@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from tests.models import Operator, Tensor, build
 from tests.operators.cases import Case
 from tests.operators.programs import (
+    CHOICES,
     TARGETS,
     Entry,
     entry_of,
@@ -32,7 +33,7 @@ from tests.operators.test_against_tflite_micro import (
 )
 from tinytrain.errors import InputError
 
-FEW_PER_OPERATOR = 2
+FEW_PER_OPERATOR = 3
 """In the fast run, on the host alone."""
 
 
@@ -63,7 +64,10 @@ def named(kind: str, cases: Sequence[Case]) -> dict[str, Case]:
 
 
 def entries_of(cases: Mapping[str, Case]) -> list[Entry]:
-    return [entry_of(name, case.build(), case.rng) for name, case in cases.items()]
+    return [
+        entry_of(name, case.build(), case.rng, CHOICES[number % len(CHOICES)])
+        for number, (name, case) in enumerate(cases.items())
+    ]
 
 
 def equals_tflite_micro(entry: Entry) -> bool:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tinytrain import arithmetic as fixed
 from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel
-from tinytrain.variants.choose import Optimize, Variant, choose_variants
+from tinytrain.variants.choose import BALANCED, SIZE, SPEED, Optimize, Variant, choose_variants
 from tinytrain.variants.fast import FastFullyConnected, fast_parameters
 
 DEPTH = 40
@@ -80,17 +80,17 @@ def chosen(optimize: Optimize, layer: FullyConnected, kept: bool = False) -> Var
 
 def test_size_keeps_the_plain_kernel_and_speed_takes_the_fast_one() -> None:
     layer = dense()
-    assert chosen(Optimize.SIZE, layer).parameters is layer
-    assert chosen(Optimize.SPEED, layer).parameters.function == "tt_fast_fully_connected"
+    assert chosen(SIZE, layer).parameters is layer
+    assert chosen(SPEED, layer).parameters.function == "tt_fast_fully_connected"
 
 
 def test_balanced_takes_a_fast_kernel_where_it_saves_enough() -> None:
-    assert chosen(Optimize.BALANCED, dense(channels=2)).block is None
-    assert chosen(Optimize.BALANCED, dense(channels=200)).block is not None
+    assert chosen(BALANCED, dense(channels=2)).block is None
+    assert chosen(BALANCED, dense(channels=200)).block is not None
 
 
 def test_a_layer_whose_statistics_are_renewed_keeps_the_plain_kernel() -> None:
     layer = dense(channels=200)
-    variant = chosen(Optimize.SPEED, layer, kept=True)
+    variant = chosen(SPEED, layer, kept=True)
     assert variant.parameters is layer
     assert "renewed" in variant.reason

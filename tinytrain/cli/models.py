@@ -111,7 +111,7 @@ def convert(
     from tinytrain.pipeline.convert import convert as run
     from tinytrain.report.tables import chain_text
     from tinytrain.statistics import StatisticsOptions
-    from tinytrain.variants.choose import Optimize
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
     layers = None
     if statistics is not None:
@@ -130,7 +130,7 @@ def convert(
         *(model, out, name, head, options, samples, representative, layers),
         make_stream=make_stream,
         columns=columns,
-        optimize=Optimize(optimize or "balanced"),
+        optimize=OPTIMIZATIONS[optimize or "balanced"],
         ram=ram,
     )
     if warning is not None:
@@ -349,9 +349,9 @@ def inspect(
     from tinytrain.pipeline.inspection import inspect as run
     from tinytrain.pipeline.inspection import picture_memory
     from tinytrain.report.tables import inspection_text, kernels_text, memory_text
-    from tinytrain.variants.choose import Optimize
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
-    found = run(model, Optimize(optimize) if optimize else None, ram)
+    found = run(model, OPTIMIZATIONS[optimize] if optimize else None, ram)
     if picture is not None:
         picture_memory(found, picture)
     if as_json:

@@ -33,7 +33,7 @@ from tinytrain.project import (
     read_arrays,
 )
 from tinytrain.statistics import Statistics, StatisticsOptions, build_statistics, find_layers
-from tinytrain.variants.choose import Optimize
+from tinytrain.variants.choose import BALANCED, Optimize
 
 GOLDEN_SAMPLES = 8
 MAX_NAME = 32
@@ -67,7 +67,7 @@ def convert(
     make_learner: MakeLearner | None = None,
     make_stream: MakeStream | None = None,
     columns: Columns | None = None,
-    optimize: Optimize = Optimize.BALANCED,
+    optimize: Optimize = BALANCED,
     ram: int | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.

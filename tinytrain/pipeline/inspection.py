@@ -16,7 +16,7 @@ from tinytrain.plan.budget import plan_within
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_memory
-from tinytrain.variants.choose import Optimize, Variant, choose_variants, row_operators
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants, row_operators
 
 
 @dataclass(frozen=True)
@@ -144,7 +144,7 @@ def inspect(path: Path, optimize: Optimize | None = None, ram: int | None = None
     chained = (
         frozenset(i for chain in plan.chains for i in chain.operators) if plan else frozenset()
     )
-    chosen = iter(choose_variants(kernels, frozenset(), optimize or Optimize.BALANCED, chained))
+    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, chained))
     variants = [None if kernel is None else next(chosen) for kernel in lowering.kernels]
     return _of_graph(graph, variants, plan)
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import Enum
 from functools import partial
 
 from tinytrain.operators.convolution import Conv2D, DepthwiseConv2D
@@ -26,12 +25,23 @@ from tinytrain.variants.fast import (
 )
 
 
-class Optimize(Enum):
+@dataclass(frozen=True)
+class Optimize:
     """What the choice goes by."""
 
-    SPEED = "speed"
-    BALANCED = "balanced"
-    SIZE = "size"
+    name: str
+    instructions_a_byte: float
+    """What a byte of flash has to save in one inference."""
+    unrolled: bool
+    """Whether inner loops are unrolled further, at the cost of code."""
+    compiler: str
+    """The compiler's optimization."""
+
+
+SPEED = Optimize("speed", 0.0, True, "-O2")
+BALANCED = Optimize("balanced", 2.0, False, "-O2")
+SIZE = Optimize("size", float("inf"), False, "-Os")
+OPTIMIZATIONS = {optimize.name: optimize for optimize in (SPEED, BALANCED, SIZE)}
 
 
 @dataclass(frozen=True)
@@ -64,12 +74,9 @@ class Variant:
         return isinstance(self.parameters, FastConvolution)
 
 
-INSTRUCTIONS_A_BYTE = {Optimize.SPEED: 0.0, Optimize.BALANCED: 2.0, Optimize.SIZE: float("inf")}
-"""What a byte of flash has to save in one inference."""
-
 CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 700, "TT_BLOCK_DENSE": 600}
 UNROLLED = 2
-"""So much more code `speed` takes."""
+"""So much more code unrolled loops take."""
 
 
 def choose_variants(
@@ -114,9 +121,9 @@ def _keep(kernel: Kernel, renewed: bool) -> Variant:
 def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize) -> Variant:
     plain, better = ESTIMATES[type(kernel.parameters)](kernel), _fast_instructions(kernel, fast)
     saved = plain - better
-    code = CODE_BYTES[block.macro] * (UNROLLED if optimize is Optimize.SPEED else 1) // users
+    code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
     added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
-    if saved <= added * INSTRUCTIONS_A_BYTE[optimize]:
+    if saved <= added * optimize.instructions_a_byte:
         why = f"saves {added:,} bytes of flash for about {saved:,} instructions on a Cortex-M4"
         return Variant(kernel.parameters, why)
     why = (
@@ -136,7 +143,7 @@ def _clamped(fast: Fast) -> int:
 
 
 def _block(fast: Fast, optimize: Optimize) -> Block:
-    ends = (_clamped(fast), int(optimize is Optimize.SPEED))
+    ends = (_clamped(fast), int(optimize.unrolled))
     if isinstance(fast, FastFullyConnected):
         return Block("TT_BLOCK_DENSE", (fast.input_depth, *ends))
     if isinstance(fast, FastDepthwiseConv2D):
