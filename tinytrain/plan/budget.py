@@ -3,7 +3,7 @@
 What an operator needs, alone or as a chain, is estimated by the sizes of what is alive at its turn.
 The cheapest way through all operators within a bound on that is a shortest path. Bounds that shrink
 step by step, from none on, give ways that need less and less and cost more and more, and each is
-laid out as it would be. So which ways there are does not depend on the budget: what a refusal names
+laid out as it would be. Where none fits, more chains are put beside those of the smallest. Which ways there are does not depend on the budget: what a refusal names
 as the smallest arena does fit.
 """
 
@@ -21,6 +21,10 @@ from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, p
 
 MAX_LINKS = 12
 """Of a chain: each takes some stack."""
+MORE = 200
+"""Chains that are tried beside those of the smallest plan: in layers of one size, every output moves
+a little further down, and each chain ends that.
+"""
 
 
 @dataclass(frozen=True)
@@ -52,23 +56,56 @@ def plan_within(
     plain = plan_memory(graph, kernels)
     if budget is None or plain.arena_bytes <= budget:
         return plain
-    found: list[tuple[int, MemoryPlan]] = []
-    for way in _ways(graph, kernels, by_rows):
-        if any(extra < way.extra and plan.arena_bytes <= budget for extra, plan in found):
+    found: list[_Laid] = []
+    for laid in _laid_out(graph, kernels, by_rows):
+        if any(known.extra < laid.extra and known.arena <= budget for known in found):
             break
-        found.append((way.extra, plan_memory(graph, kernels, way.chains)))
-    fitting = [(extra, plan) for extra, plan in found if plan.arena_bytes <= budget]
+        found.append(laid)
+    fitting = [laid for laid in found if laid.arena <= budget]
     if not fitting:
-        smallest = min((plan for _, plan in found), key=lambda plan: plan.arena_bytes)
-        raise InputError(_too_small(graph, kernels, smallest, budget))
-    return min(fitting, key=lambda pair: (pair[0], pair[1].arena_bytes))[1]
+        smallest = min(found, key=lambda laid: laid.arena)
+        raise InputError(_too_small(graph, kernels, smallest.plan, budget))
+    return min(fitting, key=lambda laid: (laid.extra, laid.arena)).plan
 
 
-def _ways(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> Iterator[_Way]:
-    """Ever smaller, and ever costlier; the first one is without chains."""
+@dataclass(frozen=True, eq=False)
+class _Laid:
+    """A plan, and the instructions that it takes beyond the plain one."""
+
+    extra: int
+    plan: MemoryPlan
+
+    @property
+    def arena(self) -> int:
+        return self.plan.arena_bytes
+
+
+def _laid_out(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> Iterator[_Laid]:
+    """The cheapest ways within ever smaller bounds, then the smallest of them with more chains."""
     memory = describe(graph, kernels)
-    alone = [_need(memory, step) for step in memory.steps]
     candidates = _candidates(graph, kernels, by_rows, memory)
+    found = []
+    for way in _ways(memory, candidates):
+        found.append(_Laid(way.extra, plan_memory(graph, kernels, way.chains)))
+        yield found[-1]
+    smallest, best = None, min(found, key=lambda laid: laid.arena)
+    chains = sorted(
+        (c for same in candidates.values() for c in same), key=lambda c: (c.need, c.chain.extra)
+    )
+    while smallest is None or best.arena < smallest.arena:
+        smallest = best
+        for candidate in chains[:MORE]:
+            if any(smallest.plan.chain_of(i) for i in candidate.chain.operators):
+                continue
+            plan = plan_memory(graph, kernels, (*smallest.plan.chains, candidate.chain))
+            laid = _Laid(smallest.extra + candidate.chain.extra, plan)
+            yield laid
+            best = min(best, laid, key=lambda laid: (laid.arena, laid.extra))
+
+
+def _ways(memory: Memory, candidates: Mapping[int, Sequence[_Candidate]]) -> Iterator[_Way]:
+    """Ever smaller, and ever costlier; the first one is without chains."""
+    alone = [_need(memory, step) for step in memory.steps]
     way = _cheapest(alone, candidates, max(alone))
     while way is not None:
         yield way
@@ -186,11 +223,11 @@ def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget
     if chain is not None:
         who = f"operators {chain.first} to {chain.last}, row by row, set it"
     alive = [
-        f"{graph.tensors[t].name[:40]!r} {memory.sizes[t]:,}"
+        f"{graph.tensors[t].name[:40]} of {memory.sizes[t]:,}"
         for t, (first, last) in memory.lives.items()
         if first <= neediest.index <= last
     ]
     return (
-        f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}: "
+        f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}, with "
         f"{', '.join(alive)} bytes"
     )
