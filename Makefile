@@ -6,7 +6,9 @@
 #   make firmware TARGET=cortex-m4 MODEL=demo/project
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
 #   make size     TARGET=cortex-m4 MODEL=demo/project
-#   make bench lint setup clean
+#   make bench                             # MLPerf Tiny's networks beside TFLite Micro's
+#   make bench-watch                       # the figures of the watch task
+#   make lint setup clean
 #   make fuzz SECONDS=600                  # the link's parser under libFuzzer
 #
 # PYTHON  the Python to make the virtual environment with, python3 (3.10 or later)
@@ -15,6 +17,7 @@
 # MODEL   a converted project, demo/project
 # DRAWS   random models that each kernel is tested with, 100
 # SECONDS how long to fuzz, 600
+# MODELS  of bench: a folder with MLPerf Tiny's kws_ref_model.tflite and ad01_int8.tflite
 # SOUNDS  of demo-keywords: a folder of WAV files, WORD/PERSON/*.wav, in place of the data set
 
 PYTHON ?= python3
@@ -24,6 +27,7 @@ MODEL  ?= demo/project
 DEMO   ?= demo
 DRAWS  ?= 100
 SECONDS ?= 600
+MODELS ?=
 SOUNDS ?=
 
 BIN    := $(VENV)/bin
@@ -34,7 +38,8 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench fuzz clean
+.PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench \
+        bench-watch fuzz clean
 
 help:
 	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
@@ -62,7 +67,7 @@ toolchain:
 
 $(READY): pyproject.toml | toolchain
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,serial,dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[train,serial,bench,dev]'
 	@touch $@
 
 demo: setup
@@ -99,6 +104,9 @@ project:
 	    '`tinytrain convert MODEL.tflite --out DIR` and give MODEL=DIR' >&2; exit 2; }
 
 bench: setup
+	$(BIN)/python benchmarks/mlperf_tiny.py $(if $(MODELS),--models-folder '$(MODELS)')
+
+bench-watch: setup
 	$(BIN)/python benchmarks/watch.py
 
 # The device application under libFuzzer and sanitizers, on a model that fits small inputs; what it

@@ -4,7 +4,7 @@
 
 Every row of the table is a head of 64 features and 12 classes with random weights, its features
 given; a step loads them, and runs forward, softmax and update. Instructions are QEMU's, exact, the
-mean of eight steps; the cycles of a Cortex-M4 are modelled (cycles.py; needs the extra `bench`).
+mean of eight steps; the cycles of a Cortex-M4 are modelled (needs the extra `bench`).
 Exits with 1 where a bar is missed. To add a row for another kind of head: a Case with its own
 `measure`.
 """
@@ -24,11 +24,11 @@ import numpy.typing as npt
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bars import mean
-from cycles import Firmware
 
 from tests.device.learners import Recipe, make_project
 from tests.models import Operator, Tensor, build
 from tinytrain.device.build import build as build_firmware
+from tinytrain.device.cycles import Firmware
 from tinytrain.device.opening import open_device
 from tinytrain.head import HeadOptions
 from tinytrain.learner import Kind

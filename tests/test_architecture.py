@@ -123,7 +123,7 @@ HEAVY = {
     **dict.fromkeys(("tensorflow", "keras", "sklearn", "PIL"), "training"),
     **dict.fromkeys(("onnx", "google"), "converters"),
     "matplotlib": "report",
-    "serial": "device",
+    **dict.fromkeys(("serial", "unicorn", "capstone"), "device"),
 }
 """Imported inside functions only, and in these rooms only."""
 

@@ -293,8 +293,10 @@ def test_nothing_at_all_shows_the_help() -> None:
 
 MANIFESTS: dict[str, tuple[Callable[[Manifest], object], tuple[str, ...]]] = {
     "no_format": (lambda m: m.pop("format"), ("format is missing",)),
-    "other_format": (lambda m: m.update(format=2), ("format 2", "1 is supported")),
+    "other_format": (lambda m: m.update(format=1), ("format 1", "2 is supported")),
     "text_format": (lambda m: m.update(format="1"), ("format", "'1'")),
+    "no_optimize": (lambda m: m.pop("optimize"), ("optimize is missing",)),
+    "other_optimize": (lambda m: m.update(optimize="best"), ("optimize is 'best'", "balanced")),
     "no_name": (lambda m: m.pop("name"), ("name is missing",)),
     "number_name": (lambda m: m.update(name=5), ("name is 5",)),
     "injected_name": (lambda m: m.update(name="a; b"), ("name is 'a; b'",)),

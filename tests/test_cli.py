@@ -17,6 +17,7 @@ from tflite_micro.python.tflite_micro.runtime import Interpreter
 
 from tests.models import Operator, Tensor, build
 from tinytrain.cli import main
+from tinytrain.pipeline.flash import PARTS
 
 COMMAND = [sys.executable, "-c", "from tinytrain.cli import main; main()"]
 SHAPE, CLASSES, FEATURES = (8, 8, 2), 4, 24
@@ -341,6 +342,30 @@ def test_bench_counts_on_a_cortex_m4_and_gives_the_same_counts_every_time(
     assert first["instructions"]["learn_step"] > 0
     for figure in (*first["flash"].values(), *first["ram"].values()):
         assert isinstance(figure, int)
+    flash = first["flash"]
+    assert sum(flash[part] for part in PARTS) == flash["text"] + flash["rodata"] + flash["data"]
+    assert min(flash[part] for part in ("weights", "kernels", "learning", "link", "port")) > 0
+
+
+@pytest.mark.slow
+def test_bench_takes_several_targets_and_draws_a_bar_for_each(
+    project: Path, tmp_path: Path, require_arm_gcc: None, require_qemu: None
+) -> None:
+    targets = ("--target", "cortex-m4", "--target", "cortex-m0")
+    picture = tmp_path / "costs.png"
+    found = json.loads(done("bench", project, *targets, "--json", "--picture", picture).stdout)
+    assert [each["target"] for each in found["targets"]] == ["cortex-m4", "cortex-m0"]
+    for each in found["targets"]:
+        check_bench(each)
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_picture_of_what_is_not_counted_is_refused(project: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "costs.png"
+    refused = tinytrain("bench", project, "--target", "emulator", "--picture", picture)
+    assert refused.exit_code == 2
+    assert "emulator has no instruction counter" in refused.output
+    assert not picture.exists()
 
 
 @pytest.mark.parametrize("name", sorted(main.commands))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tinytrain.adapt.experiment import Experiment, UserResult
-from tinytrain.pipeline.bench import Bench
+from tinytrain.pipeline.bench import Bench, OperatorCost
 from tinytrain.pipeline.tasks import TaskCheck
 from tinytrain.pipeline.verify import Check, Verification
 from tinytrain.report.summary import users_text
@@ -51,6 +51,21 @@ def test_a_verification_passes_only_without_a_difference() -> None:
 def test_bench_without_a_counter_says_which_targets_have_one() -> None:
     bench = Bench("host", None, None, (), None, 100, 20, None, None, None)
     assert "cortex-m" in bench_text(bench).splitlines()[-1]
+
+
+def test_bench_of_operators_that_run_in_anothers_call_divides_by_nothing() -> None:
+    """A chain's cost is its last operator's."""
+    operators = (
+        OperatorCost(0, "CONV_2D", "tt_conv_2d", 0, 1000, 0),
+        OperatorCost(1, "ADD", "tt_add", 4000, 0, 5000),
+    )
+    bench = Bench("cortex-m4", 4000, None, operators, None, 100, 0, 0, 0, 64, cycles=5000)
+    text = bench_text(bench).splitlines()
+    assert text[2].split() == ["0", "CONV_2D", "tt_conv_2d", "1,000", "0", "-", "0", "0"]
+    assert text[3].split() == ["1", "ADD", "tt_add", "-", "4,000", "-", "5,000", "100"]
+    assert text[4].split() == ["-", "all", "1,000", "4,000", "4.000", "5,000", "100"]
+    nothing = Bench("cortex-m4", 0, None, (), None, 100, 0, 0, 0, 64)
+    assert "pip install" in bench_text(nothing)
 
 
 def test_findings_beyond_the_first_of_a_kind_are_counted() -> None:

@@ -312,20 +312,32 @@ def stream(
 @main.command(epilog="Example: tinytrain bench project --target cortex-m4 --json")
 @project_argument
 @click.option(
-    "--target", default="cortex-m4", show_default=True, metavar="T", help=f"One of {TARGETS}."
+    "--target",
+    "targets",
+    default=["cortex-m4"],
+    show_default=True,
+    multiple=True,
+    metavar="T",
+    help=f"One of {TARGETS}; given several times, one after the other.",
 )
+@picture_option("Draw the operators' instructions, a bar a target.")
 @json_option
-def bench(directory: Path, target: str, as_json: bool) -> None:
-    """Count instructions exactly, and bytes of flash and RAM."""
+def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_json: bool) -> None:
+    """Count instructions exactly, model a Cortex-M4's cycles, and count bytes of flash and RAM."""
     from tinytrain.pipeline.bench import bench as run
+    from tinytrain.pipeline.bench import picture_costs
     from tinytrain.project import load_project
     from tinytrain.report.tables import bench_text
 
-    found = run(load_project(directory), target)
+    project = load_project(directory)
+    found = [run(project, target) for target in targets]
+    if picture is not None:
+        picture_costs(project.model.name, found, picture)
     if as_json:
-        print_json(found.as_json())
+        one = found[0].as_json()
+        print_json(one if len(found) == 1 else {"targets": [each.as_json() for each in found]})
     else:
-        click.echo(bench_text(found))
+        click.echo("\n\n".join(bench_text(each) for each in found))
 
 
 @main.command(epilog="Example: tinytrain inspect model.tflite --memory --picture memory.png")

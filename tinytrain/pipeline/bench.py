@@ -1,9 +1,8 @@
-"""What a project costs on a target: exact instructions, flash by kind, RAM by use."""
+"""What a project costs on a target: exact instructions, modelled cycles, flash and RAM by use."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,14 +10,19 @@ import numpy as np
 
 from tinytrain.adapt.cost import learner_bytes
 from tinytrain.device.build import build
+from tinytrain.device.cycles import EXTRA, MODELLED, can_model, model_inference
 from tinytrain.device.interface import Array, Device, Measurement
 from tinytrain.device.opening import QEMU_TARGETS, open_device
+from tinytrain.errors import InputError
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.frontend.limits import channels_of, stream_bytes
 from tinytrain.model import Model
+from tinytrain.pipeline.flash import UNKNOWN, Flash, read_map
+from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.samples import project_samples
 from tinytrain.project import Project
 from tinytrain.protocol import Measure
+from tinytrain.report.cost_picture import Panel, cost_bar, draw_costs
 
 STEPS = 8
 """Learning steps, and steps of a stream, that are averaged."""
@@ -32,24 +36,15 @@ class OperatorCost:
     name: str
     kernel: str
     instructions: int | None
-
-
-@dataclass(frozen=True)
-class Flash:
-    """Bytes of a linked firmware. text + rodata + data is all of it; the rest are parts of that."""
-
-    text: int
-    rodata: int
-    data: int
-    weights: int
-    """The model's weights and biases."""
-    port: int
-    """Start-up, link and measuring of the emulated board."""
+    macs: int = 0
+    """Multiply-accumulates."""
+    cycles: int | None = None
+    """Modelled; as of a Bench."""
 
     @property
-    def firmware(self) -> int:
-        """Code and constants but for the weights and the port."""
-        return self.text + self.rodata + self.data - self.weights - self.port
+    def per_mac(self) -> float | None:
+        """Instructions of a multiply-accumulate; None where there are none of either."""
+        return self.instructions / self.macs if self.instructions and self.macs else None
 
 
 @dataclass(frozen=True)
@@ -74,26 +69,33 @@ class Bench:
     """Mean of steps of the stream that make a frame, no inference; None where each makes one."""
     inference_step: int | None = None
     """A step of the stream with its frame and inference."""
+    cycles: int | None = None
+    """Modelled, of one inference on the Cortex-M4; None on others and without the extra `bench`."""
+
+    @property
+    def note(self) -> str | None:
+        """What is missing for the cycles, where they could be modelled."""
+        if self.target != MODELLED or self.inference is None or self.cycles is not None:
+            return None
+        return f"no modelled cycles without unicorn and capstone: {EXTRA}"
+
+    @property
+    def macs(self) -> int:
+        return sum(operator.macs for operator in self.operators)
 
     def as_json(self) -> dict[str, object]:
         """The object that `tinytrain bench --json` prints."""
-        flash = self.flash
         return {
             "target": self.target,
+            "macs": self.macs,
             "instructions": {
                 "inference": self.inference,
                 "learn_step": self.learn_step,
                 "frame_step": self.frame_step,
                 "inference_step": self.inference_step,
             },
-            "flash": {
-                "text": flash.text if flash else None,
-                "rodata": flash.rodata if flash else None,
-                "data": flash.data if flash else None,
-                "weights": flash.weights if flash else None,
-                "port": flash.port if flash else None,
-                "firmware": flash.firmware if flash else None,
-            },
+            "cycles": {"inference": self.cycles},
+            "flash": self.flash.as_json() if self.flash else UNKNOWN,
             "ram": {
                 "arena": self.arena,
                 "head": self.head,
@@ -107,7 +109,9 @@ class Bench:
                     "index": o.index,
                     "name": o.name,
                     "kernel": o.kernel,
+                    "macs": o.macs,
                     "instructions": o.instructions,
+                    "cycles": o.cycles,
                 }
                 for o in self.operators
             ],
@@ -127,7 +131,8 @@ def bench(project: Project, target: str) -> Bench:
     with open_device(project, target) as device:
         if not device.info().has_counter:
             kernels = [
-                OperatorCost(k.index, k.kind, k.parameters.function, None) for k in model.kernels
+                OperatorCost(k.index, k.kind, k.parameters.function, None, k.macs)
+                for k in model.kernels
             ]
             return Bench(
                 target,
@@ -145,18 +150,36 @@ def bench(project: Project, target: str) -> Bench:
         return _measure(project, target, device)
 
 
+def picture_costs(name: str, found: Sequence[Bench], path: Path) -> None:
+    """Draws a bar a target. Raises InputError where one has no counter."""
+    for each in found:
+        if each.inference is None:
+            raise InputError(
+                f"--picture {path}: {each.target} has no instruction counter; cortex-m targets "
+                "have one"
+            )
+    with new_file(path) as aside:
+        draw_costs([Panel(name, tuple(cost_bar(each) for each in found))], aside)
+
+
 def _measure(project: Project, target: str, device: Device) -> Bench:
     model = project.model
     samples = project_samples(project, STEPS, seed=0)
     inference = device.measure(Measure.INFERENCE, samples.inputs[0])
+    modelled = None
+    if target == MODELLED and can_model():
+        elf = build(project.directory, target) / "device"
+        modelled = model_inference(elf, model, samples.inputs[0])
     operators = tuple(
         OperatorCost(
             kernel.index,
             kernel.kind,
             kernel.parameters.function,
             device.measure(Measure.OPERATOR + kernel.index, samples.inputs[0]).instructions,
+            kernel.macs,
+            modelled.operators[place].cycles if modelled else None,
         )
-        for kernel in model.kernels
+        for place, kernel in enumerate(model.kernels)
     )
     stack, learn_step = inference.stack_bytes, None
     if model.head is not None:
@@ -191,6 +214,7 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
         _stream_bytes(model),
         _mean(frames),
         _mean(inferences),
+        modelled.total.cycles if modelled else None,
     )
 
 
@@ -228,49 +252,3 @@ def _stream_steps(
             yield found, inferred
         if inferences and (frames >= STEPS or plan.stride == 1):
             return
-
-
-_INPUT_SECTION = re.compile(
-    r"^ (?P<section>\.[\w.$-]+)\s+0x[0-9a-f]+\s+0x(?P<size>[0-9a-f]+) (?P<object>\S.*)$", re.M
-)
-
-
-def read_map(path: Path, model: Model) -> tuple[Flash, int]:
-    """Flash by kind, and bytes of .bss, from GNU ld's map of a linked firmware."""
-    linked = path.read_text(encoding="utf-8").split("Linker script and memory map", 1)[1]
-    sizes: dict[str, int] = dict.fromkeys(("text", "rodata", "data", "bss", "weights", "port"), 0)
-    for found in _INPUT_SECTION.finditer(linked):
-        kind, size = _kind(found["section"]), int(found["size"], 16)
-        if kind is None:
-            continue
-        sizes[kind] += size
-        if kind != "bss":
-            sizes["weights"] += size if _is_weights(found["section"], model) else 0
-            sizes["port"] += size if "/port/" in found["object"] else 0
-    flash = Flash(*(sizes[k] for k in ("text", "rodata", "data", "weights", "port")))
-    return flash, sizes["bss"]
-
-
-_KINDS: Mapping[str, str] = {
-    ".vectors": "text",
-    ".text": "text",
-    ".rodata": "rodata",
-    ".data": "data",
-    ".bss": "bss",
-}
-
-
-def _kind(section: str) -> str | None:
-    return next(
-        (
-            kind
-            for start, kind in _KINDS.items()
-            if section == start or section.startswith(start + ".")
-        ),
-        None,
-    )
-
-
-def _is_weights(section: str, model: Model) -> bool:
-    start = f".rodata.{model.name}_"
-    return section.startswith(start) and section.endswith(("_weights", "_bias"))

@@ -144,27 +144,62 @@ SHARED = (
 
 
 def bench_text(bench: Bench) -> str:
-    counted = bench.inference is not None
-    rows = [(o.index, o.name, o.kernel, o.instructions) for o in bench.operators]
-    operators = table(("#", "operator", "kernel", "instructions"), rows)
+    """Operators, where they are counted, and figures; then what could not be told, and why."""
+    known = [row for row in _bench_figures(bench) if row[1] is not None]
+    figures = table(("figure", bench.target), known)
+    if bench.inference is None:
+        return f"{figures}\n{bench.target} has no instruction counter; cortex-m targets have one"
+    parts = [_bench_operators(bench), figures]
+    if bench.note:
+        parts[-1] += f"\n{bench.note}"
+    return "\n\n".join(parts)
+
+
+def _bench_operators(bench: Bench) -> str:
+    whole = bench.inference or 1
+    rows: list[tuple[object, ...]] = [
+        (
+            o.index,
+            o.name,
+            o.kernel,
+            o.macs or None,
+            o.instructions,
+            o.per_mac,
+            o.cycles,
+            percent(None if o.instructions is None else o.instructions / whole),
+        )
+        for o in bench.operators
+    ]
+    per_mac = whole / bench.macs if bench.macs else None
+    rows.append((None, "all", "", bench.macs, bench.inference, per_mac, bench.cycles, 100))
+    header = ("#", "operator", "kernel", "MACs", "instructions", "a MAC", "M4 cycles", "share, %")
+    return table(header, rows)
+
+
+def _bench_figures(bench: Bench) -> list[tuple[str, int | None]]:
     flash = bench.flash
     figures: list[tuple[str, int | None]] = [
         ("instructions, one inference", bench.inference),
+        ("modelled cycles, one inference", bench.cycles),
         ("instructions, one learning step (features given)", bench.learn_step),
         ("instructions, one step of the stream with a frame", bench.frame_step),
         ("instructions, one with a frame and an inference", bench.inference_step),
-        ("flash: model's weights, bytes", flash.weights if flash else None),
-        ("flash: firmware without weights and port, bytes", flash.firmware if flash else None),
-        ("flash: port, bytes", flash.port if flash else None),
+    ]
+    if flash is not None:
+        figures += [
+            ("flash: text, bytes", flash.text),
+            ("flash: rodata, bytes", flash.rodata),
+            ("flash: data, bytes", flash.data),
+            *((f"flash, of it {name}, bytes", size) for name, size in flash.named.items() if size),
+            ("flash: firmware without weights and port, bytes", flash.firmware),
+        ]
+    return [
+        *figures,
         ("RAM: arena, bytes", bench.arena),
         ("RAM: learning head, bytes", bench.head),
         ("RAM: stream, bytes", bench.stream or None),
         ("RAM: peak stack, bytes", bench.stack),
     ]
-    known = table(("figure", bench.target), [row for row in figures if row[1] is not None])
-    if counted:
-        return f"{operators}\n\n{known}"
-    return f"{known}\n{bench.target} has no instruction counter; cortex-m targets have one"
 
 
 OUTCOMES = {
