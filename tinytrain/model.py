@@ -50,6 +50,14 @@ class Model:
         chained = frozenset(i for chain in self.memory.chains for i in chain.operators)
         return choose_variants(self.kernels, self._renewed, self.optimize, chained)
 
+    def kernel_name(self, operator: int) -> str:
+        """The C function that computes an operator, and in which operator's turn if not its own."""
+        function = self.variants[operator].parameters.function
+        chain = self.memory.chain_of(operator)
+        return (
+            function if chain is None or operator == chain.last else f"{function} in {chain.last}"
+        )
+
     @property
     def _renewed(self) -> frozenset[int]:
         """Operators whose statistics the device re-estimates."""

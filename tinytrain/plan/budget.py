@@ -3,8 +3,8 @@
 What an operator needs, alone or as a chain, is estimated by the sizes of what is alive at its turn.
 The cheapest way through all operators within a bound on that is a shortest path. Bounds that shrink
 step by step, from none on, give ways that need less and less and cost more and more, and each is
-laid out as it would be. Where none fits, more chains are put beside those of the smallest. Which ways there are does not depend on the budget: what a refusal names
-as the smallest arena does fit.
+laid out as it would be. Where none fits, more chains are put beside those of the smallest. All this
+does not depend on the budget, so that what a refusal names as the smallest arena does fit.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, p
 MAX_LINKS = 12
 """Of a chain: each takes some stack."""
 MORE = 200
-"""Chains that are tried beside those of the smallest plan: in layers of one size, every output moves
-a little further down, and each chain ends that.
+"""Chains that are tried beside those of the smallest plan: in layers of one size, every output
+moves a little further down, and each chain ends that.
 """
 
 
