@@ -156,6 +156,7 @@ def test_convert_replaces_a_project_whole(model: Path, tmp_path: Path) -> None:
         "second.c",
         "second.h",
         "model.h",
+        "model.mk",
         "golden.c",
         "golden.h",
     }

@@ -226,8 +226,12 @@ def test_nothing_is_emitted_without_the_option(folder: Path) -> None:
         assert "statistics" not in path.read_text(), path
     assert not (plain / "statistics.bin").exists()
     without = json.loads((folder / "project" / "manifest.json").read_text())
+    with_defaults = json.loads((plain / "manifest.json").read_text())
     del without["statistics"]
-    assert without == json.loads((plain / "manifest.json").read_text())
+    # A layer whose statistics are renewed has a kernel of its own.
+    for operator in (*without["operators"], *with_defaults["operators"]):
+        del operator["kernel"]
+    assert without == with_defaults
 
 
 @pytest.mark.parametrize("target", ["emulator", "host"])
