@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -27,6 +27,7 @@ from tinytrain.converters.c.source import (
     ConstantBlock,
     ConstantStruct,
     constants_of,
+    struct_of,
     wrapped,
 )
 from tinytrain.converters.formats import Source
@@ -470,11 +471,15 @@ def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
     """The last operator of a chain runs it; the others do nothing at their turn."""
     last = kernel.index == chain.last
     comment = f"{kernel.kind} -> {_describe(model.graph.tensors[kernel.outputs[0]])}, "
-    comment += f"row by row from operator {chain.first}" if last else f"row by row in {chain.last}"
+    comment += (
+        f"row by row with operators {chain.first} to {chain.last - 1}"
+        if last
+        else f"never whole: done in operator {chain.last}'s turn"
+    )
     return {
         "index": kernel.index,
         "comment": comment,
-        "reason": f"{chain.rows} rows a step, so that {len(chain.buffers)} tensors are never whole",
+        "reason": f"{chain.rows} rows of its output a step; at the turns before it nothing runs",
         "function": "tt_run_chain",
         "arguments": [f"&{_chain_name(model, chain)}", "rows", "arena", "&scratch"] if last else [],
         "scratch": "",
@@ -507,21 +512,10 @@ def _chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
             ("layer", f"&{_struct_name(model, kernel)}"),
             ("kernel", model.variants[index].parameters.function),
         )
-        found.append(_struct_of(f"{name}_links[{position}]", "tt_link", members, numbers))
+        found.append(struct_of(f"{name}_links[{position}]", "tt_link", members, numbers))
     source = memory.placements[model.kernels[chain.first].inputs[0]].offset
     numbers = {"links": len(found), "rows": chain.rows, "input_offset": source}
-    return [*found, _struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
-
-
-def _struct_of(
-    name: str, kind: str, pointers: Iterable[tuple[str, str]], numbers: Mapping[str, int]
-) -> ConstantStruct:
-    """A struct of pointers and, side by side, int32 or uint32 below 2^31."""
-    members = (*pointers, *((member, str(value)) for member, value in numbers.items()))
-    layout = f"<{len(numbers)}i"
-    data = pack(layout, *numbers.values())
-    run = ConstantBlock(name, f"&{name}.{next(iter(numbers))}", data, layout, tuple(numbers))
-    return ConstantStruct(name, kind, members, (run,))
+    return [*found, struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
 
 
 def _pointer(model: Model, tensor: int, qualifier: str) -> str:
