@@ -21,6 +21,8 @@ from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, p
 
 MAX_LINKS = 12
 """Of a chain: each takes some stack."""
+MAX_STEPS = 512
+"""Of a chain: images that are higher have more than one row a step."""
 MORE = 200
 """Chains that are tried beside those of the smallest plan: in layers of one size, every output
 moves a little further down, and each chain ends that.
@@ -83,7 +85,7 @@ class _Laid:
 def _laid_out(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> Iterator[_Laid]:
     """The cheapest ways within ever smaller bounds, then the smallest of them with more chains."""
     memory = describe(graph, kernels)
-    candidates = _candidates(graph, kernels, by_rows, memory)
+    candidates = _candidates(graph, kernels, by_rows)
     found = []
     for way in _ways(memory, candidates):
         found.append(_Laid(way.extra, plan_memory(graph, kernels, way.chains)))
@@ -145,19 +147,21 @@ def _need(memory: Memory, step: Step) -> int:
 
 
 def _candidates(
-    graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], memory: Memory
+    graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]
 ) -> dict[int, list[_Candidate]]:
     """Every chain that there can be, by its last operator; of those of the same operators, what
     costs more and needs no less is left out."""
     joined = _joined(graph, kernels, by_rows)
     found: dict[int, list[_Candidate]] = {}
     for last in sorted(joined):
-        inside = takewhile(joined.__contains__, range(last, -1, -1))
-        for first in [i - 1 for i, _ in zip(inside, range(MAX_LINKS - 1), strict=False)]:
+        inside = takewhile(joined.__contains__, range(last, max(last - MAX_LINKS + 1, 0), -1))
+        for first in [i - 1 for i in inside]:
             same: list[_Candidate] = []
             for rows in _rows_a_step(layer_of(kernels[last]).output_height):
                 chain = make_chain(kernels, first, last, rows)
-                need = _chain_need(memory, kernels, chain)
+                memory = describe(graph, kernels, (chain,))
+                (step,) = (step for step in memory.steps if step.index == last)
+                need = _need(memory, step)
                 if all(need < c.need or chain.extra < c.chain.extra for c in same):
                     same.append(_Candidate(chain, need))
             found.setdefault(last, []).extend(same)
@@ -185,32 +189,11 @@ def _joined(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -
 def _rows_a_step(height: int) -> list[int]:
     """The fewer, the smaller the buffers; the more, the fewer calls."""
     found = [1]
+    while found[-1] * MAX_STEPS < height:
+        found[0] *= 2
     while found[-1] * 2 < height:
         found.append(found[-1] * 2)
     return found
-
-
-def _chain_need(memory: Memory, kernels: Sequence[Kernel], chain: Chain) -> int:
-    """As `_need`, of a chain."""
-    lives, sizes = memory.lives, memory.sizes
-    source, output = kernels[chain.first].inputs[0], kernels[chain.last].outputs[0]
-    inside = {kernels[i].outputs[0] for i in chain.operators[:-1]}
-    dies = lives[source][1] <= chain.last
-    others = sum(
-        aligned(sizes[t])
-        for t, (first, last) in lives.items()
-        if first <= chain.last <= last and t not in inside | {source, output}
-    )
-    between = sum(
-        aligned(rows * layer.output_width * layer.output_channels)
-        for rows, layer in (
-            (rows, layer_of(kernels[i]))
-            for rows, i in zip(chain.buffers, chain.operators, strict=False)
-        )
-    )
-    given, taken = aligned(sizes[source]), aligned(sizes[output])
-    lead = min(aligned(chain.lead), taken) if dies else taken
-    return others + between + max(taken, lead + given)
 
 
 def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:
