@@ -38,7 +38,7 @@ REGION_TYPES = {
     Region.ERROR: ("error", "<i4"),
 }
 
-DEVICE_FIELDS = {"largest_payload", "has_counter"}
+DEVICE_FIELDS = {"largest_payload", "has_counter", "instruction_set"}
 """What belongs to the device, not to its model."""
 
 MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS, Region.MASTER_LOW)

@@ -32,4 +32,15 @@
 #define TT_KERNELS_PORTABLE 1
 #endif
 
+/* The numbers of tinytrain/variants/instruction_set.py. */
+#if defined(TT_KERNELS_DSP)
+#define TT_INSTRUCTION_SET 1
+#elif defined(TT_KERNELS_MVE)
+#define TT_INSTRUCTION_SET 2
+#elif defined(TT_KERNELS_V6M)
+#define TT_INSTRUCTION_SET 3
+#else
+#define TT_INSTRUCTION_SET 0
+#endif
+
 #endif
