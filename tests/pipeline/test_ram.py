@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.reference_models import reference_model
 from tests.models import Operator, Tensor, build
 from tests.test_cli import done, tinytrain
 from tinytrain.device.emulated import EmulatedDevice
@@ -255,3 +256,20 @@ def test_a_layer_whose_statistics_are_renewed_is_in_no_chain(folder: Path, tmp_p
             ram=BUDGET,
         )
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.slow
+def test_person_detection_in_as_much_ram_as_its_input_and_half_a_kilobyte(
+    tmp_path: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target("cortex-m4")
+    (tmp_path / "vww.tflite").write_bytes(reference_model("vww"))
+    counted = []
+    for name, budget in (("plain", 40_000), ("chained", 27_648 + 512)):
+        done("convert", tmp_path / "vww.tflite", "--out", tmp_path / name, "--ram", budget)
+        text = done("bench", tmp_path / name, "--target", "cortex-m4", "--json").stdout
+        counted.append(json.loads(text)["instructions"]["inference"])
+    assert counted[0] < counted[1] < 1.02 * counted[0]
+    text = done("verify", tmp_path / "chained", "--target", "cortex-m4", "--samples", 2,
+                "--steps", 0).stdout  # fmt: skip
+    assert "DIFFERS" not in text

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from benchmarks.reference_models import reference_model
 from tests.models import Operator, Tensor, build
 from tests.operators.random_chains import RandomChain
 from tinytrain.converters.tflite import parse_tflite
@@ -241,3 +242,18 @@ def test_a_refusal_names_the_smallest_arena_and_what_sets_it() -> None:
     )
     with pytest.raises(InputError, match="operators 0 to 1, row by row, set it"):
         plan_within(graph, kernels, [0, 1], 1000)
+
+
+SMALLEST = {"vww": (36_888, 28_152), "ic": (33_312, 33_312)}
+"""The arena without a budget, and the smallest."""
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_arena_of_a_reference_model(name: str) -> None:
+    graph, kernels = prepare(reference_model(name))
+    by_rows = [k.index for k in kernels if isinstance(k.parameters, Convolution)]
+    plain, smallest = SMALLEST[name]
+    assert plan_memory(graph, kernels).arena_bytes == plain
+    assert smallest_of(graph, kernels, by_rows) == smallest
+    plan = plan_within(graph, kernels, by_rows, smallest)
+    assert plan.arena_bytes == smallest
