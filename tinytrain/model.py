@@ -48,11 +48,12 @@ class Model:
     def variants(self) -> tuple[Variant, ...]:
         """The C kernel of each operator."""
         chained = frozenset(i for chain in self.memory.chains for i in chain.operators)
-        return choose_variants(self.kernels, self._renewed, self.optimize, chained)
+        head = None if self.head is None else self.head.operator
+        return choose_variants(self.kernels, self._renewed, self.optimize, head, chained)
 
     def kernel_name(self, operator: int) -> str:
         """The C function that computes an operator, and in which operator's turn if not its own."""
-        function = self.variants[operator].parameters.function
+        function = self.variants[operator].kernel
         chain = self.memory.chain_of(operator)
         return (
             function if chain is None or operator == chain.last else f"{function} in {chain.last}"

@@ -144,7 +144,7 @@ def inspect(path: Path, optimize: Optimize | None = None, ram: int | None = None
     chained = (
         frozenset(i for chain in plan.chains for i in chain.operators) if plan else frozenset()
     )
-    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, chained))
+    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, chained=chained))
     variants = [None if kernel is None else next(chosen) for kernel in lowering.kernels]
     return _of_graph(graph, variants, plan)
 
@@ -196,7 +196,7 @@ def _of_graph(
             weights=kernel.weight_bytes if kernel is not None else 0,
             ram=alive[index],
             problem=lowering.problems.get(index),
-            kernel=variant.parameters.function if variant else None,
+            kernel=variant.kernel if variant else None,
             reason=variant.reason if variant else None,
         )
         for index, (operator, kernel, variant) in enumerate(

@@ -1,6 +1,8 @@
 /* Fast CONV_2D in portable C. */
 #include "fast.h"
 
+#if !TT_KERNELS_DSP
+
 #include <string.h>
 
 void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
@@ -38,3 +40,5 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const in
         }
     }
 }
+
+#endif

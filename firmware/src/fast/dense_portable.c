@@ -1,6 +1,8 @@
 /* Fast FULLY_CONNECTED in portable C. */
 #include "fast.h"
 
+#if !TT_KERNELS_DSP
+
 void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                              void *scratch)
 {
@@ -18,3 +20,5 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
         input += p->input_depth;
     }
 }
+
+#endif

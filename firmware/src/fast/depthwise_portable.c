@@ -1,6 +1,8 @@
 /* Fast DEPTHWISE_CONV_2D in portable C. */
 #include "fast.h"
 
+#if !TT_KERNELS_DSP
+
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
@@ -28,3 +30,5 @@ void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band
         }
     }
 }
+
+#endif
