@@ -26,6 +26,7 @@ from tests.models import Operator, Tensor, build
 from tinytrain.errors import InputError
 from tinytrain.pipeline.convert import convert
 from tinytrain.project import Project, load_project
+from tinytrain.variants.choose import BALANCED, Optimize
 
 FOLDER = Path(__file__).resolve().parents[2] / "shared" / "models"
 """Where the published files lie, unless told otherwise."""
@@ -50,12 +51,14 @@ def reference_model(name: str, folder: Path = FOLDER) -> bytes:
     return path.read_bytes()
 
 
-def reference_project(name: str, folder: Path, out: Path) -> Project:
-    """A project of one of MACS, converted into the folder `out`."""
+def reference_project(
+    name: str, folder: Path, out: Path, optimize: Optimize = BALANCED, ram: int | None = None
+) -> Project:
+    """A project of one of MACS for inference alone, converted into the folder `out`."""
     source = out / f"{name}.tflite"
     out.mkdir(parents=True, exist_ok=True)
     source.write_bytes(reference_model(name, folder))
-    convert(source, out / name, name)
+    convert(source, out / name, name, head="none", optimize=optimize, ram=ram)
     return load_project(out / name)
 
 

@@ -48,6 +48,11 @@ class Flash:
         return self.text + self.rodata + self.data - self.weights - self.port
 
     @property
+    def runtime(self) -> int:
+        """What inference alone takes beside the weights: no learning, no link, no port."""
+        return sum(self.parts[part] for part in ("model", "kernels", "library"))
+
+    @property
     def named(self) -> dict[str, int]:
         """The parts, as tables call them."""
         return {PARTS[part]: size for part, size in self.parts.items()}
@@ -55,10 +60,11 @@ class Flash:
     def as_json(self) -> dict[str, int]:
         """Its sections, its parts, and the firmware."""
         sections = {"text": self.text, "rodata": self.rodata, "data": self.data}
-        return {**sections, **self.parts, "firmware": self.firmware}
+        sums = {"runtime": self.runtime, "firmware": self.firmware}
+        return {**sections, **self.parts, **sums}
 
 
-UNKNOWN = dict.fromkeys(("text", "rodata", "data", *PARTS, "firmware"))
+UNKNOWN = dict.fromkeys(("text", "rodata", "data", *PARTS, "runtime", "firmware"))
 """The same of a target that cannot tell."""
 
 _INPUT_SECTION = re.compile(
