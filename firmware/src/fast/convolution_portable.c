@@ -2,7 +2,7 @@
  * goes into two products. */
 #include "gather.h"
 
-#if !TT_KERNELS_V6M
+#if TT_KERNELS_PORTABLE
 
 /* Two windows and two channels' weights, and the sums of their products. */
 typedef struct block {

@@ -1,7 +1,7 @@
 /* Fast FULLY_CONNECTED in portable C: four outputs at a time, which share the input's bytes. */
 #include "fast.h"
 
-#if !TT_KERNELS_V6M
+#if TT_KERNELS_PORTABLE
 
 enum {
     GROUP = 4,

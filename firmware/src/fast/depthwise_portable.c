@@ -1,7 +1,7 @@
 /* Fast DEPTHWISE_CONV_2D in portable C: four channels at a time. */
 #include "gather.h"
 
-#if !TT_KERNELS_V6M
+#if TT_KERNELS_PORTABLE
 
 enum {
     GROUP = 4,
@@ -71,6 +71,10 @@ static void convolve_pixel(const tt_fast_convolution *p, const int8_t *window, p
         output[o] = tt_channel_output(&p->channels[o], sum, low, high);
     }
 }
+
+#if !TT_KERNELS_DSP
+
+#if !TT_KERNELS_MVE
 
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
