@@ -32,6 +32,10 @@ typedef struct tt_v6m_block {
     int32_t odd; /* whether there is an odd number of groups */
 } tt_v6m_block;
 
+TT_V6M_OFFSET(tt_v6m_block, channels, 12);
+TT_V6M_OFFSET(tt_v6m_block, stride, 20);
+TT_V6M_OFFSET(tt_v6m_block, odd, 36);
+
 void tt_v6m_convolution(tt_v6m_block *block);
 
 /* Packs a window into every fourth word from `packed`. */

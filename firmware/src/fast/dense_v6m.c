@@ -21,6 +21,9 @@ typedef struct groups {
     int8_t *output;
 } groups;
 
+TT_V6M_OFFSET(groups, high, 16);
+TT_V6M_OFFSET(groups, output, 32);
+
 void tt_v6m_dense(groups *g);
 
 /* clang-format off */

@@ -24,6 +24,10 @@ typedef struct tt_v6m_pair {
     uint32_t entry;
 } tt_v6m_pair;
 
+TT_V6M_OFFSET(tt_v6m_pair, channels, 16);
+TT_V6M_OFFSET(tt_v6m_pair, bytes, 28);
+TT_V6M_OFFSET(tt_v6m_pair, entry, 48);
+
 void tt_v6m_depthwise(tt_v6m_pair *pair);
 
 /* clang-format off */
@@ -126,6 +130,10 @@ typedef struct tt_v6m_strip {
     int32_t low;
     int32_t high;
 } tt_v6m_strip;
+
+TT_V6M_OFFSET(tt_v6m_strip, channel, 20);
+TT_V6M_OFFSET(tt_v6m_strip, channels, 32);
+TT_V6M_OFFSET(tt_v6m_strip, high, 44);
 
 void tt_v6m_depthwise_strip(tt_v6m_strip *strip);
 

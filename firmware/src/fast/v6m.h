@@ -65,7 +65,7 @@
 #define TT_V6M_FUNCTION(NAME)                                                                      \
     ".syntax unified\n"                                                                            \
     ".thumb\n"                                                                                     \
-    ".section .text." NAME ", \"ax\", %progbits\n"                                                 \
+    ".pushsection .text." NAME ", \"ax\", %progbits\n"                                             \
     ".balign 4\n"                                                                                  \
     ".global " NAME "\n"                                                                           \
     ".type " NAME ", %function\n"                                                                  \
@@ -74,7 +74,11 @@
 #define TT_V6M_END(NAME)                                                                           \
     ".ltorg\n"                                                                                     \
     ".size " NAME ", . - " NAME "\n"                                                               \
-    ".text\n"
+    ".popsection\n"
+
+/* What the assembler takes for granted of a struct. */
+#define TT_V6M_OFFSET(STRUCT, FIELD, BYTES)                                                        \
+    typedef char STRUCT##_##FIELD##_lies_there[offsetof(STRUCT, FIELD) == (BYTES) ? 1 : -1]
 
 /* Copies bytes; words where both pointers lie on one. */
 void tt_v6m_copy(int8_t *to, const int8_t *from, int32_t bytes);
