@@ -9,6 +9,8 @@
 
 #include <stdint.h>
 
+#include "tinytrain/instruction_set.h"
+
 /* Shifts of negative numbers must be arithmetic; every compiler for our targets does so. */
 typedef char tt_arithmetic_shift_required[((-1 >> 1) == -1) ? 1 : -1];
 
@@ -85,8 +87,18 @@ static inline int8_t tt_requantize(int32_t sum, int32_t multiplier, int32_t shif
 static inline int32_t tt_requantize_once(int32_t sum, int32_t multiplier, int32_t rounding,
                                          int32_t shift)
 {
+#if defined(TT_HAS_DSP) && !defined(TT_USE_PORTABLE)
+    /* The rounded high word of the doubled sum's product, with what comes on top. */
+    int32_t doubled = tt_shift_left_wrapping(sum, 1);
+    int32_t scaled;
+    __asm("smmlar %0, %1, %2, %3"
+          : "=r"(scaled)
+          : "r"(doubled), "r"(multiplier), "r"((sum >> 31) + rounding));
+    return scaled >> shift;
+#else
     int32_t scaled = (int32_t)(((int64_t)sum * multiplier + ((int64_t)1 << 30)) >> 31);
     return (scaled + (sum >> 31) + rounding) >> shift;
+#endif
 }
 
 /* tt_requantize for int16. */

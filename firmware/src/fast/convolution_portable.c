@@ -1,7 +1,7 @@
 /* Fast CONV_2D in portable C. */
 #include "fast.h"
 
-#if !TT_KERNELS_MVE
+#if !TT_KERNELS_DSP && !TT_KERNELS_MVE
 
 #include <string.h>
 

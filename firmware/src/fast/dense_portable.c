@@ -1,7 +1,7 @@
 /* Fast FULLY_CONNECTED in portable C. */
 #include "fast.h"
 
-#if !TT_KERNELS_MVE
+#if !TT_KERNELS_DSP && !TT_KERNELS_MVE
 
 void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                              void *scratch)

@@ -1,7 +1,7 @@
 /* Fast DEPTHWISE_CONV_2D in portable C. */
 #include "fast.h"
 
-#if !TT_KERNELS_MVE
+#if !TT_KERNELS_DSP && !TT_KERNELS_MVE
 
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)

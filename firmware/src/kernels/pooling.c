@@ -27,18 +27,23 @@ static area area_at(const tt_pooling *p, int32_t y, int32_t x)
     return a;
 }
 
-static int8_t pixel(const tt_pooling *p, const int8_t *input, int32_t y, int32_t x, int32_t channel)
+/* The first input of an area's row, of one channel; the next columns lie p->channels further. */
+static const int8_t *row_of(const tt_pooling *p, const int8_t *input, int32_t y, area a,
+                            int32_t channel)
 {
-    return input[(ptrdiff_t)(y * p->input_width + x) * p->channels + channel];
+    return input + (ptrdiff_t)(y * p->input_width + a.left) * p->channels + channel;
 }
 
 static int32_t average(const tt_pooling *p, const int8_t *input, area a, int32_t channel)
 {
     int32_t sum = 0;
-    int32_t count = (a.bottom - a.top) * (a.right - a.left);
+    int32_t columns = a.right - a.left;
+    int32_t count = (a.bottom - a.top) * columns;
     for (int32_t y = a.top; y < a.bottom; y++) {
-        for (int32_t x = a.left; x < a.right; x++) {
-            sum += pixel(p, input, y, x, channel);
+        const int8_t *pixel = row_of(p, input, y, a, channel);
+        for (int32_t left = columns; left > 0; left--) {
+            sum += *pixel;
+            pixel += p->channels;
         }
     }
     /* C division truncates toward zero, so this rounds half away from zero. */
@@ -49,8 +54,10 @@ static int32_t highest(const tt_pooling *p, const int8_t *input, area a, int32_t
 {
     int32_t found = INT8_MIN;
     for (int32_t y = a.top; y < a.bottom; y++) {
-        for (int32_t x = a.left; x < a.right; x++) {
-            found = tt_max(found, pixel(p, input, y, x, channel));
+        const int8_t *pixel = row_of(p, input, y, a, channel);
+        for (int32_t left = a.right - a.left; left > 0; left--) {
+            found = tt_max(found, *pixel);
+            pixel += p->channels;
         }
     }
     return found;
