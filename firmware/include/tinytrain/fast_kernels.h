@@ -111,6 +111,8 @@ void tt_fast_fully_connected_paired(const tt_fast_dense *p, const int8_t *input,
 #include "tinytrain/dsp_scratch.h"
 #elif TT_KERNELS_MVE
 #include "tinytrain/mve_scratch.h"
+#elif TT_KERNELS_V6M
+#include "tinytrain/v6m_scratch.h"
 #else
 /* Two windows. */
 #define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (2 * TT_FAST_WORDS(DEPTH))
