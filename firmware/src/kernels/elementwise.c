@@ -3,7 +3,7 @@
  * An operand of the output's size is read at each index just before it is written there, so the
  * output may lie on it. */
 #include "../fast/add_dsp.h"
-#include "addition_mve.h"
+#include "../fast/add_mve.h"
 #include "broadcast.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
@@ -65,10 +65,24 @@ static void add_to_halved(const tt_addition *p, operand halved, operand other, i
     int32_t zero = halved.zero_point * half;
     int32_t other_zero = other.zero_point * half * 2;
     int32_t shift = -other.shift;
-    int32_t rounding = (int32_t)1 << (shift - 1);
     int32_t output_shift = -p->output_shift;
     int32_t output_rounding = (2 * p->output_zero_point + 1) * ((int32_t)1 << (output_shift - 1));
     int32_t count = p->broadcast.extents[0];
+#if TT_KERNELS_MVE
+    tt_mve_addition v = {half * 2,
+                         other_zero,
+                         other.multiplier,
+                         shift,
+                         half,
+                         zero,
+                         p->output_multiplier,
+                         output_rounding,
+                         output_shift,
+                         p->activation_min,
+                         p->activation_max};
+    tt_mve_add(&v, halved.input, other.input, output, count);
+#else
+    int32_t rounding = (int32_t)1 << (shift - 1);
 #if TT_KERNELS_DSP
     int32_t unclamped = p->activation_min == INT8_MIN && p->activation_max == INT8_MAX;
     if (unclamped && p->left_shift == 20 && shift <= 4) {
@@ -88,6 +102,7 @@ static void add_to_halved(const tt_addition *p, operand halved, operand other, i
             tt_requantize_once(sum, p->output_multiplier, output_rounding, output_shift);
         output[i] = (int8_t)tt_clamp(found, p->activation_min, p->activation_max);
     }
+#endif
 }
 
 /* Whether add_to_halved can do it: the numbers stay within 2^30, and shifts go to the right. */
@@ -101,11 +116,6 @@ static int32_t can_add_to_halved(const tt_addition *p, const operand *halved, co
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
-#if TT_KERNELS_MVE
-    if (tt_add_mve(p, input1, input2, output)) {
-        return;
-    }
-#endif
     operand first = {input1, p->input1_zero_point, p->input1_multiplier, p->input1_shift};
     operand second = {input2, p->input2_zero_point, p->input2_multiplier, p->input2_shift};
     if (can_add_to_halved(p, &first, &second)) {
