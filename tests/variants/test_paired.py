@@ -29,7 +29,8 @@ def layer(**changes: object) -> FullyConnected:
 def pairs_of(given_layer: FullyConnected) -> Arrays | None:
     fast = folded(given_layer)
     assert fast is not None
-    return paired(fast)
+    found = paired(fast)
+    return None if found is None else found[1]
 
 
 def sums_by_pairs(pairs: Arrays, x: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -19,8 +19,8 @@ from tinytrain.variants.fast import (
     CHANNEL,
     Fast,
     FastConvolution,
+    FastDense,
     FastDepthwiseConv2D,
-    FastFullyConnected,
     fast_parameters,
 )
 from tinytrain.variants.paired import Arrays, paired
@@ -68,15 +68,13 @@ class Variant:
     scratch: str = ""
     """Bytes that it works in, as a C expression; empty for none."""
     block: Block | None = None
-    function: str = ""
-    """The C function, where it is another than that of the parameters."""
     dsp: Arrays = field(default_factory=dict)
     """Arrays that take the place of the parameters' where the DSP extension is used."""
 
     @property
     def kernel(self) -> str:
         """The C function's name."""
-        return self.function or self.parameters.function
+        return self.parameters.function
 
     @property
     def by_rows(self) -> bool:
@@ -148,18 +146,14 @@ def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Opti
 def _pair(variant: Variant, shared: bool) -> Variant:
     """With weights in pairs, where a fast dense kernel allows it."""
     fast, block = variant.parameters, variant.block
-    if shared or block is None or not isinstance(fast, FastFullyConnected):
+    if shared or block is None or not isinstance(fast, FastDense):
         return variant
-    pairs = paired(fast)
-    if pairs is None:
+    found = paired(fast)
+    if found is None:
         return variant
-    return replace(
-        variant,
-        scratch=_scratch(fast, "_PAIRED"),
-        block=Block("TT_BLOCK_DENSE_PAIRED", block.arguments),
-        function=f"{fast.function}_paired",
-        dsp=pairs,
-    )
+    pairs = Block("TT_BLOCK_DENSE_PAIRED", block.arguments)
+    scratch = _scratch(fast, "_PAIRED")
+    return replace(variant, parameters=found[0], scratch=scratch, block=pairs, dsp=found[1])
 
 
 PLAIN_CHANNEL_BYTES = 9
@@ -173,7 +167,7 @@ def _clamped(fast: Fast) -> int:
 
 def _block(fast: Fast, optimize: Optimize) -> Block:
     ends = (_clamped(fast), int(optimize.unrolled))
-    if isinstance(fast, FastFullyConnected):
+    if isinstance(fast, FastDense):
         return Block("TT_BLOCK_DENSE", (fast.input_depth, *ends))
     if isinstance(fast, FastDepthwiseConv2D):
         kernel = fast.kernel_height, fast.kernel_width
@@ -186,7 +180,7 @@ def _depth(fast: FastConvolution) -> int:
 
 
 def _scratch(fast: Fast, kind: str = "") -> str:
-    if isinstance(fast, FastFullyConnected):
+    if isinstance(fast, FastDense):
         return f"TT_FAST_DENSE{kind}_SCRATCH({fast.input_depth}, {fast.output_depth})"
     if isinstance(fast, FastDepthwiseConv2D):
         taps = fast.kernel_height * fast.kernel_width
@@ -195,7 +189,7 @@ def _scratch(fast: Fast, kind: str = "") -> str:
 
 
 def _outputs(p: Fast) -> int:
-    if isinstance(p, FastFullyConnected):
+    if isinstance(p, FastDense):
         return p.rows * p.output_depth
     return p.output_height * p.output_width * p.output_channels
 
@@ -207,7 +201,7 @@ def _plain_instructions(kernel: Kernel, a_mac: float, an_output: float) -> int:
 
 def _fast_instructions(kernel: Kernel, fast: Fast) -> int:
     outputs = _outputs(fast)
-    if isinstance(fast, FastFullyConnected):
+    if isinstance(fast, FastDense):
         return round(1.4 * kernel.macs + 15 * outputs)
     if isinstance(fast, FastDepthwiseConv2D):
         return round(2.5 * kernel.macs + 10 * outputs)

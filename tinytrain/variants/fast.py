@@ -59,9 +59,8 @@ class FastDepthwiseConv2D(FastConvolution):
 
 
 @dataclass(frozen=True, eq=False)
-class FastFullyConnected(Parameters):
+class FastDense(Parameters):
     structure: ClassVar[str] = "tt_fast_dense"
-    function: ClassVar[str] = "tt_fast_fully_connected"
     rows: int
     input_depth: int
     output_depth: int
@@ -71,7 +70,11 @@ class FastFullyConnected(Parameters):
     channels: Channels
 
 
-Fast = FastConvolution | FastFullyConnected
+class FastFullyConnected(FastDense):
+    function: ClassVar[str] = "tt_fast_fully_connected"
+
+
+Fast = FastConvolution | FastDense
 
 
 def fast_parameters(parameters: Parameters) -> Fast | None:

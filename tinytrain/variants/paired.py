@@ -13,23 +13,32 @@ Sums are 256 times as large; what is beside them is folded into the start.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.variants.fast import FastFullyConnected, reach_of
+from tinytrain.variants.fast import FastDense, reach_of
 
 MAX_PAIRED_REACH = 1 << 23
 """Sums stay below it: they are 256 times as large."""
 MAX_PAIRED_DEPTH = 4095 // 3
 """Four channels' weights have to lie within reach of an immediate offset of 12 bits."""
 
+
+class PairedFullyConnected(FastDense):
+    """The plain constants, which all but the DSP extension read."""
+
+    function: ClassVar[str] = "tt_fast_fully_connected_paired"
+
+
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 """By the field whose place they take."""
 
 
-def paired(fast: FastFullyConnected) -> Arrays | None:
-    """Weights and channels in pairs; None where the layer's numbers or shape do not allow it."""
+def paired(fast: FastDense) -> tuple[PairedFullyConnected, Arrays] | None:
+    """The layer, and its weights and channels in pairs; None where its numbers or its shape do not
+    allow it."""
     weights = fast.weights.astype(np.int64)
     if (
         fast.input_depth % 4
@@ -44,4 +53,5 @@ def paired(fast: FastFullyConnected) -> Arrays | None:
     # Sums wrap on their way to what fits 32 bits.
     channels["start"] = (start - even.sum(axis=1)).astype(np.uint32).view(np.int32)
     pairs = (256 * odd - even).astype("<i2").view(np.int8)
-    return {"weights": pairs.reshape(fast.weights.shape), "channels": channels}
+    arrays = {"weights": pairs.reshape(fast.weights.shape), "channels": channels}
+    return PairedFullyConnected(**vars(fast)), arrays
