@@ -41,7 +41,8 @@ class Model:
         """The C kernel of each operator."""
         layers = self.statistics.layers if self.statistics else ()
         renewed = frozenset(layer.operator_index for layer in layers)
-        return choose_variants(self.kernels, renewed, self.optimize)
+        head = None if self.head is None else self.head.operator
+        return choose_variants(self.kernels, renewed, self.optimize, head)
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tinytrain.operators.kernel import Parameters
+from tinytrain.variants.instruction_set import InstructionSet
 
 C_TYPES = {
     "int8": "int8_t",
@@ -33,6 +34,8 @@ class ConstantArray:
 
     behind: int = 0
     """Bytes that may be read behind it; it begins on a word then."""
+    dsp: npt.NDArray[np.generic] | None = None
+    """What it holds where the DSP extension is used, if that is something else."""
 
     @property
     def declaration(self) -> str:
@@ -47,7 +50,11 @@ class ConstantArray:
 
     @property
     def values(self) -> str:
-        return wrapped(_literal(value) for value in self.data.reshape(-1).tolist())
+        if self.dsp is None:
+            return _values(self.data)
+        return "\n".join(
+            ["#if TT_KERNELS_DSP", _values(self.dsp), "#else", _values(self.data), "#endif"]
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +69,14 @@ class ConstantBlock:
     """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
     labels: tuple[str, ...] = ()
     """What each item is called; empty for an array."""
+    dsp: bytes | None = None
+    """What has to be there where the DSP extension is used, if that is something else."""
+
+    def data_on(self, instruction_set: InstructionSet) -> bytes:
+        """What has to be there on a device with these kernels."""
+        if self.dsp is not None and instruction_set is InstructionSet.DSP:
+            return self.dsp
+        return self.data
 
     def items(self, data: bytes) -> npt.NDArray[Any]:
         """The numbers in what was read back."""
@@ -94,6 +109,10 @@ class ConstantStruct:
     def initializer(self) -> str:
         """For a struct inside another."""
         return "{" + ", ".join(f".{member} = {value}" for member, value in self.members) + "}"
+
+
+def _values(data: npt.NDArray[np.generic]) -> str:
+    return wrapped(_literal(value) for value in data.reshape(-1).tolist())
 
 
 def wrapped(items: Iterable[str]) -> str:

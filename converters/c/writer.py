@@ -233,6 +233,10 @@ def _kernel_constants(model: Model, kernel: Kernel) -> tuple[list[ConstantArray]
     arrays, struct = constants_of(variant.parameters, _struct_name(model, kernel))
     if variant.block is None:
         return arrays, struct
+    arrays = [
+        replace(array, dsp=variant.dsp.get(array.name.removeprefix(f"{struct.name}_")))
+        for array in arrays
+    ]
     read_behind = [
         replace(array, behind=READ_BEHIND) if array.name.endswith("_weights") else array
         for array in arrays
@@ -455,8 +459,8 @@ def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
     return {
         "index": kernel.index,
         "comment": comment,
-        "reason": f"{variant.parameters.function}: {variant.reason}",
-        "function": variant.parameters.function,
+        "reason": f"{variant.kernel}: {variant.reason}",
+        "function": variant.kernel,
         "arguments": [] if nothing else arguments,
         "scratch": variant.scratch,
     }
@@ -487,11 +491,14 @@ def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
 
 
 def _array_block(array: ConstantArray) -> ConstantBlock:
-    data = np.ascontiguousarray(array.data)
-    if data.dtype.names is None:
-        return ConstantBlock(array.name, array.name, data.tobytes(), data.dtype.str)
-    labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
-    return ConstantBlock(array.name, array.name, data.tobytes(), f"<{len(labels)}i", labels)
+    data, name = np.ascontiguousarray(array.data), array.name
+    dsp = None if array.dsp is None else array.dsp.tobytes()
+    layout = data.dtype.str
+    labels: tuple[str, ...] = ()
+    if data.dtype.names is not None:
+        labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
+        layout = f"<{len(labels)}i"
+    return ConstantBlock(name, name, data.tobytes(), layout, labels, dsp)
 
 
 def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:
@@ -536,7 +543,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
             {
                 "index": kernel.index,
                 "name": kernel.kind,
-                "kernel": model.variants[kernel.index].parameters.function,
+                "kernel": model.variants[kernel.index].kernel,
                 "output": model.graph.tensors[kernel.outputs[0]].name,
                 "macs": kernel.macs,
             }

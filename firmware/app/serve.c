@@ -7,6 +7,7 @@
 #include "answers.h"
 #include "port.h"
 #include "tinytrain/crc32.h"
+#include "tinytrain/instruction_set.h"
 #include "tinytrain/protocol.h"
 
 static int32_t answer(tt_serve *serve, const tt_frame *request);
@@ -168,7 +169,7 @@ static int32_t answer_info(tt_serve *serve)
     reply_u16(serve, head != NULL ? head->features : 0);
     reply_u16(serve, head != NULL ? head->rows : 0);
     reply_u32(serve, serve->payload_bytes);
-    reply_u8(serve, tt_port_has_counter());
+    reply_u8(serve, tt_port_has_counter() + TT_INSTRUCTION_SET * 16);
     reply_data(serve, model->name, name_bytes < TT_NAME_BYTES ? name_bytes : TT_NAME_BYTES);
     return TT_OK;
 }

@@ -15,6 +15,7 @@ from tinytrain.device.process import open_host, open_qemu
 from tinytrain.device.stream import StreamDevice
 from tinytrain.errors import DeviceError
 from tinytrain.protocol import Measure, Message, Region, Space, Status
+from tinytrain.variants.instruction_set import InstructionSet
 
 CORTEX = ["cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55"]
 
@@ -26,6 +27,15 @@ WEIGHTS = np.array([[20, -30, 40], [-50, 60, -70]], np.int8)
 rng = np.random.default_rng(1)
 SAMPLES = rng.integers(-128, 128, (40, 6)).astype(np.int8)
 LABELS = rng.integers(0, 2, 40)
+
+
+INSTRUCTION_SETS = {
+    "host": InstructionSet.PORTABLE,
+    "cortex-m0": InstructionSet.V6M,
+    "cortex-m4": InstructionSet.DSP,
+    "cortex-m33": InstructionSet.DSP,
+    "cortex-m55": InstructionSet.MVE,
+}
 
 
 def open_device(project: Path, target: str, timeout: float = 60.0) -> StreamDevice:
@@ -75,6 +85,7 @@ def test_a_device_tells_what_it_runs(device: StreamDevice, target: str) -> None:
     assert (info.operators, info.constants, info.head_operator) == (3, 2, 2)
     assert (info.classes, info.features, info.rows) == (2, 3, 2)
     assert info.has_counter == (target != "host")
+    assert info.instruction_set == INSTRUCTION_SETS[target]
 
 
 def test_inference_and_its_trace_are_the_models(device: StreamDevice) -> None:

@@ -32,6 +32,8 @@ def numbers(
     low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
     if style == "extremes":
         return rng.choice(np.array([low, low + 1, high], dtype), shape)
+    if style == "symmetric":
+        return rng.integers(-high, high + 1, shape).astype(dtype)
     if style == "zeros":
         return np.zeros(shape, dtype)
     return rng.integers(low, high + 1, shape).astype(dtype)

@@ -210,8 +210,12 @@ def without_index(drawn: dict[str, Any]) -> dict[str, Any]:
     return {**drawn, "bias": biases.filter(lambda bias: bias != "none")}
 
 
-narrow = {**weighted, "gain": st.floats(4.1, 16.0)}
-"""Factors below one half, which the fast kernels take."""
+narrow = {
+    **weighted,
+    "gain": st.floats(4.1, 16.0),
+    "weight_style": styles | st.just("symmetric"),
+}
+"""Factors below one half, which the fast kernels take; weights as TensorFlow Lite makes them."""
 
 LARGEST_LAYER = 4000
 """Weights."""
@@ -250,7 +254,9 @@ def fast_fully_connected() -> st.SearchStrategy[Case]:
         FullyConnected,
         **narrow,
         leading=st.sampled_from([(1,), (1,), (2,), (3, 2)]),
-        depth=st.integers(1, 70) | st.sampled_from([128, 300, 640, 1030, 1400]),
+        depth=st.integers(1, 70)
+        | st.integers(1, 20).map(lambda words: 4 * words)
+        | st.sampled_from([128, 300, 640, 1030, 1364, 1400]),
         outputs=st.integers(1, 20),
         keep_dimensions=st.booleans(),
     ).filter(lambda case: case.depth * case.outputs <= 4 * LARGEST_LAYER)

@@ -40,6 +40,7 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.protocol import STATUS_TEXTS, Region, Space, Status
 from tinytrain.statistics import Standing, Statistics
+from tinytrain.variants.instruction_set import InstructionSet
 
 
 class EmulatedDevice:
@@ -71,6 +72,7 @@ class EmulatedDevice:
             rows=head.rows if head else 0,
             largest_payload=1 << 16,
             has_counter=False,
+            instruction_set=InstructionSet.PORTABLE,
         )
 
     def infer(self, x: Array) -> NDArray[np.int8]:

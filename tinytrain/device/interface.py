@@ -12,6 +12,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from tinytrain.variants.instruction_set import InstructionSet
+
 Array = NDArray[Any]
 """Any array that holds one sample's inputs, or B of them: its bytes in C order are what counts."""
 
@@ -37,6 +39,8 @@ class Info:
     largest_payload: int
     has_counter: bool
     """Whether `measure` works."""
+    instruction_set: InstructionSet
+    """Which bodies of the kernels it has."""
 
 
 NOT_ASKED = 0xFFFF

@@ -35,6 +35,7 @@ from tinytrain.protocol import (
     decode_frame,
     encode_frame,
 )
+from tinytrain.variants.instruction_set import InstructionSet
 
 INFO = struct.Struct("<IIIIHHHHHHIB")
 STATUS = struct.Struct("<i")
@@ -351,7 +352,7 @@ def _parse_info(reply: bytes) -> Info:
         features,
         rows,
         largest_payload,
-        has_counter,
+        body,
     ) = INFO.unpack_from(reply)
     return Info(
         name=reply[INFO.size :].decode("utf-8", errors="replace"),
@@ -366,8 +367,20 @@ def _parse_info(reply: bytes) -> Info:
         features=features,
         rows=rows,
         largest_payload=largest_payload,
-        has_counter=bool(has_counter),
+        has_counter=bool(body & 1),
+        instruction_set=_instruction_set(body >> 4),
     )
+
+
+def _instruction_set(number: int) -> InstructionSet:
+    """Raises DeviceError for one that is not known."""
+    try:
+        return InstructionSet(number)
+    except ValueError as error:
+        raise DeviceError(
+            f"the device's kernels have instruction set {number}; this tinytrain knows 0 to "
+            f"{max(InstructionSet)}: update it"
+        ) from error
 
 
 def _parse_step(reply: bytes) -> StreamStep:

@@ -179,7 +179,7 @@ def _of_graph(graph: Graph, variants: Sequence[Variant | None]) -> Inspection:
             weights=kernel.weight_bytes if kernel is not None else 0,
             ram=alive[index],
             problem=lowering.problems.get(index),
-            kernel=variant.parameters.function if variant else None,
+            kernel=variant.kernel if variant else None,
             reason=variant.reason if variant else None,
         )
         for index, (operator, kernel, variant) in enumerate(

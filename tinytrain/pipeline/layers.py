@@ -43,7 +43,7 @@ def compare_layers(
         LayerRow(
             kernel.index,
             kernel.kind,
-            kernel.parameters.function,
+            model.variants[kernel.index].kernel,
             model.graph.tensors[kernel.outputs[0]].name,
             len(inputs),
             int(count),

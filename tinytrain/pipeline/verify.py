@@ -38,7 +38,7 @@ REGION_TYPES = {
     Region.ERROR: ("error", "<i4"),
 }
 
-DEVICE_FIELDS = {"largest_payload", "has_counter"}
+DEVICE_FIELDS = {"largest_payload", "has_counter", "instruction_set"}
 """What belongs to the device, not to its model."""
 
 MASTERS = (Region.MASTER_WEIGHTS, Region.MASTER_BIAS, Region.MASTER_LOW)
@@ -124,11 +124,11 @@ def _info_difference(model: Model, device: Device) -> str | None:
 
 
 def _check_constants(model: Model, device: Device, progress: Progress) -> Check:
-    blocks = constant_blocks(model)
+    blocks, instruction_set = constant_blocks(model), device.info().instruction_set
     total = 0
     for index, block in enumerate(blocks):
         data = device.read(Space.CONSTANT, index, 0, len(block.data))
-        place = _first(block.items(block.data), block.items(data))
+        place = _first(block.items(block.data_on(instruction_set)), block.items(data))
         total += len(block.data)
         progress("constants", index + 1, len(blocks))
         if place is not None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from tinytrain.operators.convolution import Conv2D, DepthwiseConv2D
@@ -23,6 +23,7 @@ from tinytrain.variants.fast import (
     FastFullyConnected,
     fast_parameters,
 )
+from tinytrain.variants.paired import Arrays, paired
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,15 @@ class Variant:
     scratch: str = ""
     """Bytes that it works in, as a C expression; empty for none."""
     block: Block | None = None
+    function: str = ""
+    """The C function, where it is another than that of the parameters."""
+    dsp: Arrays = field(default_factory=dict)
+    """Arrays that take the place of the parameters' where the DSP extension is used."""
+
+    @property
+    def kernel(self) -> str:
+        """The C function's name."""
+        return self.function or self.parameters.function
 
     @property
     def by_rows(self) -> bool:
@@ -80,17 +90,17 @@ UNROLLED = 2
 
 
 def choose_variants(
-    kernels: Sequence[Kernel], kept: frozenset[int], optimize: Optimize
+    kernels: Sequence[Kernel], kept: frozenset[int], optimize: Optimize, shared: int | None = None
 ) -> tuple[Variant, ...]:
     """A variant for each kernel; those in `kept` stay what they are, because something else on the
-    device reads their constants."""
+    device writes their constants, and the weights of `shared`, because the head reads them."""
     found = [None if k.index in kept else fast_parameters(k.parameters) for k in kernels]
     blocks = [_block(fast, optimize) if fast else None for fast in found]
     users = Counter(block for block in blocks if block)
     return tuple(
         _keep(kernel, kernel.index in kept)
         if fast is None or block is None
-        else _choose(kernel, fast, block, users[block], optimize)
+        else _pair(_choose(kernel, fast, block, users[block], optimize), kernel.index == shared)
         for kernel, fast, block in zip(kernels, found, blocks, strict=True)
     )
 
@@ -118,6 +128,23 @@ def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Opti
     return Variant(fast, why, _scratch(fast), block)
 
 
+def _pair(variant: Variant, shared: bool) -> Variant:
+    """With weights in pairs, where a fast dense kernel allows it."""
+    fast, block = variant.parameters, variant.block
+    if shared or block is None or not isinstance(fast, FastFullyConnected):
+        return variant
+    pairs = paired(fast)
+    if pairs is None:
+        return variant
+    return replace(
+        variant,
+        scratch=_scratch(fast, "_PAIRED"),
+        block=Block("TT_BLOCK_DENSE_PAIRED", block.arguments),
+        function=f"{fast.function}_paired",
+        dsp=pairs,
+    )
+
+
 PLAIN_CHANNEL_BYTES = 9
 """Bias, multiplier and shift."""
 assert CHANNEL.itemsize > PLAIN_CHANNEL_BYTES
@@ -141,9 +168,9 @@ def _depth(fast: FastConvolution) -> int:
     return fast.kernel_height * fast.kernel_width * fast.input_channels
 
 
-def _scratch(fast: Fast) -> str:
+def _scratch(fast: Fast, kind: str = "") -> str:
     if isinstance(fast, FastFullyConnected):
-        return f"TT_FAST_DENSE_SCRATCH({fast.input_depth}, {fast.output_depth})"
+        return f"TT_FAST_DENSE{kind}_SCRATCH({fast.input_depth}, {fast.output_depth})"
     if isinstance(fast, FastDepthwiseConv2D):
         taps = fast.kernel_height * fast.kernel_width
         return f"TT_FAST_DEPTHWISE_SCRATCH({taps}, {fast.output_channels})"

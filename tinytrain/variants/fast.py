@@ -131,7 +131,7 @@ def _channels(p: Convolution | FullyConnected, weights: npt.NDArray[np.int8]) ->
     """Of weights (O, ...); None where a sum or a factor is too large."""
     rows = weights.reshape(len(weights), -1).astype(np.int64)
     start = p.bias - p.input_zero_point * rows.sum(axis=1)
-    reach = np.abs(start) + 128 * np.abs(rows).sum(axis=1)
+    reach = _reaches(start, rows)
     shift = -p.shift.astype(np.int64)
     multiplier = p.multiplier.astype(np.int64)
     # As if the sum were at its largest: such a channel never leaves the zero point.
@@ -143,6 +143,16 @@ def _channels(p: Convolution | FullyConnected, weights: npt.NDArray[np.int8]) ->
     found["start"], found["multiplier"], found["shift"] = start, multiplier, shift
     found["rounding"] = (2 * p.output_zero_point + 1) << (shift - 1)
     return found
+
+
+def _reaches(start: npt.NDArray[np.int64], rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The largest magnitude that each channel's sum can have on its way, for any input."""
+    return np.asarray(np.abs(start) + 128 * np.abs(rows).sum(axis=1))
+
+
+def reach_of(start: npt.NDArray[np.int32], weights: npt.NDArray[np.int64]) -> int:
+    """The largest magnitude of any sum of weights (O, ...), from `start` (O,) on."""
+    return int(_reaches(start.astype(np.int64), weights.reshape(len(weights), -1)).max())
 
 
 def _always_zero(

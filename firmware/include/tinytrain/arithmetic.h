@@ -43,12 +43,41 @@ static inline int32_t tt_shift_left_saturating(int32_t x, int32_t e)
     return x < -limit - 1 ? INT32_MIN : tt_shift_left_wrapping(x, e);
 }
 
+/* SRDHM of a in (-2^30, 2^30) and b in [0, 2^31), from products of 32 bits. In halves, a = a1 *
+ * 2^16
+ * + a0 with a0 in [-2^15, 2^15), b = b1 * 2^16 + b0 with b0 in [0, 2^16):
+ *
+ *   (a * b + 2^30) >> 31 = 2 * a1 * b1 + ((a1 * b0 + a0 * b1 + (a0 * b0 >> 16) + 2^14) >> 15)
+ *
+ * The inner sum lies within (-2^31, 2^31). The bits that a0 * b0 >> 16 loses are below 2^16 of a
+ * number that is shifted by 31. */
+static inline int32_t tt_rounding_doubling_high_mul_by_halves(int32_t a, int32_t b)
+{
+    int32_t a0 = (int16_t)a;
+    int32_t a1 = (a - a0) >> 16;
+    int32_t b0 = b & 0xffff;
+    int32_t b1 = b >> 16;
+    int32_t middle = a1 * b0 + a0 * b1 + (a0 * b0 >> 16);
+    return 2 * a1 * b1 + ((middle + (1 << 14)) >> 15);
+}
+
+/* Where a product of 64 bits is a call. */
+#if defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__)
+#define TT_NARROW_PRODUCTS 1
+#endif
+
 /* SRDHM: a * b / 2^31 rounded to nearest, ties up; INT32_MIN squared saturates. */
 static inline int32_t tt_saturating_rounding_doubling_high_mul(int32_t a, int32_t b)
 {
     if (a == INT32_MIN && b == INT32_MIN) {
         return INT32_MAX;
     }
+#if TT_NARROW_PRODUCTS
+    const uint32_t reach = (uint32_t)1 << 30;
+    if ((uint32_t)a + reach - 1u < 2u * reach - 1u && b >= 0) { /* |a| < reach */
+        return tt_rounding_doubling_high_mul_by_halves(a, b);
+    }
+#endif
     return (int32_t)(((int64_t)a * b + ((int64_t)1 << 30)) >> 31);
 }
 
@@ -95,6 +124,9 @@ static inline int32_t tt_requantize_once(int32_t sum, int32_t multiplier, int32_
           : "=r"(scaled)
           : "r"(doubled), "r"(multiplier), "r"((sum >> 31) + rounding));
     return scaled >> shift;
+#elif TT_NARROW_PRODUCTS
+    int32_t scaled = tt_rounding_doubling_high_mul_by_halves(sum, multiplier);
+    return (scaled + (sum >> 31) + rounding) >> shift;
 #else
     int32_t scaled = (int32_t)(((int64_t)sum * multiplier + ((int64_t)1 << 30)) >> 31);
     return (scaled + (sum >> 31) + rounding) >> shift;

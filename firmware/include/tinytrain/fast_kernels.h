@@ -97,18 +97,30 @@ typedef struct tt_fast_dense {
 void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                              void *scratch);
 
+/* The same; input_depth is a multiple of 4. With the DSP extension weights and starts are in pairs
+ * (tinytrain/variants/paired.py) and block is not NULL. scratch: TT_FAST_DENSE_PAIRED_SCRATCH. */
+void tt_fast_fully_connected_paired(const tt_fast_dense *p, const int8_t *input, int8_t *output,
+                                    void *scratch);
+
 /* Bytes of scratch. DEPTH: weights of an output channel; CHANNELS: of the output; TAPS: of a
  * depthwise kernel. All are constant expressions of at least 4. */
 #define TT_FAST_WORDS(BYTES) (((BYTES) + 3) / 4 * 4)
 #if TT_KERNELS_DSP
+/* Two int16 for each input. */
+#define TT_FAST_DENSE_PAIRED_SCRATCH(DEPTH, CHANNELS) (2 * (DEPTH))
 #include "tinytrain/dsp_scratch.h"
 #elif TT_KERNELS_MVE
 #include "tinytrain/mve_scratch.h"
+#elif TT_KERNELS_V6M
+#include "tinytrain/v6m_scratch.h"
 #else
 /* Two windows. */
 #define TT_FAST_CONV_2D_SCRATCH(DEPTH, CHANNELS) (2 * TT_FAST_WORDS(DEPTH))
 #define TT_FAST_DEPTHWISE_SCRATCH(TAPS, CHANNELS) TT_FAST_WORDS((TAPS) * (CHANNELS))
 #define TT_FAST_DENSE_SCRATCH(DEPTH, CHANNELS) 4
+#endif
+#if !TT_KERNELS_DSP
+#define TT_FAST_DENSE_PAIRED_SCRATCH(DEPTH, CHANNELS) TT_FAST_DENSE_SCRATCH(DEPTH, CHANNELS)
 #endif
 
 #endif

@@ -26,10 +26,22 @@
 #define TT_KERNELS_MVE 1
 #elif defined(TT_HAS_DSP)
 #define TT_KERNELS_DSP 1
-#elif defined(__GNUC__) && defined(__ARM_ARCH_6M__)
+#elif defined(__GNUC__) && (defined(__ARM_ARCH_6M__) || defined(__ARM_ARCH_8M_BASE__))
+/* ARMv8-M's baseline (Cortex-M23) has all instructions of ARMv6-M. */
 #define TT_KERNELS_V6M 1
 #else
 #define TT_KERNELS_PORTABLE 1
+#endif
+
+/* The numbers of tinytrain/variants/instruction_set.py. */
+#if defined(TT_KERNELS_DSP)
+#define TT_INSTRUCTION_SET 1
+#elif defined(TT_KERNELS_MVE)
+#define TT_INSTRUCTION_SET 2
+#elif defined(TT_KERNELS_V6M)
+#define TT_INSTRUCTION_SET 3
+#else
+#define TT_INSTRUCTION_SET 0
 #endif
 
 #endif

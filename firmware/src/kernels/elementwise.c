@@ -3,6 +3,7 @@
  * An operand of the output's size is read at each index just before it is written there, so the
  * output may lie on it. */
 #include "../fast/add_dsp.h"
+#include "addition_mve.h"
 #include "broadcast.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
@@ -100,6 +101,11 @@ static int32_t can_add_to_halved(const tt_addition *p, const operand *halved, co
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
+#if TT_KERNELS_MVE
+    if (tt_add_mve(p, input1, input2, output)) {
+        return;
+    }
+#endif
     operand first = {input1, p->input1_zero_point, p->input1_multiplier, p->input1_shift};
     operand second = {input2, p->input2_zero_point, p->input2_multiplier, p->input2_shift};
     if (can_add_to_halved(p, &first, &second)) {

@@ -2,7 +2,10 @@
 #include <stddef.h>
 
 #include "tinytrain/arithmetic.h"
+#include "tinytrain/instruction_set.h"
 #include "tinytrain/kernels.h"
+
+#if !TT_KERNELS_MVE
 
 /* The input rows and columns under one output pixel: [top, bottom) x [left, right). */
 typedef struct area {
@@ -84,3 +87,5 @@ void tt_max_pool_2d(const tt_pooling *p, const int8_t *input, int8_t *output)
 {
     pool(p, input, output, highest);
 }
+
+#endif
