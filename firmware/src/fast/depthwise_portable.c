@@ -72,10 +72,6 @@ static void convolve_pixel(const tt_fast_convolution *p, const int8_t *window, p
     }
 }
 
-#if !TT_KERNELS_DSP
-
-#if !TT_KERNELS_MVE
-
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch)
 {
