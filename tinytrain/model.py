@@ -1,4 +1,4 @@
-"""A model ready for use: the graph, its kernels, its memory plan and its learning head."""
+"""A model ready for use: the graph, its kernels, their memory and its learning head."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from tinytrain.graph import Graph, Tensor
 from tinytrain.head import Head
 from tinytrain.learner import LearnerParts
 from tinytrain.operators.kernel import Kernel
+from tinytrain.plan.budget import plan_within
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
-from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants, row_operators
 
 
 @dataclass(frozen=True, eq=False)
@@ -23,7 +24,6 @@ class Model:
     source_sha256: str
     graph: Graph
     kernels: tuple[Kernel, ...]
-    memory: MemoryPlan
     head: Head | None
     learner: LearnerParts | None = None
     """None: a plain head, that only descends."""
@@ -35,14 +35,35 @@ class Model:
     """What tables of recordings call the front end's channels, where its task said so."""
     optimize: Optimize = BALANCED
     """What the C kernels are chosen by."""
+    ram: int | None = None
+    """Bytes that the arena may have at most; None: no layer has to run row by row."""
+
+    @cached_property
+    def memory(self) -> MemoryPlan:
+        """Where every activation lies. Raises InputError where `ram` is too little."""
+        by_rows = frozenset() if self.ram is None else row_operators(self.kernels, self._renewed)
+        return plan_within(self.graph, self.kernels, by_rows, self.ram)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
         """The C kernel of each operator."""
-        layers = self.statistics.layers if self.statistics else ()
-        renewed = frozenset(layer.operator_index for layer in layers)
+        chained = frozenset(i for chain in self.memory.chains for i in chain.operators)
         head = None if self.head is None else self.head.operator
-        return choose_variants(self.kernels, renewed, self.optimize, head)
+        return choose_variants(self.kernels, self._renewed, self.optimize, head, chained)
+
+    def kernel_name(self, operator: int) -> str:
+        """The C function that computes an operator, and in which operator's turn if not its own."""
+        function = self.variants[operator].kernel
+        chain = self.memory.chain_of(operator)
+        return (
+            function if chain is None or operator == chain.last else f"{function} in {chain.last}"
+        )
+
+    @property
+    def _renewed(self) -> frozenset[int]:
+        """Operators whose statistics the device re-estimates."""
+        layers = self.statistics.layers if self.statistics else ()
+        return frozenset(layer.operator_index for layer in layers)
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

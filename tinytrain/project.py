@@ -30,7 +30,6 @@ from tinytrain.learner_file import LEARNER_FILE, read_learner
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
-from tinytrain.plan.memory import plan_memory
 from tinytrain.statistics import (
     STATISTICS_FILE,
     Statistics,
@@ -72,17 +71,17 @@ def prepare_model(
     name: str,
     choose_head: Callable[[Graph, tuple[Kernel, ...]], tuple[int, HeadOptions] | None],
     optimize: Optimize = BALANCED,
+    ram: int | None = None,
 ) -> Model:
-    """Everything that follows from a model file's bytes, the choice of a plain head, and what the
-    kernels are chosen by."""
+    """Everything that follows from a model file's bytes, the choice of a plain head, what the
+    kernels are chosen by, and the most bytes of arena."""
     graph = source.graph()
     kernels = require_kernels(graph)
     chosen = choose_head(graph, kernels)
     head: Head | None = None
     if chosen is not None:
         head = build_head(graph, kernels, *chosen)
-    memory = plan_memory(graph, kernels)
-    return Model(name, source.sha256, graph, kernels, memory, head, optimize=optimize)
+    return Model(name, source.sha256, graph, kernels, head, optimize=optimize, ram=ram)
 
 
 def load_project(directory: Path) -> Project:
@@ -139,7 +138,7 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     def choose(graph: Graph, kernels: tuple[Kernel, ...]) -> tuple[int, HeadOptions] | None:
         return _head_choice(manifest, graph, kernels) if has_head else None
 
-    model = prepare_model(source, name, choose, _optimize(manifest))
+    model = prepare_model(source, name, choose, _optimize(manifest), _ram(manifest))
     if model.head is not None and manifest.get("learner", dict, type(None)) is not None:
         path, digest = directory / LEARNER_FILE, manifest.get("learner.sha256", str)
         model = replace(
@@ -157,6 +156,13 @@ def _optimize(manifest: _Manifest) -> Optimize:
         allowed = ", ".join(OPTIMIZATIONS)
         raise manifest.fail(f"key optimize is {value[:40]!r}; one of {allowed} is expected")
     return OPTIMIZATIONS[value]
+
+
+def _ram(manifest: _Manifest) -> int | None:
+    value: int | None = manifest.get("ram", int, type(None))
+    if value is not None and value < 1:
+        raise manifest.fail(f"key ram is {value}; bytes or null are expected")
+    return value
 
 
 def _source(directory: Path, manifest: _Manifest) -> Source:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -164,6 +164,17 @@ def constants_of(
             members.append((field.name, name if value.size else "NULL"))
     runs += _run(parameters, place, numbers)
     return arrays, ConstantStruct(prefix, parameters.structure, tuple(members), tuple(runs))
+
+
+def struct_of(
+    name: str, kind: str, pointers: Iterable[tuple[str, str]], numbers: Mapping[str, int]
+) -> ConstantStruct:
+    """A struct of pointers and, side by side, int32 or uint32 below 2^31."""
+    members = (*pointers, *((member, str(value)) for member, value in numbers.items()))
+    layout = f"<{len(numbers)}i"
+    data = struct.pack(layout, *numbers.values())
+    run = ConstantBlock(name, f"&{name}.{next(iter(numbers))}", data, layout, tuple(numbers))
+    return ConstantStruct(name, kind, members, (run,))
 
 
 def _run(

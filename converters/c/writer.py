@@ -27,6 +27,7 @@ from tinytrain.converters.c.source import (
     ConstantBlock,
     ConstantStruct,
     constants_of,
+    struct_of,
     wrapped,
 )
 from tinytrain.converters.formats import Source
@@ -42,6 +43,7 @@ from tinytrain.learner_file import LEARNER_FILE, learner_bytes
 from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.operators.layout import Copy
+from tinytrain.plan.chains import Chain, layer_of
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import STATISTICS_FILE, LayerStatistics, Statistics
 from tinytrain.variants.choose import Block
@@ -147,6 +149,7 @@ def _template_values(model: Model) -> dict[str, Any]:
         "structs": structs,
         "variables": [_variable(model, tensor) for tensor in graph.variables],
         "calls": [_call(model, kernel) for kernel in model.kernels],
+        "chains": [_chain_links(model, chain) for chain in model.memory.chains],
         "inputs": graph.inputs,
         "outputs": graph.outputs,
         "slots": [{"name": name, "slots": slots} for name, slots in _slots(model).items()],
@@ -432,16 +435,17 @@ def _struct_name(model: Model, kernel: Kernel) -> str:
 
 def _is_nothing(model: Model, kernel: Kernel) -> bool:
     """Whether a kernel only copies a tensor onto itself."""
+    if not isinstance(kernel.parameters, Copy):
+        return False
     source = model.memory.placements.get(kernel.inputs[0])
     target = model.memory.placements[kernel.outputs[0]]
-    return (
-        isinstance(kernel.parameters, Copy)
-        and source is not None
-        and source.offset == target.offset
-    )
+    return source is not None and source.offset == target.offset
 
 
 def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
+    chain = model.memory.chain_of(kernel.index)
+    if chain is not None:
+        return _chain_call(model, kernel, chain)
     inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
     outputs = [_pointer(model, tensor, "") for tensor in (*kernel.outputs, *kernel.state)]
     if kernel.parameters.input_array:
@@ -463,7 +467,59 @@ def _call(model: Model, kernel: Kernel) -> dict[str, Any]:
         "function": variant.kernel,
         "arguments": [] if nothing else arguments,
         "scratch": variant.scratch,
+        "links": 0,
     }
+
+
+def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
+    """The last operator of a chain runs it; the others do nothing at their turn."""
+    last = kernel.index == chain.last
+    comment = f"{kernel.kind} -> {_describe(model.graph.tensors[kernel.outputs[0]])}, "
+    comment += (
+        f"row by row with operators {chain.first} to {chain.last - 1}"
+        if last
+        else f"never whole: done in operator {chain.last}'s turn"
+    )
+    return {
+        "index": kernel.index,
+        "comment": comment,
+        "reason": f"{chain.rows} rows of its output a step; at the turns before it nothing runs",
+        "function": "tt_run_chain",
+        "arguments": [f"&{_chain_name(model, chain)}", "rows", "arena", "&scratch"] if last else [],
+        "scratch": "",
+        "links": len(chain.operators),
+        "scratches": [model.variants[i].scratch for i in chain.operators],
+    }
+
+
+def _chain_name(model: Model, chain: Chain) -> str:
+    return f"{model.name}_chain_{chain.last}"
+
+
+def _chain_links(model: Model, chain: Chain) -> dict[str, Any]:
+    """A chain as the template has it: its links, and itself."""
+    *links, struct = _chain_structs(model, chain)
+    return {"name": struct.name, "links": links, "struct": struct}
+
+
+def _chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
+    """The links, then the chain."""
+    name, memory = _chain_name(model, chain), model.memory
+    found = []
+    for position, index in enumerate(chain.operators):
+        kernel = model.kernels[index]
+        tensor, whole = kernel.outputs[0], index == chain.last
+        place = memory.placements[tensor] if whole else memory.buffers[tensor]
+        rows = layer_of(kernel).output_height if whole else chain.buffers[position]
+        numbers = {"offset": place.offset, "rows": rows}
+        members = (
+            ("layer", f"&{_struct_name(model, kernel)}"),
+            ("kernel", model.variants[index].kernel),
+        )
+        found.append(struct_of(f"{name}_links[{position}]", "tt_link", members, numbers))
+    source = memory.placements[model.kernels[chain.first].inputs[0]].offset
+    numbers = {"links": len(found), "rows": chain.rows, "input_offset": source}
+    return [*found, struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
 
 
 def _pointer(model: Model, tensor: int, qualifier: str) -> str:
@@ -483,6 +539,8 @@ def constant_blocks(model: Model) -> tuple[ConstantBlock, ...]:
     arrays, structs = _constants(model)
     if model.statistics is not None:
         structs.append(_statistics_plan(model, model.statistics))
+    for chain in model.memory.chains:
+        structs += _chain_structs(model, chain)
     return (
         *(_array_block(array) for array in arrays),
         *(run for struct in structs for run in struct.runs),
@@ -516,7 +574,13 @@ def _slots(model: Model) -> dict[str, list[Placement]]:
     return {
         f"{model.name}_inputs": [place[tensor] for tensor in model.graph.inputs],
         f"{model.name}_outputs": [place[tensor] for tensor in model.graph.outputs],
-        f"{model.name}_operator_outputs": [place[kernel.outputs[0]] for kernel in model.kernels],
+        f"{model.name}_operator_outputs": [
+            # Inside a chain there is no whole output.
+            place.get(
+                kernel.outputs[0], Placement(kernel.outputs[0], 0, 0, kernel.index, kernel.index)
+            )
+            for kernel in model.kernels
+        ],
     }
 
 
@@ -536,6 +600,7 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         "macs": model.macs,
         "weights": model.weight_bytes,
         "arena": model.memory.arena_bytes,
+        "ram": model.ram,
         "inputs": [_tensor_entry(tensor) for tensor in model.inputs],
         "outputs": [_tensor_entry(tensor) for tensor in model.outputs],
         "variables": [_tensor_entry(model.graph.tensors[i]) for i in model.graph.variables],

@@ -18,6 +18,7 @@ from tinytrain.cli.shared import (
     progress_bars,
     project_argument,
     proof_target_option,
+    ram_option,
     seed_option,
     target_option,
 )
@@ -66,6 +67,7 @@ from tinytrain.errors import InputError
     "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
 )
 @optimize_option
+@ram_option
 @click.option(
     "--statistics",
     metavar="LAYER,...|all",
@@ -99,6 +101,7 @@ def convert(
     rows: int,
     reserve: int,
     optimize: str | None,
+    ram: int | None,
     statistics: str | None,
     statistics_samples: int,
     statistics_guard: str,
@@ -106,6 +109,7 @@ def convert(
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
+    from tinytrain.report.tables import chain_text
     from tinytrain.statistics import StatisticsOptions
     from tinytrain.variants.choose import OPTIMIZATIONS
 
@@ -127,6 +131,7 @@ def convert(
         make_stream=make_stream,
         columns=columns,
         optimize=OPTIMIZATIONS[optimize or "balanced"],
+        ram=ram,
     )
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
@@ -134,6 +139,8 @@ def convert(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
     )
+    for chain in done.memory.chains:
+        click.echo(chain_text(chain.first, chain.last, chain.rows))
     for note in done.graph.notes:
         click.echo(note)
     if done.stream is not None:
@@ -338,6 +345,7 @@ def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_js
 @click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
 @click.option("--kernels", is_flag=True, help="Show which C kernel each operator gets, and why.")
 @optimize_option
+@ram_option
 @picture_option("Draw the arena over time.")
 @json_option
 def inspect(
@@ -345,6 +353,7 @@ def inspect(
     memory: bool,
     kernels: bool,
     optimize: str | None,
+    ram: int | None,
     picture: Path | None,
     as_json: bool,
 ) -> None:
@@ -354,7 +363,7 @@ def inspect(
     from tinytrain.report.tables import inspection_text, kernels_text, memory_text
     from tinytrain.variants.choose import OPTIMIZATIONS
 
-    found = run(model, OPTIMIZATIONS[optimize] if optimize else None)
+    found = run(model, OPTIMIZATIONS[optimize] if optimize else None, ram)
     if picture is not None:
         picture_memory(found, picture)
     if as_json:

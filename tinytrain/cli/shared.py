@@ -33,6 +33,12 @@ optimize_option = click.option(
     type=click.Choice(("speed", "balanced", "size")),
     help="What C kernels and the compiler go by; default: balanced, or what the project has.",
 )
+ram_option = click.option(
+    "--ram",
+    type=click.IntRange(1),
+    metavar="BYTES",
+    help="The most that the arena may take; layers run row by row where it takes that.",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 seed_option = click.option(
     "--seed",

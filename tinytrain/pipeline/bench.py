@@ -131,7 +131,7 @@ def bench(project: Project, target: str) -> Bench:
     with open_device(project, target) as device:
         if not device.info().has_counter:
             kernels = [
-                OperatorCost(k.index, k.kind, model.variants[k.index].kernel, None, k.macs)
+                OperatorCost(k.index, k.kind, model.kernel_name(k.index), None, k.macs)
                 for k in model.kernels
             ]
             return Bench(
@@ -174,7 +174,7 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
         OperatorCost(
             kernel.index,
             kernel.kind,
-            model.variants[kernel.index].kernel,
+            model.kernel_name(kernel.index),
             device.measure(Measure.OPERATOR + kernel.index, samples.inputs[0]).instructions,
             kernel.macs,
             modelled.operators[place].cycles if modelled else None,

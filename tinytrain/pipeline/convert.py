@@ -68,6 +68,7 @@ def convert(
     make_stream: MakeStream | None = None,
     columns: Columns | None = None,
     optimize: Optimize = BALANCED,
+    ram: int | None = None,
 ) -> Model:
     """Writes the project of the model file `source` to `out`, whole or not at all.
 
@@ -82,6 +83,7 @@ def convert(
     `statistics`: the layers whose normalization statistics the device re-estimates; those of the
     training people are measured on `training` (n, *input shape), or else on the samples.
     `optimize`: what the C kernels are chosen by.
+    `ram`: the most bytes that the arena may have; layers run row by row where it takes that.
     """
     prefix = c_name(name if name is not None else source.stem, given=name is not None)
     found = find_source(source, representative)
@@ -97,7 +99,7 @@ def convert(
             chosen = replace(chosen, energy=feature_energy(graph, kernels, operator, x))
         return operator, chosen
 
-    model = prepare_model(found, prefix, choose, optimize)
+    model = prepare_model(found, prefix, choose, optimize, ram)
     if make_learner is not None and model.head is not None:
         model = replace(model, learner=make_learner(model))
     if statistics is not None:

@@ -12,10 +12,11 @@ from tinytrain.graph import Graph, Operator, Tensor
 from tinytrain.operators.table import lower_graph, refusals
 from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.source import find_source
-from tinytrain.plan.memory import MemoryPlan, plan_memory
+from tinytrain.plan.budget import plan_within
+from tinytrain.plan.memory import MemoryPlan
 from tinytrain.project import load_project
 from tinytrain.report.picture import draw_memory
-from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants
+from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants, row_operators
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,18 @@ class Stretch:
     """The operator that writes it; -1 for an input."""
     last: int
     """The last operator that reads it; the number of operators for an output."""
+    rows: int | None = None
+    """Of a tensor that is never whole: as many of its rows are there at once."""
+
+
+@dataclass(frozen=True)
+class ChainRow:
+    """Operators that run together, row by row, at the turn of the last one."""
+
+    first: int
+    last: int
+    rows: int
+    """Of the last output, that are made at a time."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +86,7 @@ class Inspection:
     """By offset, then by time; empty where an operator cannot be converted."""
     refusals: tuple[str, ...]
     """Why it cannot be converted; empty where it can."""
+    chains: tuple[ChainRow, ...] = ()
     of_file: bool = False
     """Whether the rows are the file's nodes, as they could not be made into operators."""
 
@@ -104,32 +118,35 @@ class Inspection:
             "outputs": list(self.outputs),
             "operators": rows,
             "memory": [asdict(stretch) for stretch in self.memory],
+            "chains": [asdict(chain) for chain in self.chains],
         }
 
 
-def inspect(path: Path, optimize: Optimize | None = None) -> Inspection:
+def inspect(path: Path, optimize: Optimize | None = None, ram: int | None = None) -> Inspection:
     """Looks at a model file, or at the project in a directory.
 
     `optimize`: what to choose kernels by; None: balanced, or as the project was converted.
+    `ram`: the most bytes of arena; None: any, or as the project was converted.
     """
     if path.is_dir():
         model = load_project(path).model
-        if optimize is not None:
-            model = replace(model, optimize=optimize)
-        return _of_graph(model.graph, model.variants)
+        model = replace(model, optimize=optimize or model.optimize, ram=ram or model.ram)
+        return _of_graph(model.graph, model.variants, model.memory)
     try:
         graph = find_source(path).graph()
     except RefusedError as refused:
         return _of_file(refused)
-    return _of_graph(graph, _variants(graph, optimize or BALANCED))
-
-
-def _variants(graph: Graph, optimize: Optimize) -> Sequence[Variant | None]:
-    """None for operators that cannot be converted."""
-    kernels = lower_graph(graph).kernels
-    found = [kernel for kernel in kernels if kernel is not None]
-    chosen = iter(choose_variants(found, frozenset(), optimize))
-    return [None if kernel is None else next(chosen) for kernel in kernels]
+    lowering = lower_graph(graph)
+    kernels = [kernel for kernel in lowering.kernels if kernel is not None]
+    plan = None
+    if not lowering.problems:
+        plan = plan_within(graph, kernels, row_operators(kernels, frozenset()), ram)
+    chained = (
+        frozenset(i for chain in plan.chains for i in chain.operators) if plan else frozenset()
+    )
+    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, chained=chained))
+    variants = [None if kernel is None else next(chosen) for kernel in lowering.kernels]
+    return _of_graph(graph, variants, plan)
 
 
 def _of_file(refused: RefusedError) -> Inspection:
@@ -163,11 +180,11 @@ def _of_file(refused: RefusedError) -> Inspection:
     )
 
 
-def _of_graph(graph: Graph, variants: Sequence[Variant | None]) -> Inspection:
+def _of_graph(
+    graph: Graph, variants: Sequence[Variant | None], plan: MemoryPlan | None
+) -> Inspection:
     lowering = lower_graph(graph)
-    kernels = [kernel for kernel in lowering.kernels if kernel is not None]
-    plan = None if lowering.problems else plan_memory(graph, kernels)
-    alive = _alive(graph)
+    alive = _alive(graph, plan)
     rows = tuple(
         OperatorRow(
             index=index,
@@ -196,6 +213,7 @@ def _of_graph(graph: Graph, variants: Sequence[Variant | None]) -> Inspection:
         rows,
         _stretches(graph, plan) if plan else (),
         tuple(refusals(graph, lowering)) if lowering.problems else (),
+        tuple(ChainRow(c.first, c.last, c.rows) for c in plan.chains) if plan else (),
     )
 
 
@@ -208,10 +226,14 @@ def picture_memory(inspection: Inspection, path: Path) -> None:
 
 
 def _stretches(graph: Graph, plan: MemoryPlan) -> tuple[Stretch, ...]:
-    found = (
+    found = [
         Stretch(graph.tensors[p.tensor].name, p.offset, p.bytes, p.first, p.last)
         for p in plan.placements.values()
-    )
+    ]
+    for p in plan.buffers.values():
+        tensor = graph.tensors[p.tensor]
+        rows = p.bytes * tensor.shape[1] // tensor.bytes
+        found.append(Stretch(tensor.name, p.offset, p.bytes, p.first, p.last, rows))
     return tuple(sorted(found, key=lambda stretch: (stretch.offset, stretch.first)))
 
 
@@ -220,8 +242,17 @@ def _read_by(graph: Graph, operator: Operator) -> tuple[str, ...]:
     return tuple(tensor.name for tensor in read if tensor.data is None)
 
 
-def _alive(graph: Graph) -> list[int]:
-    """Bytes of activations alive while each operator runs, inputs and outputs included."""
+def _alive(graph: Graph, plan: MemoryPlan | None) -> list[int]:
+    """Bytes of activations alive while each operator runs, inputs and outputs included; those of a
+    chain run together."""
+    if plan is not None and plan.chains:
+        places = [*plan.placements.values(), *plan.buffers.values()]
+        turns = [
+            chain.last if chain else i
+            for i in range(len(graph.operators))
+            for chain in [plan.chain_of(i)]
+        ]
+        return [sum(p.bytes for p in places if p.first <= turn <= p.last) for turn in turns]
     last: dict[int, int] = {}
     for index, operator in enumerate(graph.operators):
         last.update(dict.fromkeys((*operator.inputs, *operator.outputs), index))

@@ -43,7 +43,7 @@ def compare_layers(
         LayerRow(
             kernel.index,
             kernel.kind,
-            model.variants[kernel.index].kernel,
+            model.kernel_name(kernel.index),
             model.graph.tensors[kernel.outputs[0]].name,
             len(inputs),
             int(count),

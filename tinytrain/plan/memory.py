@@ -8,15 +8,19 @@ taken.
 
 A variable lives for ever and never overlaps another tensor: an operator that writes onto what was
 read from it would change it.
+
+A chain of operators that runs row by row (chains.py) is one operator here, in the place of its last
+one, and the buffers between its layers live while it runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
+from tinytrain.plan.chains import Chain, layer_of, row_bytes
 
 ALIGNMENT = 4
 
@@ -38,10 +42,41 @@ class Placement:
 class MemoryPlan:
     arena_bytes: int
     placements: Mapping[int, Placement]
-    """By tensor."""
+    """By tensor; those inside a chain are in `buffers`."""
     live_peak: int
     """The most bytes of tensors alive at once: the least that any packing without overlap can
     reach."""
+    chains: tuple[Chain, ...] = ()
+    """What runs row by row."""
+    buffers: Mapping[int, Placement] = field(default_factory=dict)
+    """By tensor inside a chain: where some of its rows lie while the chain runs."""
+
+    def chain_of(self, operator: int) -> Chain | None:
+        """The one that an operator is in."""
+        return next((chain for chain in self.chains if operator in chain.operators), None)
+
+
+@dataclass(frozen=True)
+class Step:
+    """What happens at an operator's turn, as far as memory goes."""
+
+    index: int
+    inputs: tuple[int, ...]
+    """The operands that lie in the arena."""
+    outputs: tuple[int, ...]
+    leads: Mapping[int, int]
+    """Of the first output over inputs."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What there is to place, and when."""
+
+    steps: tuple[Step, ...]
+    lives: Mapping[int, tuple[int, int]]
+    """(first, last) of every activation that is written or given."""
+    sizes: Mapping[int, int]
+    """Bytes of each."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,24 +96,39 @@ _Packing = Mapping[_Block, int]
 """Offsets."""
 
 
-def plan_memory(graph: Graph, kernels: Sequence[Kernel]) -> MemoryPlan:
-    lives = _lifetimes(graph, kernels)
-    blocks = _merge_in_place(graph, kernels, lives)
-    leads = _leads(kernels, blocks)
+def plan_memory(
+    graph: Graph, kernels: Sequence[Kernel], chains: Sequence[Chain] = ()
+) -> MemoryPlan:
+    memory = describe(graph, kernels, chains)
+    lives, sizes = memory.lives, memory.sizes
+    blocks = _merge_in_place(memory)
+    leads = _leads(memory.steps, blocks)
     orders = [sorted(blocks, key=order) for order in _ORDERS]
     packings = [_pack(order, {}) for order in orders]
     packings += [_improve(order, leads) for order in orders if leads]
     offsets = min(packings, key=_end)
     placements = {
-        tensor: Placement(tensor, offsets[block], graph.tensors[tensor].bytes, *lives[tensor])
+        tensor: Placement(tensor, offsets[block], sizes[tensor], *lives[tensor])
         for block in blocks
         for tensor in block.tensors
     }
     peak = max(
-        sum(_aligned(graph.tensors[t].bytes) for t, (a, b) in lives.items() if a <= step <= b)
+        sum(aligned(sizes[t]) for t, (a, b) in lives.items() if a <= step <= b)
         for step in range(len(kernels))
     )
-    return MemoryPlan(_end(offsets), placements, peak)
+    inside = {kernels[i].outputs[0] for chain in chains for i in chain.operators[:-1]}
+    buffers = {tensor: placements.pop(tensor) for tensor in inside}
+    return MemoryPlan(_end(offsets), placements, peak, tuple(chains), buffers)
+
+
+def describe(graph: Graph, kernels: Sequence[Kernel], chains: Sequence[Chain] = ()) -> Memory:
+    steps = _steps(graph, kernels, chains)
+    lives = _lifetimes(graph, steps, len(kernels))
+    sizes = {tensor: graph.tensors[tensor].bytes for tensor in lives}
+    for chain in chains:
+        for i, rows in zip(chain.operators, chain.buffers, strict=False):
+            sizes[kernels[i].outputs[0]] = rows * row_bytes(layer_of(kernels[i]))
+    return Memory(steps, lives, sizes)
 
 
 _ORDERS: tuple[Callable[[_Block], tuple[int, ...]], ...] = (
@@ -95,59 +145,71 @@ _WORK = 1 << 20
 """Pairs of blocks looked at in all rounds: graphs of more than 300 operators get fewer rounds."""
 
 
-def _aligned(size: int) -> int:
+def aligned(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def _lifetimes(graph: Graph, kernels: Sequence[Kernel]) -> dict[int, tuple[int, int]]:
-    """(first, last) of every activation that is written or given."""
+def _steps(graph: Graph, kernels: Sequence[Kernel], chains: Sequence[Chain]) -> tuple[Step, ...]:
+    chained = {i: chain for chain in chains for i in chain.operators}
+    found = []
+    for index, kernel in enumerate(kernels):
+        chain = chained.get(index)
+        if chain is None:
+            found.append(Step(index, _activations(graph, kernel), kernel.outputs, kernel.leads))
+        elif index == chain.last:
+            inputs = kernels[chain.first].inputs
+            between = (kernels[i].outputs[0] for i in chain.operators[:-1])
+            outputs = (kernel.outputs[0], *between)
+            found.append(Step(index, inputs, outputs, {inputs[0]: chain.lead}))
+    return tuple(found)
+
+
+def _lifetimes(graph: Graph, steps: Sequence[Step], count: int) -> dict[int, tuple[int, int]]:
     lives = {tensor: (-1, 0) for tensor in (*graph.inputs, *graph.variables)}
-    for step, kernel in enumerate(kernels):
-        for tensor in _activations(graph, kernel):
-            lives[tensor] = (lives[tensor][0], step)
-        for tensor in kernel.outputs:
-            lives[tensor] = (step, step)
+    for step in steps:
+        for tensor in step.inputs:
+            lives[tensor] = (lives[tensor][0], step.index)
+        for tensor in step.outputs:
+            lives[tensor] = (step.index, step.index)
     for tensor in graph.outputs:
-        lives[tensor] = (lives[tensor][0], len(kernels))
-    return lives | {tensor: (-1, len(kernels)) for tensor in graph.variables}
+        lives[tensor] = (lives[tensor][0], count)
+    return lives | {tensor: (-1, count) for tensor in graph.variables}
 
 
-def _activations(graph: Graph, kernel: Kernel) -> list[int]:
+def _activations(graph: Graph, kernel: Kernel) -> tuple[int, ...]:
     """The operands that lie in the arena."""
-    return [tensor for tensor in kernel.inputs if graph.tensors[tensor].data is None]
+    return tuple(tensor for tensor in kernel.inputs if graph.tensors[tensor].data is None)
 
 
-def _merge_in_place(
-    graph: Graph, kernels: Sequence[Kernel], lives: Mapping[int, tuple[int, int]]
-) -> list[_Block]:
+def _merge_in_place(memory: Memory) -> list[_Block]:
     """One block a tensor, merged where an operator may write onto an input of the same size."""
+    lives, sizes = memory.lives, memory.sizes
     block_of = {
-        tensor: _Block((tensor,), _aligned(graph.tensors[tensor].bytes), first, last)
+        tensor: _Block((tensor,), aligned(sizes[tensor]), first, last)
         for tensor, (first, last) in lives.items()
     }
-    for step, kernel in enumerate(kernels):
-        output = kernel.outputs[0]
-        for tensor in _activations(graph, kernel):
+    for step in memory.steps:
+        output = step.outputs[0]
+        for tensor in step.inputs:
             under, over = block_of[tensor], block_of[output]
-            same_size = graph.tensors[tensor].bytes == graph.tensors[output].bytes
-            in_place = same_size and kernel.leads.get(tensor) == 0
-            if in_place and lives[tensor][1] == under.last == over.first == step:
+            in_place = sizes[tensor] == sizes[output] and step.leads.get(tensor) == 0
+            if in_place and lives[tensor][1] == under.last == over.first == step.index:
                 merged = _Block(under.tensors + over.tensors, over.bytes, under.first, over.last)
                 block_of.update(dict.fromkeys(merged.tensors, merged))
                 break
     return list(dict.fromkeys(block_of.values()))
 
 
-def _leads(kernels: Sequence[Kernel], blocks: Sequence[_Block]) -> _Leads:
+def _leads(steps: Sequence[Step], blocks: Sequence[_Block]) -> _Leads:
     """Of outputs over inputs that die when they are written."""
     block_of = {tensor: block for block in blocks for tensor in block.tensors}
     found: dict[tuple[_Block, _Block], int] = {}
-    for step, kernel in enumerate(kernels):
-        output = block_of[kernel.outputs[0]]
-        for tensor, lead in kernel.leads.items():
+    for step in steps:
+        output = block_of[step.outputs[0]]
+        for tensor, lead in step.leads.items():
             under = block_of.get(tensor)
-            if under is not None and under.last == step == output.first:
-                found[output, under] = min(_aligned(lead), output.bytes)
+            if under is not None and under.last == step.index == output.first:
+                found[output, under] = min(aligned(lead), output.bytes)
     return found
 
 

@@ -66,7 +66,9 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
     figure = figure_type()(figsize=(max(6.0, 0.45 * steps + 2), 5), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     for index, stretch in enumerate(inspection.memory):
-        _draw_stretch(axes, outline(stretch, inspection.memory, steps), f"C{index % 10}")
+        # Rows of a tensor that is never whole are hatched.
+        hatch = "//" if stretch.rows else None
+        _draw_stretch(axes, outline(stretch, inspection.memory, steps), f"C{index % 10}", hatch)
         if stretch.bytes >= LABELLED * (inspection.arena or 0):
             _label_stretch(axes, stretch, steps)
     axes.set_xlim(-1, steps + 1)
@@ -79,10 +81,12 @@ def draw_memory(inspection: Inspection, path: Path) -> None:
     figure.savefig(path, format="png")
 
 
-def _draw_stretch(axes: Axes, outline: list[tuple[float, float]], color: str) -> None:
+def _draw_stretch(
+    axes: Axes, outline: list[tuple[float, float]], color: str, hatch: str | None
+) -> None:
     from matplotlib.patches import Polygon
 
-    axes.add_patch(Polygon(outline, facecolor=color, edgecolor="black", alpha=0.6))
+    axes.add_patch(Polygon(outline, facecolor=color, edgecolor="black", alpha=0.6, hatch=hatch))
 
 
 def outline(stretch: Stretch, memory: Sequence[Stretch], steps: int) -> list[tuple[float, float]]:

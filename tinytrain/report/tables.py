@@ -61,7 +61,15 @@ def inspection_text(inspection: Inspection) -> str:
         return "\n".join([inspection.name, _nodes_table(inspection), NOT_JUDGED, *refusals])
     arena = "-" if inspection.arena is None else f"{inspection.arena:,} bytes"
     figures = f"arena {arena}; {inspection.macs:,} MACs; {inspection.weights:,} bytes of weights"
-    return "\n".join([inspection.name, _operators_table(inspection), figures, *refusals])
+    chains = [chain_text(c.first, c.last, c.rows) for c in inspection.chains]
+    parts = [inspection.name, _operators_table(inspection), figures, *chains, *refusals]
+    return "\n".join(parts)
+
+
+def chain_text(first: int, last: int, rows: int) -> str:
+    """What runs row by row."""
+    at_once = "a row" if rows == 1 else f"{rows} rows"
+    return f"operators {first} to {last} run row by row, {at_once} of the last output at a time"
 
 
 def kernels_text(inspection: Inspection) -> str:
@@ -121,7 +129,7 @@ def memory_text(inspection: Inspection) -> str:
             s.bytes,
             "input" if s.first < 0 else f"{s.first}",
             "output" if s.last >= end else f"{s.last}",
-            shortened(s.tensor),
+            shortened(s.tensor) + (f", {s.rows} rows" if s.rows else ""),
         )
         for s in inspection.memory
     ]

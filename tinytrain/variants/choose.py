@@ -90,18 +90,35 @@ UNROLLED = 2
 
 
 def choose_variants(
-    kernels: Sequence[Kernel], kept: frozenset[int], optimize: Optimize, shared: int | None = None
+    kernels: Sequence[Kernel],
+    kept: frozenset[int],
+    optimize: Optimize,
+    shared: int | None = None,
+    chained: frozenset[int] = frozenset(),
 ) -> tuple[Variant, ...]:
     """A variant for each kernel; those in `kept` stay what they are, because something else on the
-    device writes their constants, and the weights of `shared`, because the head reads them."""
+    device writes their constants, and the weights of `shared`, because the head reads them. Those
+    in `chained` are of `row_operators`, and run row by row."""
     found = [None if k.index in kept else fast_parameters(k.parameters) for k in kernels]
     blocks = [_block(fast, optimize) if fast else None for fast in found]
     users = Counter(block for block in blocks if block)
     return tuple(
         _keep(kernel, kernel.index in kept)
         if fast is None or block is None
+        else Variant(fast, "makes some rows at a time, for --ram", _scratch(fast), block)
+        if kernel.index in chained
         else _pair(_choose(kernel, fast, block, users[block], optimize), kernel.index == shared)
         for kernel, fast, block in zip(kernels, found, blocks, strict=True)
+    )
+
+
+def row_operators(kernels: Sequence[Kernel], kept: frozenset[int]) -> frozenset[int]:
+    """Those that can have a kernel that makes some rows of its output alone."""
+    return frozenset(
+        kernel.index
+        for kernel in kernels
+        if kernel.index not in kept
+        and isinstance(fast_parameters(kernel.parameters), FastConvolution)
     )
 
 

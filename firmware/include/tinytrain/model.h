@@ -47,9 +47,10 @@ typedef struct tt_model {
     /* The operator that the learning head replaces (run [0, head_operator) yields the features),
      * or `operators` where the model has no head. */
     uint16_t head_operator;
-    const tt_slot *input;            /* [inputs] */
-    const tt_slot *output;           /* [outputs] */
-    const tt_slot *operator_output;  /* [operators], each operator's first output */
+    const tt_slot *input;  /* [inputs] */
+    const tt_slot *output; /* [outputs] */
+    /* [operators], each operator's first output; 0 bytes where it is never whole (chain.h) */
+    const tt_slot *operator_output;
     const tt_constant *constant;     /* [constants] */
     const tt_variable *variable;     /* [variables]; nothing else is written there */
     uint32_t features_offset;        /* of the head's input, in the arena */

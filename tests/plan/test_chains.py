@@ -1,0 +1,259 @@
+"""Chains run row by row in the arena that is planned for them, and a budget is kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from benchmarks.reference_models import reference_model
+from tests.models import Operator, Tensor, build
+from tests.operators.random_chains import RandomChain
+from tinytrain.converters.tflite import parse_tflite
+from tinytrain.errors import InputError
+from tinytrain.graph import Graph
+from tinytrain.operators.convolution import Convolution
+from tinytrain.operators.kernel import Kernel
+from tinytrain.operators.table import require_kernels
+from tinytrain.plan.budget import plan_within
+from tinytrain.plan.chains import Chain, layer_of
+from tinytrain.plan.memory import ALIGNMENT, MemoryPlan, plan_memory
+
+seeds = st.integers(0, 1 << 32)
+
+Prepared = tuple[Graph, tuple[Kernel, ...]]
+
+
+def prepare(data: bytes) -> Prepared:
+    graph = parse_tflite(data, "chain")
+    return graph, require_kernels(graph)
+
+
+def rows_read(layer: Convolution, row: int) -> set[int]:
+    """By the definition of a convolution."""
+    top = row * layer.stride_height - layer.pad_top
+    return set(range(top, top + layer.kernel_height)) & set(range(layer.input_height))
+
+
+class Arena:
+    """Bytes that know which byte of which tensor they are."""
+
+    def __init__(self, size: int) -> None:
+        self.bytes = np.full(size, -1, np.int64)
+
+    def write(self, offset: int, tensor: int, first: int, count: int) -> None:
+        self.bytes[offset : offset + count] = self.tags(tensor, first, count)
+
+    def expect(self, offset: int, tensor: int, first: int, count: int) -> None:
+        np.testing.assert_array_equal(
+            self.bytes[offset : offset + count], self.tags(tensor, first, count)
+        )
+
+    @staticmethod
+    def tags(tensor: int, first: int, count: int) -> NDArray[np.int64]:
+        return (tensor << 32) + first + np.arange(count)
+
+
+def run_chain(kernels: Sequence[Kernel], chain: Chain, plan: MemoryPlan, arena: Arena) -> None:
+    """Row by row, with sets of rows in place of bounds; every row read has to be there."""
+    layers = [layer_of(kernels[i]) for i in chain.operators]
+    tensors = [kernels[i].outputs[0] for i in chain.operators]
+    sizes = [layer.output_width * layer.output_channels for layer in layers]
+    x = kernels[chain.first].inputs[0]
+    row = layers[0].input_width * layers[0].input_channels
+    source = plan.placements[x]
+    made: list[set[int]] = [set() for _ in layers]
+    held: list[list[int]] = [[] for _ in layers]
+    for start in range(0, layers[-1].output_height, chain.rows):
+        wanted = [set(range(start, min(start + chain.rows, layers[-1].output_height)))]
+        for layer, there in zip(layers[:0:-1], made[-2::-1], strict=True):
+            wanted.insert(0, set().union(*(rows_read(layer, y) for y in wanted[0])) - there)
+        for i, layer in enumerate(layers):
+            for y in sorted(wanted[i]):
+                for read in rows_read(layer, y):
+                    if i == 0:
+                        arena.expect(source.offset + read * row, x, read * row, row)
+                    else:
+                        place = plan.buffers[tensors[i - 1]].offset
+                        at = place + held[i - 1].index(read) * sizes[i - 1]
+                        arena.expect(at, tensors[i - 1], read * sizes[i - 1], sizes[i - 1])
+            made[i] |= wanted[i]
+            if i + 1 == len(layers):
+                for y in wanted[i]:
+                    at = plan.placements[tensors[i]].offset + y * sizes[i]
+                    arena.write(at, tensors[i], y * sizes[i], sizes[i])
+                continue
+            # What no row still to come reads makes room.
+            coming = later(layers[i + 1 :], made[i + 1 :])
+            held[i] = [y for y in held[i] if y in coming] + sorted(wanted[i])
+            buffer = plan.buffers[tensors[i]]
+            assert len(held[i]) * sizes[i] <= buffer.bytes
+            for position, y in enumerate(held[i]):
+                arena.write(buffer.offset + position * sizes[i], tensors[i], y * sizes[i], sizes[i])
+
+
+def later(layers: Sequence[Convolution], made: Sequence[set[int]]) -> set[int]:
+    """Rows of the first of `layers`' input that have not been read for the last time."""
+    wanted = set(range(layers[-1].output_height))
+    for layer, there in zip(layers[::-1], made[::-1], strict=True):
+        wanted = set().union(*(rows_read(layer, y) for y in wanted - there))
+    return wanted
+
+
+def simulate(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan) -> None:
+    """Every whole tensor is intact until its last reader has read it."""
+    arena = Arena(plan.arena_bytes)
+    for tensor in graph.inputs:
+        place = plan.placements[tensor]
+        arena.write(place.offset, tensor, 0, place.bytes)
+    for kernel in kernels:
+        chain = plan.chain_of(kernel.index)
+        if chain is not None:
+            if kernel.index == chain.last:
+                run_chain(kernels, chain, plan, arena)
+            continue
+        for tensor in kernel.inputs:
+            place = plan.placements[tensor]
+            arena.expect(place.offset, tensor, 0, place.bytes)
+        place = plan.placements[kernel.outputs[0]]
+        arena.write(place.offset, kernel.outputs[0], 0, place.bytes)
+    for tensor in graph.outputs:
+        place = plan.placements[tensor]
+        arena.expect(place.offset, tensor, 0, place.bytes)
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=300)
+def test_a_chain_finds_every_row_that_it_reads(seed: int) -> None:
+    case = RandomChain(seed)
+    graph, kernels = prepare(case.build())
+    plan = case.plan(graph, kernels)
+    assert plan.chains
+    simulate(graph, kernels, plan)
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=60)
+def test_what_lies_inside_a_chain_has_its_rows_and_nothing_else_there(seed: int) -> None:
+    case = RandomChain(seed)
+    graph, kernels = prepare(case.build())
+    plan = case.plan(graph, kernels)
+    inside = {kernels[i].outputs[0] for chain in plan.chains for i in chain.operators[:-1]}
+    assert set(plan.buffers) == inside
+    assert not inside & set(plan.placements)
+    for buffer in plan.buffers.values():
+        assert buffer.offset % ALIGNMENT == 0
+        assert buffer.offset + buffer.bytes <= plan.arena_bytes
+        for other in [*plan.placements.values(), *plan.buffers.values()]:
+            if other is not buffer and other.first <= buffer.last <= other.last:
+                ends = other.offset + other.bytes, buffer.offset + buffer.bytes
+                assert ends[0] <= buffer.offset or ends[1] <= other.offset
+
+
+def smallest_of(graph: Graph, kernels: Sequence[Kernel], by_rows: Sequence[int]) -> int:
+    """What a refusal says."""
+    with pytest.raises(InputError) as refused:
+        plan_within(graph, kernels, by_rows, 1)
+    found = re.match(r"--ram 1: the smallest arena is ([\d,]+) bytes; op", str(refused.value))
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=60)
+def test_a_budget_is_kept_down_to_the_smallest_arena(seed: int) -> None:
+    graph, kernels = prepare(RandomChain(seed).build())
+    by_rows = range(len(kernels))
+    plain = plan_memory(graph, kernels)
+    smallest = smallest_of(graph, kernels, by_rows)
+    assert smallest <= plain.arena_bytes
+    for budget in {smallest, (smallest + plain.arena_bytes) // 2}:
+        plan = plan_within(graph, kernels, by_rows, budget)
+        assert plan.arena_bytes <= budget
+        simulate(graph, kernels, plan)
+    with pytest.raises(InputError):
+        plan_within(graph, kernels, by_rows, smallest - 1)
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=40)
+def test_nothing_runs_by_rows_where_the_plain_plan_fits(seed: int) -> None:
+    graph, kernels = prepare(RandomChain(seed).build())
+    plain = plan_memory(graph, kernels)
+    assert plan_within(graph, kernels, range(len(kernels)), plain.arena_bytes) == plain
+    assert plan_within(graph, kernels, range(len(kernels)), None) == plain
+
+
+@given(seeds)
+@settings(deadline=None, max_examples=40)
+def test_operators_without_such_a_kernel_are_in_no_chain(seed: int) -> None:
+    graph, kernels = prepare(RandomChain(seed).build())
+    without = int(np.random.default_rng(seed).integers(len(kernels)))
+    by_rows = [i for i in range(len(kernels)) if i != without]
+    plan = plan_within(graph, kernels, by_rows, smallest_of(graph, kernels, by_rows))
+    assert plan.chain_of(without) is None
+
+
+def expanding(readers: int = 1, output: bool = False) -> Prepared:
+    """A 1x1 convolution to 16 channels, and a 3x3 one back to 4; `readers` of what is in between,
+    which may be an output."""
+    image = (1, 20, 10, 4)
+    between, weights = (1, 20, 10, 16), ((16, 1, 1, 4), (4, 3, 3, 16))
+    tensors = [Tensor(image, scale=0.5), Tensor(between, scale=400.0)]
+    tensors += [Tensor(shape, scale=0.5, data=np.ones(shape)) for shape in weights]
+    tensors += [Tensor(image, scale=9e5) for _ in range(readers)]
+    one = {"strideH": 1, "strideW": 1, "padding": "SAME"}
+    operators = [Operator("CONV_2D", (0, 2), (1,), "Conv2DOptions", one)]
+    operators += [
+        Operator("CONV_2D", (1, 3), (4 + i,), "Conv2DOptions", one) for i in range(readers)
+    ]
+    outputs = [4 + i for i in range(readers)] + [1] * output
+    return prepare(build(tensors, operators, [0], outputs))
+
+
+def test_what_is_wide_between_two_layers_needs_a_few_rows() -> None:
+    graph, kernels = expanding()
+    plan = plan_within(graph, kernels, [0, 1], 1300)
+    assert [(c.first, c.last, c.rows, c.buffers) for c in plan.chains] == [(0, 1, 1, (3,))]
+    # Input and output, one behind the other by no more than a row, and three rows.
+    assert plan.arena_bytes == 20 * 10 * 4 + 3 * 10 * 16
+
+
+@pytest.mark.parametrize(("readers", "output"), [(2, False), (1, True)])
+def test_what_others_read_stays_whole(readers: int, output: bool) -> None:
+    graph, kernels = expanding(readers, output)
+    with pytest.raises(InputError, match="smallest arena") as refused:
+        plan_within(graph, kernels, [0, 1, 2], 1300)
+    assert "row by row" not in str(refused.value)
+
+
+def test_a_refusal_names_the_smallest_arena_and_what_sets_it() -> None:
+    graph, kernels = expanding()
+    with pytest.raises(InputError) as refused:
+        plan_within(graph, kernels, [], 1300)
+    assert str(refused.value) == (
+        "--ram 1300: the smallest arena is 3,252 bytes; operator 1 (CONV_2D) sets it, with "
+        "tensor_1 of 3,200, tensor_4 of 800 bytes"
+    )
+    with pytest.raises(InputError, match="operators 0 to 1, row by row, set it"):
+        plan_within(graph, kernels, [0, 1], 1000)
+
+
+SMALLEST = {"vww": (36_888, 28_152), "ic": (33_312, 33_312)}
+"""The arena without a budget, and the smallest."""
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_the_smallest_arena_of_a_reference_model(name: str) -> None:
+    graph, kernels = prepare(reference_model(name))
+    by_rows = [k.index for k in kernels if isinstance(k.parameters, Convolution)]
+    plain, smallest = SMALLEST[name]
+    assert plan_memory(graph, kernels).arena_bytes == plain
+    assert smallest_of(graph, kernels, by_rows) == smallest
+    plan = plan_within(graph, kernels, by_rows, smallest)
+    assert plan.arena_bytes == smallest
