@@ -77,13 +77,48 @@ __asm("    .macro tt_dsp_widen_word word\n"
       "    bne 1b\n"
       "    pop {r4-r9}\n"
       "    bx lr\n"
-      "    tt_dsp_end tt_dsp_widen\n"
-      "    .purgem tt_dsp_widen_word\n");
+      "    tt_dsp_end tt_dsp_widen\n");
 
 static uint32_t *widen(uint32_t *to, const int8_t *from, int32_t words)
 {
     return tt_dsp_widen(to, from, words, 1, 0);
 }
+
+/* Widens a window of three rows of nine bytes (3 x 3 pixels of a picture in three colours), and a
+ * zero behind them.
+ *
+ * Registers: r0 to, r1 r3 r2 the window's rows (r2 at first bytes of an input row), r4 to r10
+ * words, r12 one's taps 1 and 3.
+ */
+void tt_dsp_widen_nines(uint32_t *to, const int8_t *from, int32_t row_bytes);
+
+__asm("    tt_dsp_begin tt_dsp_widen_nines\n"
+      "    push {r4-r10}\n"
+      "    add r3, r1, r2\n"
+      "    add r2, r3, r2\n"
+      "    ldr r4, [r1]\n"
+      "    ldr r5, [r1, #4]\n"
+      "    ldrb r6, [r1, #8]\n"
+      "    ldr r12, [r3]\n"
+      "    ldr r7, [r3, #3]\n"
+      "    ldrh r8, [r3, #7]\n"
+      "    ldrh r1, [r2]\n"
+      "    ldr r9, [r2, #2]\n"
+      "    ldr r10, [r2, #5]\n"
+      "    orr r6, r6, r12, lsl #8\n"
+      "    orr r8, r8, r1, lsl #16\n"
+      "    lsr r10, r10, #8\n"
+      "    tt_dsp_widen_word r4\n"
+      "    tt_dsp_widen_word r5\n"
+      "    tt_dsp_widen_word r6\n"
+      "    tt_dsp_widen_word r7\n"
+      "    tt_dsp_widen_word r8\n"
+      "    tt_dsp_widen_word r9\n"
+      "    tt_dsp_widen_word r10\n"
+      "    pop {r4-r10}\n"
+      "    bx lr\n"
+      "    tt_dsp_end tt_dsp_widen_nines\n"
+      "    .purgem tt_dsp_widen_word\n");
 
 /* Copies rows of bytes behind one another; input rows are row_bytes apart. By words: what the last
  * word of a row has too much, the next row overwrites. Returns the place behind.
@@ -187,6 +222,10 @@ static void column_inside(const convolution *c, const int8_t *from, uint32_t *to
     int32_t rows = c->p->kernel_height;
     if (c->row_bytes % 4 == 0) {
         tt_dsp_widen(to, from, c->row_bytes / 4, rows, c->input_row_bytes);
+        return;
+    }
+    if (rows == 3 && c->row_bytes == 9) {
+        tt_dsp_widen_nines(to, from, c->input_row_bytes);
         return;
     }
     int8_t *window = tt_dsp_copy_rows(c->window, from, c->row_bytes, rows - 1, c->input_row_bytes);
