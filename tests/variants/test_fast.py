@@ -81,7 +81,7 @@ def chosen(optimize: Optimize, layer: FullyConnected, kept: bool = False) -> Var
 def test_size_keeps_the_plain_kernel_and_speed_takes_the_fast_one() -> None:
     layer = dense()
     assert chosen(SIZE, layer).parameters is layer
-    assert chosen(SPEED, layer).kernel == "tt_fast_fully_connected"
+    assert chosen(SPEED, layer).kernel == "tt_fast_fully_connected_paired"
 
 
 def test_balanced_takes_a_fast_kernel_where_it_saves_enough() -> None:

@@ -82,7 +82,7 @@ class Variant:
         return isinstance(self.parameters, FastConvolution)
 
 
-CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 700, "TT_BLOCK_DENSE": 600}
+CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 1250, "TT_BLOCK_DENSE": 600}
 UNROLLED = 2
 """So much more code unrolled loops take."""
 
