@@ -123,7 +123,7 @@ def _keep(kernel: Kernel, renewed: bool) -> Variant:
     if renewed:
         return Variant(kernel.parameters, "its statistics are renewed on the device")
     if isinstance(kernel.parameters, Convolution | FullyConnected):
-        return Variant(kernel.parameters, "its shape or its scales are none of the fast kernels'")
+        return Variant(kernel.parameters, "its shape, scales or size are none of the fast kernels'")
     return Variant(kernel.parameters, "the only kernel for it")
 
 
