@@ -96,17 +96,15 @@ outputs(UNNAMED const job *j, UNNAMED const int8_t *weights, UNNAMED int8_t *out
                    "pop {r3-r11, pc}\n\t");
 }
 
-static job job_of(const tt_fast_dense *p, const int8_t *input)
+static void set_job(const tt_fast_dense *p, const int8_t *input, job *j)
 {
-    job j;
-    j.depth = p->input_depth;
-    j.parts = (j.depth - 1) / TT_LANES;
-    j.absent = (j.parts + 1) * TT_LANES - j.depth;
-    j.present = (int32_t)(0xffffu & (0xffffu << j.absent));
-    j.input = (uint32_t)(uintptr_t)input - (uint32_t)j.absent;
-    j.low = p->activation_min;
-    j.high = p->activation_max;
-    return j;
+    j->depth = p->input_depth;
+    j->parts = (j->depth - 1) / TT_LANES;
+    j->absent = (j->parts + 1) * TT_LANES - j->depth;
+    j->present = (int32_t)(0xffffu & (0xffffu << j->absent));
+    j->input = (uint32_t)(uintptr_t)input - (uint32_t)j->absent;
+    j->low = p->activation_min;
+    j->high = p->activation_max;
 }
 
 /* `count` outputs from output o on. */
@@ -145,7 +143,8 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
         if (p->output_depth < GROUP) {
             few(p, input, output);
         } else {
-            job j = job_of(p, input);
+            job j;
+            set_job(p, input, &j);
             run(p, &j, 0, p->output_depth - rest, output);
             if (rest > 0) { /* the last group, some of it once more */
                 run(p, &j, p->output_depth - GROUP, GROUP, output);
