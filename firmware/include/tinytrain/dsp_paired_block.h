@@ -6,7 +6,7 @@
 #ifndef TINYTRAIN_DSP_PAIRED_BLOCK_H
 #define TINYTRAIN_DSP_PAIRED_BLOCK_H
 
-#include "tinytrain/dsp_blocks.h"
+#include "tinytrain/dsp_block.h"
 
 #define TT_BLOCK_DENSE_PAIRED(NAME, DEPTH, CLAMPED, SPEED)                                         \
     void NAME(void);                                                                               \

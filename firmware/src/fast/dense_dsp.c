@@ -4,12 +4,12 @@
 #if TT_KERNELS_DSP
 
 #include "dsp.h"
-#include "tinytrain/fast_blocks.h"
+#include "tinytrain/dsp_dense_block.h"
 
 /* Channels that the block for any depth takes together. */
 #define TOGETHER 4
 
-/* As dsp_blocks.h has it. */
+/* As dsp_dense_block.h has it. */
 typedef void dense_block(const int8_t *input, const int8_t *weights, const tt_channel *channels,
                          int8_t *output, const tt_channel *end, uint32_t low, uint32_t high,
                          const int8_t *words_end, const int8_t *input_end, int32_t depth);
