@@ -2,8 +2,10 @@
  *
  * They are assembler, because compilers spill where the sums fill the registers. Weights and
  * activations of four neighbouring taps are two words of two int16 each, as SXTB16 takes them from
- * a word of four bytes: taps 0 and 2, taps 1 and 3. Macros
- * are defined where they are not yet: link-time optimization may assemble several files as one.
+ * a word of four bytes: taps 0 and 2, taps 1 and 3.
+ *
+ * Macros are defined where they are not yet: link-time optimization may assemble several files as
+ * one.
  */
 #ifndef TINYTRAIN_DSP_BLOCK_H
 #define TINYTRAIN_DSP_BLOCK_H

@@ -1,7 +1,5 @@
 /* ADD for the DSP extension, whose constants fill the registers. */
-#include "add_dsp.h"
-
-#include "tinytrain/instruction_set.h"
+#include "addition_loops.h"
 
 #if TT_KERNELS_DSP
 
