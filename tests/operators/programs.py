@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.operators.test_against_tflite_micro import samples
-from tinytrain.converters.c.writer import constant_blocks, model_files
+from tinytrain.converters.c.constants import constant_blocks
+from tinytrain.converters.c.rendering import model_files
 from tinytrain.converters.formats import Source
 from tinytrain.emulator.inference import infer_bytes
 from tinytrain.model import Model
