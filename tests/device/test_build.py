@@ -2,15 +2,20 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from tests.test_cli import classifier
 from tinytrain.device.build import build
 from tinytrain.device.process import open_host, open_qemu
 from tinytrain.errors import DeviceError
+from tinytrain.pipeline.convert import convert
+from tinytrain.variants.choose import SPEED
+from tinytrain.variants.instruction_set import InstructionSet
 
 TinyProject = Callable[..., Path]
 
@@ -106,6 +111,71 @@ def test_a_folder_without_firmware_is_refused(tmp_path: Path) -> None:
 def test_an_unknown_target_is_answered_with_those_there_are(project: Path) -> None:
     with pytest.raises(DeviceError, match=r"TARGET=z80 is unknown; it can be: cortex-m0 .*host$"):
         build(project, "z80")
+
+
+@pytest.fixture(scope="module")
+def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A converted project whose convolution has a fast kernel."""
+    folder = tmp_path_factory.mktemp("fast")
+    (folder / "small.tflite").write_bytes(classifier())
+    model = convert(folder / "small.tflite", folder / "project", optimize=SPEED)
+    assert "tt_fast_conv_2d" in [variant.kernel for variant in model.variants]
+    return folder / "project"
+
+
+@pytest.mark.parametrize(
+    ("target", "kernels", "lack"),
+    [
+        ("cortex-m0", "dsp", "TT_USE_DSP: this processor has no DSP extension"),
+        ("cortex-m0", "mve", "TT_USE_MVE: this processor has no vector extension"),
+        ("cortex-m4", "mve", "TT_USE_MVE: this processor has no vector extension"),
+    ],
+)
+def test_a_processor_never_gets_kernels_for_an_extension_that_it_lacks(
+    target: str,
+    kernels: str,
+    lack: str,
+    fast_project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    require_arm_gcc: None,
+) -> None:
+    monkeypatch.setenv("KERNELS", kernels)
+    with pytest.raises(DeviceError, match=f'{target}: .*: error: #error "{lack}') as error:
+        build(fast_project, target)
+    assert "\n" not in str(error.value)
+    assert not (fast_project / "build" / target / "device").exists()
+
+
+@pytest.mark.parametrize(
+    ("kernels", "found"),
+    [
+        ("", InstructionSet.DSP),
+        ("dsp", InstructionSet.DSP),
+        ("portable", InstructionSet.PORTABLE),
+    ],
+)
+def test_either_kernels_of_a_processor_give_the_golden_samples(
+    kernels: str,
+    found: InstructionSet,
+    fast_project: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    require_target: Callable[[str], None],
+) -> None:
+    require_target("cortex-m4")
+    monkeypatch.setenv("KERNELS", kernels)
+    with open_qemu(build(fast_project, "cortex-m4"), "cortex-m4") as device:
+        assert device.info().instruction_set == found
+    command = ["make", "--silent", "-C", str(fast_project), "TARGET=cortex-m4", "selftest"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert result.stdout == "golden: 8 of 8 samples equal\n"
+
+
+def test_unknown_kernels_are_answered_with_those_there_are(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KERNELS", "neon")
+    with pytest.raises(DeviceError, match=r"KERNELS=neon is unknown; it can be: portable dsp mve$"):
+        build(project, "host")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

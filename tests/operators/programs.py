@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tests.operators.test_against_tflite_micro import samples
-from tinytrain.converters.c.writer import constant_blocks, model_files
+from tinytrain.converters.c.constants import constant_blocks
+from tinytrain.converters.c.rendering import model_files
 from tinytrain.converters.formats import Source
 from tinytrain.emulator.inference import infer_bytes
 from tinytrain.model import Model
@@ -190,18 +191,22 @@ def array(name: str, data: NDArray[np.uint8]) -> str:
     return f"static const uint8_t {name}[] = {{{','.join(numbers)}}};"
 
 
-def run_programs(folder: Path, target: str) -> list[str]:
-    """Builds and runs all programs; gives the names of the models whose bytes differ."""
+def run_programs(folder: Path, target: str, *variables: str) -> list[str]:
+    """Builds and runs all programs; gives the names of the models whose bytes differ.
+
+    `variables` of project.mk, such as "OPTIMIZE=-O0".
+    """
     return [
         name
         for program in sorted((folder / "programs").iterdir())
-        for name in run_program(folder, program, target)
+        for name in run_program(folder, program, target, *variables)
     ]
 
 
-def run_program(folder: Path, program: Path, target: str) -> list[str]:
+def run_program(folder: Path, program: Path, target: str, *variables: str) -> list[str]:
     shutil.copyfile(program, folder / "model" / "models.c")
     command = ["make", "--silent", "-j2", "-f", str(FIRMWARE / "project.mk"), f"TARGET={target}"]
+    command += variables
     outer = ("MAKEFLAGS", "MFLAGS", "MAKELEVEL")
     result = subprocess.run(
         [*command, "selftest"],

@@ -124,6 +124,26 @@ def test_the_emitted_kernels_give_the_emulators_bytes(
     assert [all_cases()[name] for name in run_programs(programs, target)] == []
 
 
+@pytest.fixture(scope="module")
+def fast_programs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Programs of a few models for every fast kernel."""
+    kinds = ("ADD", *(kind for kind in STRATEGIES if kind.endswith(" fast")))
+    cases = {name: case for kind in kinds for name, case in named(kind, cases_of(kind, 6)).items()}
+    folder = tmp_path_factory.mktemp("fast")
+    write_programs(folder, entries_of(cases))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("optimize", ["-O0", "-Os"])
+@pytest.mark.parametrize("target", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_fast_kernels_give_the_same_bytes_however_they_are_compiled(
+    target: str, optimize: str, fast_programs: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target(target)
+    assert run_programs(fast_programs, target, f"OPTIMIZE={optimize}") == []
+
+
 def softmax_of_equals(depth: int) -> bytes:
     """Exponentials that sum to `depth`, for every input."""
     return Softmax((1,), depth, scale=2.0**-20, zero_point=0, beta=1.0, seed=0).build()

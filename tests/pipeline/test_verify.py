@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.test_cli import CLASSES, classifier, done, tinytrain, windows
-from tinytrain.converters.c.writer import constant_blocks
+from tinytrain.converters.c.constants import constant_blocks
 from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.head import HeadOptions

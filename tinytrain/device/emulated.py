@@ -9,7 +9,7 @@ from types import TracebackType
 import numpy as np
 from numpy.typing import NDArray
 
-from tinytrain.converters.c.writer import constant_blocks
+from tinytrain.converters.c.constants import constant_blocks
 from tinytrain.device.emulated_head import EmulatedHead, make_head
 from tinytrain.device.emulated_stream import EmulatedStream, failure, whole_numbers
 from tinytrain.device.interface import (

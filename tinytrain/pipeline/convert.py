@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.converters.c.writer import Golden, write_project
+from tinytrain.converters.c.rendering import Golden
+from tinytrain.converters.c.writer import write_project
 from tinytrain.emulator.inference import infer_bytes, run_in_order, split_inputs
 from tinytrain.emulator.statistics import training_moments
 from tinytrain.errors import InputError

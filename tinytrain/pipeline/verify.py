@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.converters.c.writer import constant_blocks
+from tinytrain.converters.c.constants import constant_blocks
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.interface import Device, LearnStep
 from tinytrain.device.opening import open_device

@@ -27,6 +27,13 @@ static inline int32_t tt_clamp(int32_t x, int32_t low, int32_t high)
     return tt_min(tt_max(x, low), high);
 }
 
+/* -1 below 0, else 0; an addition takes the shift in where it cannot take in a comparison. */
+static inline int32_t tt_minus_one_below_zero(int32_t x)
+{
+    /* cppcheck-suppress shiftTooManyBitsSigned ; arithmetic, by the typedef above */
+    return x >> 31;
+}
+
 /* x * 2^e for e in [0, 31]; bits that leave the word are lost, as the reference does. */
 static inline int32_t tt_shift_left_wrapping(int32_t x, int32_t e)
 {
@@ -122,14 +129,14 @@ static inline int32_t tt_requantize_once(int32_t sum, int32_t multiplier, int32_
     int32_t scaled;
     __asm("smmlar %0, %1, %2, %3"
           : "=r"(scaled)
-          : "r"(doubled), "r"(multiplier), "r"((sum >> 31) + rounding));
+          : "r"(doubled), "r"(multiplier), "r"(tt_minus_one_below_zero(sum) + rounding));
     return scaled >> shift;
 #elif TT_NARROW_PRODUCTS
     int32_t scaled = tt_rounding_doubling_high_mul_by_halves(sum, multiplier);
-    return (scaled + (sum >> 31) + rounding) >> shift;
+    return (scaled + tt_minus_one_below_zero(sum) + rounding) >> shift;
 #else
     int32_t scaled = (int32_t)(((int64_t)sum * multiplier + ((int64_t)1 << 30)) >> 31);
-    return (scaled + (sum >> 31) + rounding) >> shift;
+    return (scaled + tt_minus_one_below_zero(sum) + rounding) >> shift;
 #endif
 }
 

@@ -16,7 +16,9 @@
 #include "tinytrain/fast_kernels.h"
 
 #if TT_KERNELS_DSP
-#include "tinytrain/dsp_blocks.h"
+#include "tinytrain/dsp_conv_2d_block.h"
+#include "tinytrain/dsp_dense_block.h"
+#include "tinytrain/dsp_depthwise_block.h"
 #include "tinytrain/dsp_paired_block.h"
 #else
 /* Something that a semicolon may follow. */

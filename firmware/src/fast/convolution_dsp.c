@@ -7,12 +7,12 @@
 #include <arm_acle.h>
 
 #include "dsp.h"
-#include "tinytrain/fast_blocks.h"
+#include "tinytrain/dsp_conv_2d_block.h"
 
 #define PIXELS 3
 #define WORDS_OF_TAPS (2 * PIXELS) /* of four taps, for all pixels */
 
-/* As dsp_blocks.h has it. */
+/* As dsp_conv_2d_block.h has it. */
 typedef void conv_block(const uint32_t *columns, const int8_t *weights, const tt_channel *channels,
                         int8_t *output, int32_t output_channels, const tt_channel *end,
                         uint32_t low, uint32_t high, const uint32_t *columns_end, int32_t depth);

@@ -26,18 +26,16 @@ typedef struct layout {
     int8_t *line;                 /* a window in a row, with room for a vector behind it */
 } layout;
 
-static layout layout_of(const tt_fast_convolution *p, int8_t *scratch)
+static void lay_out(const tt_fast_convolution *p, int8_t *scratch, layout *l)
 {
-    layout l;
-    l.depth = p->kernel_height * p->kernel_width * p->input_channels;
-    l.parts = (l.depth - 1) / TT_LANES;
-    l.absent = (l.parts + 1) * TT_LANES - l.depth;
-    l.present = 0xffff & (int32_t)(0xffffu << l.absent);
-    l.low = p->activation_min;
-    l.high = p->activation_max;
-    l.windows = scratch;
-    l.line = scratch + (l.parts + 1) * GROUP;
-    return l;
+    l->depth = p->kernel_height * p->kernel_width * p->input_channels;
+    l->parts = (l->depth - 1) / TT_LANES;
+    l->absent = (l->parts + 1) * TT_LANES - l->depth;
+    l->present = 0xffff & (int32_t)(0xffffu << l->absent);
+    l->low = p->activation_min;
+    l->high = p->activation_max;
+    l->windows = scratch;
+    l->line = scratch + (l->parts + 1) * GROUP;
 }
 
 /* A window in a row as one in parts, of which the first has `head` bytes. */
@@ -319,7 +317,8 @@ void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const in
                      int8_t *output, void *scratch)
 {
     tt_band r = tt_band_of(p, band);
-    layout l = layout_of(p, scratch);
+    layout l;
+    lay_out(p, scratch, &l);
     int32_t pixels = p->output_channels > MOST_CHANNELS ? 1 : PIXELS;
     set_offsets(&l, pixels, p->output_channels);
     if (pixels == PIXELS && is_pointwise(p)) {

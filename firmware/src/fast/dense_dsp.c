@@ -1,15 +1,15 @@
 /* Fast FULLY_CONNECTED for the DSP extension: groups of channels that share the activations. */
-#include "fast.h"
+#include "dense.h"
 
 #if TT_KERNELS_DSP
 
 #include "dsp.h"
-#include "tinytrain/fast_blocks.h"
+#include "tinytrain/dsp_dense_block.h"
 
 /* Channels that the block for any depth takes together. */
 #define TOGETHER 4
 
-/* As dsp_blocks.h has it. */
+/* As dsp_dense_block.h has it. */
 typedef void dense_block(const int8_t *input, const int8_t *weights, const tt_channel *channels,
                          int8_t *output, const tt_channel *end, uint32_t low, uint32_t high,
                          const int8_t *words_end, const int8_t *input_end, int32_t depth);
@@ -28,19 +28,8 @@ static void multiply(const tt_fast_dense *p, dense_block *block, const int8_t *i
           input + depth, depth);
 }
 
-static int8_t output_of(const tt_fast_dense *p, const int8_t *input, int32_t o)
-{
-    const int8_t *weights = p->weights + (ptrdiff_t)o * p->input_depth;
-    const tt_channel *channel = &p->channels[o];
-    int32_t sum = channel->start;
-    for (int32_t i = 0; i < p->input_depth; i++) {
-        sum += weights[i] * input[i];
-    }
-    return tt_channel_output(channel, sum, p->activation_min, p->activation_max);
-}
-
 /* Where channels are left that make no group, they are taken in one with those before them. */
-static void multiply_row(const tt_fast_dense *p, const int8_t *input, int8_t *output)
+static void multiply_vector(const tt_fast_dense *p, const int8_t *input, int8_t *output)
 {
     dense_block *any = (dense_block *)tt_dsp_dense_any;
     int32_t depth = p->output_depth;
@@ -65,7 +54,7 @@ static void multiply_row(const tt_fast_dense *p, const int8_t *input, int8_t *ou
         done = depth;
     }
     for (; done < depth; done++) {
-        output[done] = output_of(p, input, done);
+        output[done] = tt_dense_output(p, input, done);
     }
 }
 
@@ -73,11 +62,7 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
                              void *scratch)
 {
     (void)scratch;
-    for (int32_t row = 0; row < p->rows; row++) {
-        multiply_row(p, input, output);
-        input += p->input_depth;
-        output += p->output_depth;
-    }
+    tt_each_vector(p, input, output, multiply_vector);
 }
 
 #endif

@@ -1,5 +1,6 @@
 /* Fast FULLY_CONNECTED with the vector extension: four output channels at a time share the input.
  */
+#include "dense.h"
 #include "mve.h"
 
 #if TT_KERNELS_MVE
@@ -96,17 +97,15 @@ outputs(UNNAMED const job *j, UNNAMED const int8_t *weights, UNNAMED int8_t *out
                    "pop {r3-r11, pc}\n\t");
 }
 
-static job job_of(const tt_fast_dense *p, const int8_t *input)
+static void set_job(const tt_fast_dense *p, const int8_t *input, job *j)
 {
-    job j;
-    j.depth = p->input_depth;
-    j.parts = (j.depth - 1) / TT_LANES;
-    j.absent = (j.parts + 1) * TT_LANES - j.depth;
-    j.present = (int32_t)(0xffffu & (0xffffu << j.absent));
-    j.input = (uint32_t)(uintptr_t)input - (uint32_t)j.absent;
-    j.low = p->activation_min;
-    j.high = p->activation_max;
-    return j;
+    j->depth = p->input_depth;
+    j->parts = (j->depth - 1) / TT_LANES;
+    j->absent = (j->parts + 1) * TT_LANES - j->depth;
+    j->present = (int32_t)(0xffffu & (0xffffu << j->absent));
+    j->input = (uint32_t)(uintptr_t)input - (uint32_t)j->absent;
+    j->low = p->activation_min;
+    j->high = p->activation_max;
 }
 
 /* `count` outputs from output o on. */
@@ -136,24 +135,27 @@ static void few(const tt_fast_dense *p, const int8_t *input, int8_t *output)
     }
 }
 
+/* The last group takes some outputs once more. */
+static void multiply_vector(const tt_fast_dense *p, const int8_t *input, int8_t *output)
+{
+    int32_t rest = p->output_depth % GROUP;
+    if (p->output_depth < GROUP) {
+        few(p, input, output);
+        return;
+    }
+    job j;
+    set_job(p, input, &j);
+    run(p, &j, 0, p->output_depth - rest, output);
+    if (rest > 0) {
+        run(p, &j, p->output_depth - GROUP, GROUP, output);
+    }
+}
+
 void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                              void *scratch)
 {
     (void)scratch;
-    int32_t rest = p->output_depth % GROUP;
-    for (int32_t i = 0; i < p->rows; i++) {
-        if (p->output_depth < GROUP) {
-            few(p, input, output);
-        } else {
-            job j = job_of(p, input);
-            run(p, &j, 0, p->output_depth - rest, output);
-            if (rest > 0) { /* the last group, some of it once more */
-                run(p, &j, p->output_depth - GROUP, GROUP, output);
-            }
-        }
-        input += p->input_depth;
-        output += p->output_depth;
-    }
+    tt_each_vector(p, input, output, multiply_vector);
 }
 
 #endif

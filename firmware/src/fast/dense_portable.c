@@ -1,5 +1,5 @@
 /* Fast FULLY_CONNECTED in portable C: four outputs at a time, which share the input's bytes. */
-#include "fast.h"
+#include "dense.h"
 
 #if TT_KERNELS_PORTABLE
 
@@ -72,11 +72,7 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
                              void *scratch)
 {
     (void)scratch;
-    for (int32_t row = 0; row < p->rows; row++) {
-        multiply(p, input, output);
-        input += p->input_depth;
-        output += p->output_depth;
-    }
+    tt_each_vector(p, input, output, multiply);
 }
 
 #endif

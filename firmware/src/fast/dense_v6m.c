@@ -1,4 +1,5 @@
 /* Fast FULLY_CONNECTED for ARMv6-M. */
+#include "dense.h"
 #include "v6m.h"
 
 #if TT_KERNELS_V6M
@@ -141,21 +142,11 @@ static void multiply_groups(const tt_fast_dense *p, const int8_t *input, int32_t
     tt_v6m_dense(&g);
 }
 
-static void multiply_row(const tt_fast_dense *p, const int8_t *input, int32_t o, int8_t *output)
-{
-    const int8_t *weights = p->weights + o * p->input_depth;
-    int32_t sum = p->channels[o].start;
-    for (int32_t i = 0; i < p->input_depth; i++) {
-        sum += weights[i] * input[i];
-    }
-    output[o] = tt_channel_output(&p->channels[o], sum, p->activation_min, p->activation_max);
-}
-
 void tt_v6m_multiply(const tt_fast_dense *p, const int8_t *input, int8_t *output)
 {
     if (p->output_depth < GROUP) {
         for (int32_t o = 0; o < p->output_depth; o++) {
-            multiply_row(p, input, o, output);
+            output[o] = tt_dense_output(p, input, o);
         }
         return;
     }
@@ -169,11 +160,7 @@ void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t
                              void *scratch)
 {
     (void)scratch;
-    for (int32_t row = 0; row < p->rows; row++) {
-        tt_v6m_multiply(p, input, output);
-        input += p->input_depth;
-        output += p->output_depth;
-    }
+    tt_each_vector(p, input, output, tt_v6m_multiply);
 }
 
 #endif

@@ -5,11 +5,11 @@
 #if TT_KERNELS_DSP
 
 #include "dsp.h"
-#include "tinytrain/fast_blocks.h"
+#include "tinytrain/dsp_depthwise_block.h"
 
 #define PIXELS 3
 
-/* As dsp_blocks.h has it. */
+/* As dsp_depthwise_block.h has it. */
 typedef void depthwise_block(const void *input, const int8_t *weights, const tt_channel *channels,
                              int8_t *output, int32_t input_row_bytes, const tt_channel *end,
                              uint32_t low, uint32_t high, const int8_t *weights_end);

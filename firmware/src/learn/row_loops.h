@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN)
+/* Without optimization the compiler has too few registers left for assembly. */
+#if defined(__ARM_FEATURE_DSP) && !defined(__ARM_BIG_ENDIAN) && defined(__OPTIMIZE__)
 #define TT_ROW_LOOPS_DSP 1
 #else
 #define TT_ROW_LOOPS_DSP 0

@@ -17,17 +17,11 @@
 /* Features that the loops of words take at once. */
 #define AT_ONCE 8u
 
-/* How many of `count` features they can take: none where an array begins between words. Without
- * optimization there are too few registers. */
+/* How many of `count` features they can take: none where an array begins between words. */
 static inline size_t in_words(const void *a, const void *b, const void *c, size_t count)
 {
-#if defined(__OPTIMIZE__)
     uintptr_t bits = (uintptr_t)a | (uintptr_t)b | (uintptr_t)c;
     return (bits & 3u) == 0u ? count & ~(size_t)(AT_ONCE - 1u) : 0u;
-#else
-    (void)a, (void)b, (void)c, (void)count;
-    return 0;
-#endif
 }
 
 /* Two neighbours, the first in the low half. */

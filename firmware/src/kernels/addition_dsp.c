@@ -1,11 +1,9 @@
 /* ADD for the DSP extension, whose constants fill the registers. */
-#include "add_dsp.h"
-
-#include "tinytrain/instruction_set.h"
+#include "addition_loops.h"
 
 #if TT_KERNELS_DSP
 
-#include "tinytrain/fast_blocks.h"
+#include "tinytrain/dsp_block.h"
 
 /* Registers: r0 elements left, r1 halved, r2 other, r3 output, r4 to r10 constants in their order,
  * r11 a sum, r12 free, lr a halved element. */

@@ -1,7 +1,5 @@
 /* The loop of ADD for the vector extension. */
-#include "add_mve.h"
-
-#include "tinytrain/instruction_set.h"
+#include "addition_loops.h"
 
 #if TT_KERNELS_MVE
 

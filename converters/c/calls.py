@@ -1,0 +1,106 @@
+"""The calls of NAME_run: an operator's kernel each, or a chain of them row by row."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tinytrain.converters.c.names import chain_name, described, operand_name, struct_name
+from tinytrain.converters.c.source import C_TYPES, ConstantStruct, struct_of
+from tinytrain.model import Model
+from tinytrain.operators.kernel import Kernel
+from tinytrain.operators.layout import Copy
+from tinytrain.plan.chains import Chain, layer_of
+
+
+def call_of(model: Model, kernel: Kernel) -> dict[str, Any]:
+    """An operator's turn as the template has it; without arguments nothing runs."""
+    chain = model.memory.chain_of(kernel.index)
+    if chain is not None:
+        return _chain_call(model, kernel, chain)
+    inputs = [_pointer(model, tensor, "const ") for tensor in kernel.inputs]
+    outputs = [_pointer(model, tensor, "") for tensor in (*kernel.outputs, *kernel.state)]
+    if kernel.parameters.input_array:
+        inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
+    if kernel.parameters.output_array:
+        outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
+    nothing = is_nothing(model, kernel)
+    result = model.graph.tensors[kernel.outputs[0]]
+    comment = f"{kernel.kind} -> {described(result)}" + (", in place" if nothing else "")
+    variant = model.variants[kernel.index]
+    arguments = [f"&{struct_name(model, kernel)}"]
+    arguments += ["NULL"] if variant.by_rows else []
+    arguments += [*inputs, *outputs]
+    arguments += ["scratch"] if variant.scratch else []
+    return {
+        "index": kernel.index,
+        "comment": comment,
+        "reason": f"{variant.kernel}: {variant.reason}",
+        "function": variant.kernel,
+        "arguments": [] if nothing else arguments,
+        "scratch": variant.scratch,
+        "links": 0,
+    }
+
+
+def is_nothing(model: Model, kernel: Kernel) -> bool:
+    """Whether a kernel only copies a tensor onto itself."""
+    if not isinstance(kernel.parameters, Copy):
+        return False
+    source = model.memory.placements.get(kernel.inputs[0])
+    target = model.memory.placements[kernel.outputs[0]]
+    return source is not None and source.offset == target.offset
+
+
+def chain_links(model: Model, chain: Chain) -> dict[str, Any]:
+    """A chain as the template has it: its links, and itself."""
+    *links, struct = chain_structs(model, chain)
+    return {"name": struct.name, "links": links, "struct": struct}
+
+
+def chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
+    """The links, then the chain."""
+    name, memory = chain_name(model, chain), model.memory
+    found = []
+    for position, index in enumerate(chain.operators):
+        kernel = model.kernels[index]
+        tensor, whole = kernel.outputs[0], index == chain.last
+        place = memory.placements[tensor] if whole else memory.buffers[tensor]
+        rows = layer_of(kernel).output_height if whole else chain.buffers[position]
+        numbers = {"offset": place.offset, "rows": rows}
+        members = (
+            ("layer", f"&{struct_name(model, kernel)}"),
+            ("kernel", model.variants[index].kernel),
+        )
+        found.append(struct_of(f"{name}_links[{position}]", "tt_link", members, numbers))
+    source = memory.placements[model.kernels[chain.first].inputs[0]].offset
+    numbers = {"links": len(found), "rows": chain.rows, "input_offset": source}
+    return [*found, struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
+
+
+def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
+    """The last operator of a chain runs it; the others do nothing at their turn."""
+    last = kernel.index == chain.last
+    comment = f"{kernel.kind} -> {described(model.graph.tensors[kernel.outputs[0]])}, "
+    comment += (
+        f"row by row with operators {chain.first} to {chain.last - 1}"
+        if last
+        else f"never whole: done in operator {chain.last}'s turn"
+    )
+    return {
+        "index": kernel.index,
+        "comment": comment,
+        "reason": f"{chain.rows} rows of its output a step; at the turns before it nothing runs",
+        "function": "tt_run_chain",
+        "arguments": [f"&{chain_name(model, chain)}", "rows", "arena", "&scratch"] if last else [],
+        "scratch": "",
+        "links": len(chain.operators),
+        "scratches": [model.variants[i].scratch for i in chain.operators],
+    }
+
+
+def _pointer(model: Model, tensor: int, qualifier: str) -> str:
+    """Where a tensor lies: in the arena, or in flash for a constant."""
+    if model.graph.tensors[tensor].data is not None:
+        return operand_name(model, tensor)
+    c_type = C_TYPES[model.graph.tensors[tensor].dtype]
+    return f"({qualifier}{c_type} *)(arena + {model.memory.placements[tensor].offset})"
