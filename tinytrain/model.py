@@ -55,9 +55,9 @@ class Model:
         """The C function that computes an operator, and in which operator's turn if not its own."""
         function = self.variants[operator].kernel
         chain = self.memory.chain_of(operator)
-        return (
-            function if chain is None or operator == chain.last else f"{function} in {chain.last}"
-        )
+        if chain is None or operator == chain.last:
+            return function
+        return f"{function}, within {chain.last}"
 
     @property
     def _renewed(self) -> frozenset[int]:

@@ -147,7 +147,26 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
     model = replace(model, statistics=_statistics(directory, manifest, model))
     model = replace(model, stream=_stream(directory, manifest, model))
     model = replace(model, columns=_columns(manifest, model))
+    _check_derived(manifest, model)
     return Project(directory, model, manifest.values)
+
+
+def _check_derived(manifest: _Manifest, model: Model) -> None:
+    """What the manifest says of arena and kernels has to follow from the rest: else another version
+    chose them, and the emitted C is not what this one would measure."""
+    arena, ours = manifest.get("arena", int), model.memory.arena_bytes
+    if arena != ours:
+        raise manifest.fail(f"key arena is {arena}, but the model needs {ours} bytes")
+    listed = manifest.get("operators", list)
+    if len(listed) != len(model.variants):
+        raise manifest.fail(f"key operators has {len(listed)} of {len(model.variants)} operators")
+    for index, (entry, variant) in enumerate(zip(listed, model.variants, strict=True)):
+        kernel = entry.get("kernel") if isinstance(entry, dict) else None
+        if kernel != variant.kernel:
+            raise manifest.fail(
+                f"key operators: operator {index} has kernel {str(kernel)[:40]}, but "
+                f"{variant.kernel} follows from the rest"
+            )
 
 
 def _optimize(manifest: _Manifest) -> Optimize:

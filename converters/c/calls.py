@@ -80,16 +80,17 @@ def chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
 def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
     """The last operator of a chain runs it; the others do nothing at their turn."""
     last = kernel.index == chain.last
+    before = chain.operators[:-1]
+    named = "operator" + ("s" if len(before) > 1 else "") + " " + ", ".join(map(str, before))
     comment = f"{kernel.kind} -> {described(model.graph.tensors[kernel.outputs[0]])}, "
     comment += (
-        f"row by row with operators {chain.first} to {chain.last - 1}"
-        if last
-        else f"never whole: done in operator {chain.last}'s turn"
+        f"row by row with {named}" if last else f"never whole: done in operator {chain.last}'s turn"
     )
     return {
         "index": kernel.index,
         "comment": comment,
-        "reason": f"{chain.rows} rows of its output a step; at the turns before it nothing runs",
+        "reason": f"tt_run_chain: for --ram; {chain.rows} rows of operator {chain.last}'s output "
+        "at a time, and of what comes before the rows that these need",
         "function": "tt_run_chain",
         "arguments": [f"&{chain_name(model, chain)}", "rows", "arena", "&scratch"] if last else [],
         "scratch": "",

@@ -66,7 +66,7 @@ from tinytrain.errors import InputError
 @click.option(
     "--reserve", default=0, show_default=True, help="Learning: classes that the device can add."
 )
-@optimize_option
+@optimize_option("balanced")
 @ram_option
 @click.option(
     "--statistics",
@@ -139,6 +139,8 @@ def convert(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
     )
+    fast = sum(variant.block is not None for variant in done.variants)
+    click.echo(f"kernels by --optimize {done.optimize.name}: {fast} of them fast ones")
     for chain in done.memory.chains:
         click.echo(chain_text(chain.first, chain.last, chain.rows))
     for note in done.graph.notes:
@@ -332,7 +334,7 @@ def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_js
     project = load_project(directory)
     found = [run(project, target) for target in targets]
     if picture is not None:
-        picture_costs(project.model.name, found, picture)
+        picture_costs(f"{project.model.name}, {project.model.optimize.name}", found, picture)
     if as_json:
         one = found[0].as_json()
         print_json(one if len(found) == 1 else {"targets": [each.as_json() for each in found]})
@@ -344,7 +346,7 @@ def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_js
 @click.argument("model", metavar="MODEL|DIR", type=PATH)
 @click.option("--memory", is_flag=True, help="Show what lies where in the arena, and when.")
 @click.option("--kernels", is_flag=True, help="Show which C kernel each operator gets, and why.")
-@optimize_option
+@optimize_option("balanced; of a project, its own")
 @ram_option
 @picture_option("Draw the arena over time.")
 @json_option

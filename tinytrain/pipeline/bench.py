@@ -17,6 +17,7 @@ from tinytrain.errors import InputError
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.frontend.limits import channels_of, stream_bytes
 from tinytrain.model import Model
+from tinytrain.operators.kernel import Kernel
 from tinytrain.pipeline.flash import UNKNOWN, Flash, read_map
 from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.samples import project_samples
@@ -131,7 +132,7 @@ def bench(project: Project, target: str) -> Bench:
     with open_device(project, target) as device:
         if not device.info().has_counter:
             kernels = [
-                OperatorCost(k.index, k.kind, model.kernel_name(k.index), None, k.macs)
+                OperatorCost(k.index, k.kind, model.kernel_name(k.index), None, _macs(model, k))
                 for k in model.kernels
             ]
             return Bench(
@@ -150,6 +151,16 @@ def bench(project: Project, target: str) -> Bench:
         return _measure(project, target, device)
 
 
+def _macs(model: Model, kernel: Kernel) -> int:
+    """Of an operator's turn: of a chain, all at its last operator's."""
+    chain = model.memory.chain_of(kernel.index)
+    if chain is None:
+        return kernel.macs
+    if kernel.index != chain.last:
+        return 0
+    return sum(model.kernels[index].macs for index in chain.operators)
+
+
 def picture_costs(name: str, found: Sequence[Bench], path: Path) -> None:
     """Draws a bar a target. Raises InputError where one has no counter."""
     for each in found:
@@ -158,8 +169,9 @@ def picture_costs(name: str, found: Sequence[Bench], path: Path) -> None:
                 f"--picture {path}: {each.target} has no instruction counter; cortex-m targets "
                 "have one"
             )
+    bars = tuple(cost_bar(each) for each in found)
     with new_file(path) as aside:
-        draw_costs([Panel(name, tuple(cost_bar(each) for each in found))], aside)
+        draw_costs([Panel(name, bars)], aside)
 
 
 def _measure(project: Project, target: str, device: Device) -> Bench:
@@ -176,7 +188,7 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
             kernel.kind,
             model.kernel_name(kernel.index),
             device.measure(Measure.OPERATOR + kernel.index, samples.inputs[0]).instructions,
-            kernel.macs,
+            _macs(model, kernel),
             modelled.operators[place].cycles if modelled else None,
         )
         for place, kernel in enumerate(model.kernels)

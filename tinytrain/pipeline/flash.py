@@ -11,8 +11,8 @@ from pathlib import Path
 from tinytrain.model import Model
 
 PARTS: Mapping[str, str] = {
-    "weights": "model's weights and biases",
-    "model": "model's other constants and calls",
+    "weights": "model's weights, and biases that are not folded",
+    "model": "model's other constants, blocks and calls",
     "kernels": "kernels and runtime",
     "learning": "learning",
     "frontend": "front end and stream",

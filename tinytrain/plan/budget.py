@@ -206,11 +206,11 @@ def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget
     if chain is not None:
         who = f"operators {chain.first} to {chain.last}, row by row, set it"
     alive = [
-        f"{graph.tensors[t].name[:40]} of {memory.sizes[t]:,}"
+        f"{memory.sizes[t]:,}"
         for t, (first, last) in memory.lives.items()
         if first <= neediest.index <= last
     ]
     return (
         f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}, with "
-        f"{', '.join(alive)} bytes"
+        f"tensors of {', '.join(alive)} bytes"
     )

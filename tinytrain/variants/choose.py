@@ -102,7 +102,7 @@ def choose_variants(
     return tuple(
         _keep(kernel, kernel.index in kept)
         if fast is None or block is None
-        else Variant(fast, "makes some rows at a time, for --ram", _scratch(fast), block)
+        else Variant(fast, "makes some rows alone, which --ram takes", _scratch(fast), block)
         if kernel.index in chained
         else _pair(_choose(kernel, fast, block, users[block], optimize), kernel.index == shared)
         for kernel, fast, block in zip(kernels, found, blocks, strict=True)
@@ -132,13 +132,14 @@ def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Opti
     saved = plain - better
     code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
     added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
+    share = "its share of the code" if users > 1 else "code"
+    flash = f"{added:,} bytes of flash, {share} included"
     if saved <= added * optimize.instructions_a_byte:
-        why = f"saves {added:,} bytes of flash for about {saved:,} instructions on a Cortex-M4"
+        why = (
+            f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's instructions"
+        )
         return Variant(kernel.parameters, why)
-    why = (
-        f"about {better:,} instead of {plain:,} instructions on a Cortex-M4, for {added:,} bytes "
-        "of flash"
-    )
+    why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}"
     return Variant(fast, why, _scratch(fast), block)
 
 
