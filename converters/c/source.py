@@ -117,9 +117,10 @@ def _values(data: npt.NDArray[np.generic]) -> str:
 
 def wrapped(items: Iterable[str]) -> str:
     """Items separated by commas, in lines of at most 100 columns."""
-    return "\n".join(
-        textwrap.wrap(", ".join(items), 96, initial_indent="    ", subsequent_indent="    ")
-    )
+    # An item with spaces in it, a struct, stays in one line.
+    text = ", ".join(item.replace(" ", "\0") for item in items)
+    lines = textwrap.wrap(text, 96, initial_indent="    ", subsequent_indent="    ")
+    return "\n".join(lines).replace("\0", " ")
 
 
 def _literal(value: int | float | tuple[int, ...]) -> str:

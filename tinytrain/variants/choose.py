@@ -1,20 +1,19 @@
 """The choice of a C kernel for each operator, by what it costs in instructions and in flash.
 
-Costs are estimates for a Cortex-M4, from measurements: instructions as a sum of terms for
-multiply-accumulates, outputs and pixels; bytes of the constants that a kernel needs beside the
-weights, and of the code that is made for its shape. `tinytrain bench` measures what came of it.
+Instructions are estimated (costs.py); bytes are those of the constants that a kernel needs beside
+the weights, and of the code that is made for its shape. `tinytrain bench` measures what came of it.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
 
-from tinytrain.operators.convolution import Conv2D, DepthwiseConv2D
+from tinytrain.operators.convolution import Convolution
 from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel, Parameters
+from tinytrain.variants.costs import fast_instructions, plain_instructions
 from tinytrain.variants.fast import (
     CHANNEL,
     Fast,
@@ -123,13 +122,13 @@ def row_operators(kernels: Sequence[Kernel], kept: frozenset[int]) -> frozenset[
 def _keep(kernel: Kernel, renewed: bool) -> Variant:
     if renewed:
         return Variant(kernel.parameters, "its statistics are renewed on the device")
-    if type(kernel.parameters) in ESTIMATES:
-        return Variant(kernel.parameters, "its shape or its scales are none of the fast kernels'")
+    if isinstance(kernel.parameters, Convolution | FullyConnected):
+        return Variant(kernel.parameters, "its shape, scales or size are none of the fast kernels'")
     return Variant(kernel.parameters, "the only kernel for it")
 
 
 def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize) -> Variant:
-    plain, better = ESTIMATES[type(kernel.parameters)](kernel), _fast_instructions(kernel, fast)
+    plain, better = plain_instructions(fast), fast_instructions(fast)
     saved = plain - better
     code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
     added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
@@ -186,32 +185,3 @@ def _scratch(fast: Fast, kind: str = "") -> str:
         taps = fast.kernel_height * fast.kernel_width
         return f"TT_FAST_DEPTHWISE_SCRATCH({taps}, {fast.output_channels})"
     return f"TT_FAST_CONV_2D_SCRATCH({_depth(fast)}, {fast.output_channels})"
-
-
-def _outputs(p: Fast) -> int:
-    if isinstance(p, FastDense):
-        return p.rows * p.output_depth
-    return p.output_height * p.output_width * p.output_channels
-
-
-def _plain_instructions(kernel: Kernel, a_mac: float, an_output: float) -> int:
-    fast = fast_parameters(kernel.parameters)
-    return round(kernel.macs * a_mac + (_outputs(fast) if fast else 0) * an_output)
-
-
-def _fast_instructions(kernel: Kernel, fast: Fast) -> int:
-    outputs = _outputs(fast)
-    if isinstance(fast, FastDense):
-        return round(1.4 * kernel.macs + 15 * outputs)
-    if isinstance(fast, FastDepthwiseConv2D):
-        return round(2.5 * kernel.macs + 10 * outputs)
-    windows = fast.output_height * fast.output_width * _depth(fast)
-    return round(0.9 * kernel.macs + 10 * outputs + 2 * windows)
-
-
-ESTIMATES: dict[type[Parameters], Callable[[Kernel], int]] = {
-    Conv2D: partial(_plain_instructions, a_mac=8.0, an_output=60.0),
-    DepthwiseConv2D: partial(_plain_instructions, a_mac=16.0, an_output=60.0),
-    FullyConnected: partial(_plain_instructions, a_mac=7.0, an_output=40.0),
-}
-"""Instructions of the plain kernels."""

@@ -24,6 +24,9 @@ MAX_FAST_SHIFT = 22
 MAX_FAST_REACH = 1 << 30
 """Sums stay below it: they are doubled."""
 
+MAX_SCRATCH = 12 * 1024
+"""Bytes of stack that a call may work in."""
+
 Channels = npt.NDArray[np.void]
 """(O,) of CHANNEL."""
 
@@ -78,7 +81,24 @@ Fast = FastConvolution | FastDense
 
 
 def fast_parameters(parameters: Parameters) -> Fast | None:
-    """Of the same layer; None where the conditions of fast_kernels.h do not hold."""
+    """Of the same layer; None where the conditions of fast_kernels.h do not hold, or where it takes
+    too much scratch."""
+    found = _parameters(parameters)
+    return None if found is None or most_scratch(found) > MAX_SCRATCH else found
+
+
+def most_scratch(fast: Fast) -> int:
+    """Bytes of scratch that no instruction set exceeds, by the macros of the *_scratch.h."""
+    if isinstance(fast, FastDense):
+        return 2 * fast.input_depth
+    taps, channels = fast.kernel_height * fast.kernel_width, fast.output_channels
+    if isinstance(fast, FastDepthwiseConv2D):
+        windows = max(2 * (taps * channels + 3), (max(taps, 9) + 1) * (channels + 15) + 256)
+        return windows + 4 * (taps + channels + 2)
+    return 9 * (taps * fast.input_channels + 15) + 1024 + 3 * channels
+
+
+def _parameters(parameters: Parameters) -> Fast | None:
     if isinstance(parameters, Conv2D):
         return _convolution(parameters, FastConv2D, 0)
     if isinstance(parameters, DepthwiseConv2D):
