@@ -45,8 +45,13 @@ static inline void add_all_products(group *g, const int8_t *input, int32_t depth
     }
 }
 
-/* One vector. A last group of less than four takes its last row several times. */
-static void multiply(const tt_fast_dense *p, const int8_t *input, int8_t *output)
+/* One vector. A last group of less than four takes its last row several times. Apart from the loop
+ * over vectors, for a Cortex-M has registers for just this. */
+#if defined(__GNUC__)
+__attribute__((noinline))
+#endif
+static void
+multiply(const tt_fast_dense *p, const int8_t *input, int8_t *output)
 {
     int32_t depth = p->input_depth;
     const int8_t *weights = p->weights;
