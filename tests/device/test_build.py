@@ -189,3 +189,17 @@ def test_a_project_that_cannot_be_written_is_built_in_the_cache(
     with open_host(folder) as device:
         assert device.info().name == "tiny"
     project.chmod(0o755)
+
+
+def test_the_emitted_headers_are_for_cplusplus_too(fast_project: Path, tmp_path: Path) -> None:
+    compiler = shutil.which("g++")
+    if compiler is None:
+        pytest.skip("g++ is missing")
+    (tmp_path / "user.cpp").write_text(
+        '#include "model.h"\n'
+        "unsigned long scratch = TT_MODEL_SCRATCH_BYTES;\n"
+        "const tt_model *model = &TT_MODEL;\n"
+    )
+    folders = [f"-I{fast_project / 'model'}", f"-I{fast_project / 'runtime' / 'include'}"]
+    command = [compiler, "-Wall", "-Wextra", "-Werror", *folders, "-fsyntax-only", "user.cpp"]
+    subprocess.run(command, cwd=tmp_path, check=True)

@@ -123,8 +123,9 @@ def test_a_budget_that_is_large_enough_changes_no_byte_of_the_code(
 ) -> None:
     done("convert", folder / "wide.tflite", "--out", tmp_path / "p", "--ram", 1 << 20)
     for file in ("wide.c", "wide.h"):
-        plain = (folder / "plain" / "model" / file).read_bytes()
-        assert (tmp_path / "p" / "model" / file).read_bytes() == plain
+        # The first line's comment says what it was made with.
+        plain = (folder / "plain" / "model" / file).read_text().splitlines()[2:]
+        assert (tmp_path / "p" / "model" / file).read_text().splitlines()[2:] == plain
 
 
 def test_what_was_chosen_for_less_flash_runs_row_by_row_all_the_same(
@@ -205,7 +206,7 @@ def test_the_host_agrees_with_the_emulator_in_every_bit(
     arguments = ["verify", folder / "chained", "--target", "host", "--samples", 20, "--steps", 20]
     text = done(*arguments, "--layers").stdout
     assert "DIFFERS" not in text
-    assert "tt_fast_conv_2d in " in text
+    assert "tt_fast_conv_2d, within " in text
 
 
 def test_a_run_up_to_any_operator_leaves_what_the_emulator_has(
