@@ -26,6 +26,9 @@ OPTIMIZE ?= -O2
 MAKEFLAGS += --no-builtin-rules
 
 TARGETS := $(sort $(patsubst $(RUNTIME)/port/%/target.mk,%,$(wildcard $(RUNTIME)/port/*/target.mk)))
+ifeq ($(TARGETS),)
+$(error RUNTIME=$(RUNTIME) has no port/*/target.mk: it is not the runtime's folder)
+endif
 ifeq ($(filter $(TARGET),$(TARGETS)),)
 $(error TARGET=$(TARGET) is unknown; it can be: $(TARGETS))
 endif
@@ -42,6 +45,9 @@ FLAGS := $(CPU) $(OPTIMIZE) -g -std=c99 -Wall -Wextra -Wconversion -Werror \
          -I$(RUNTIME)/include -I$(RUNTIME)/app -I$(RUNTIME)/port -I$(RUNTIME)/port/$(TARGET) \
          -I$(RUNTIME)/$(PORT) -I$(MODEL)
 LINK  := $(CPU) $(OPTIMIZE) -Wl,--gc-sections $(LDFLAGS)
+ifneq ($(filter-out -%,$(OPTIMIZE)),)
+$(error OPTIMIZE=$(OPTIMIZE) is for the compiler, such as -O2 (speed, balanced and size are for `tinytrain convert --optimize`))
+endif
 ifneq ($(KERNELS),)
 ifeq ($(filter $(KERNELS),portable dsp mve),)
 $(error KERNELS=$(KERNELS) is unknown; it can be: portable dsp mve)

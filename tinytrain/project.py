@@ -154,7 +154,11 @@ def _load(directory: Path, manifest: _Manifest) -> Project:
 def _check_derived(manifest: _Manifest, model: Model) -> None:
     """What the manifest says of arena and kernels has to follow from the rest: else another version
     chose them, and the emitted C is not what this one would measure."""
-    arena, ours = manifest.get("arena", int), model.memory.arena_bytes
+    arena = manifest.get("arena", int)
+    try:
+        ours = model.memory.arena_bytes
+    except InputError as error:
+        raise manifest.fail(f"key ram: {error}") from error
     if arena != ours:
         raise manifest.fail(f"key arena is {arena}, but the model needs {ours} bytes")
     listed = manifest.get("operators", list)

@@ -127,7 +127,7 @@ def test_bad_sounds_end_with_one_line(project: Project, tmp_path: Path) -> None:
         ([good, good, "--picture", tmp_path / "p.png"], "shows one FILE"),
         ([good, "--chunk", 0], "--chunk"),
         ([good, "--picture", tmp_path / "p.xyz"], "ends in '.xyz'; only .png is drawn"),
-        ([good, "--picture", tmp_path / "p"], "ends in 'nothing'"),
+        ([good, "--picture", tmp_path / "p"], "has no ending; only .png"),
         ([good, "--picture", tmp_path], "a folder; name a file that ends in .png"),
     ]
     (tmp_path / "m.csv").write_text("t,x\n0,1\n")

@@ -70,9 +70,9 @@ def _refuse_no_png(_context: click.Context, _option: click.Parameter, path: Path
     if path is not None and path.is_dir():
         raise InputError(f"--picture {path}: a folder; name a file that ends in .png")
     if path is not None and path.suffix.lower() != ".png":
+        ending = f"ends in {path.suffix!r}" if path.suffix else "has no ending"
         raise InputError(
-            f"--picture {path}: ends in {path.suffix or 'nothing'!r}; only .png is drawn: name a "
-            "file that ends in .png"
+            f"--picture {path}: {ending}; only .png is drawn: name a file that ends in .png"
         )
     return path
 
