@@ -21,7 +21,7 @@ PROGRAM = Path(__file__).with_name("statistics_program.c")
 SOURCES = ("arithmetic.c", "tinytrain.c", "learn/guard.c", "learn/head.c",
            "learn/row_loops.c",
     "learn/row_loops_dsp.c",
-    "learn/statistics.c", "kernels/convolution.c", "link/crc32.c")  # fmt: skip
+    "learn/statistics.c", "kernels/convolution.c", "kernels/dot_product.c", "link/crc32.c")  # fmt: skip
 TIMEOUT = 120
 
 
