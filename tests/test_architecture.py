@@ -99,9 +99,9 @@ ROOMS = {
         "emulator, project, protocol", ("tinytrain/device",), {"emulator", "project", "protocol"}
     ),
     "training": Room(
-        "errors, progress, head, frontend, emulator",
+        "errors, progress, variants, head, frontend, emulator",
         ("tinytrain/training",),
-        {"errors", "head", "frontend", "emulator"},
+        {"errors", "variants", "head", "frontend", "emulator"},
     ),
     "adapt": Room(
         "device, emulator, lda, training",

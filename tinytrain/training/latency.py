@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tinytrain.training.channels import Channels, Term, extent
-
-PER_MAC, PER_OUTPUT, PER_TAP, PER_DEPTHWISE_TAP = 5.9, 98.0, 17.7, 12.0
-"""Instructions of the portable kernels on the Cortex-M4, fitted to what `tinytrain bench` counts
-for the layers of MLPerf Tiny's keyword spotting and ResNet-8."""
+from tinytrain.variants.costs import FAST_CONV_2D, FAST_DEPTHWISE
 
 
 def instructions(channels: Channels, widths: Sequence[int]) -> int:
-    """Of an inference, in the layers with weights; the others are a few percent of it."""
-    return round(sum(_of(term, widths) for term in channels.terms))
+    """Of an inference on a Cortex-M4, in the layers with weights, by the estimates that the
+    converter chooses kernels by; the others are a few percent of it."""
+    return sum(_of(term, widths) for term in channels.terms)
 
 
-def _of(term: Term, widths: Sequence[int]) -> float:
-    source, target = extent(term.source, widths), extent(term.target, widths)
+def _of(term: Term, widths: Sequence[int]) -> int:
     if not term.weights or term.target is None:
-        return PER_MAC * term.macs
-    taps = term.weights
-    outputs = term.macs // taps * target
+        return FAST_CONV_2D.instructions(1, 1, term.macs)
+    pixels, target = term.macs // term.weights, extent(term.target, widths)
     if term.source is None:
-        return outputs * (PER_OUTPUT + PER_DEPTHWISE_TAP * taps)
-    return outputs * (PER_OUTPUT + taps * (PER_TAP + PER_MAC * source))
+        return FAST_DEPTHWISE.instructions(pixels, target, term.weights)
+    depth = term.weights * extent(term.source, widths)
+    return FAST_CONV_2D.instructions(pixels, target, depth)

@@ -13,24 +13,34 @@ from tinytrain.variants.fast import Fast, FastDense, FastDepthwiseConv2D
 
 
 @dataclass(frozen=True)
-class _Terms:
+class Terms:
     a_mac: float
     an_output: float
     a_window_element: float = 0.0
     """Of every pixel's window: it is copied or widened once for all channels."""
 
+    def instructions(self, pixels: int, channels: int, depth: int) -> int:
+        """Of `pixels` with `channels` sums of `depth` products each."""
+        outputs = pixels * channels
+        elements = pixels * depth
+        return round(
+            self.a_mac * outputs * depth
+            + self.an_output * outputs
+            + self.a_window_element * elements
+        )
 
-_FAST_CONV_2D = _Terms(0.87, 10.0, 3.3)
-_FAST_DEPTHWISE = _Terms(3.85, 0.4)
-_FAST_DENSE = _Terms(1.05, 11.4, 5.3)
-_PLAIN_CONV_2D = _Terms(5.7, 120.0, 13.0)
-_PLAIN_DEPTHWISE = _Terms(22.7, 2.5)
-_PLAIN_DENSE = _Terms(6.0, 54.0)
+
+FAST_CONV_2D = Terms(0.87, 10.0, 3.3)
+FAST_DEPTHWISE = Terms(3.85, 0.4)
+_FAST_DENSE = Terms(1.05, 11.4, 5.3)
+_PLAIN_CONV_2D = Terms(5.7, 120.0, 13.0)
+_PLAIN_DEPTHWISE = Terms(22.7, 2.5)
+_PLAIN_DENSE = Terms(6.0, 54.0)
 
 
 def fast_instructions(fast: Fast) -> int:
     """Of one inference with the fast kernel."""
-    return _estimate(fast, _FAST_CONV_2D, _FAST_DEPTHWISE, _FAST_DENSE)
+    return _estimate(fast, FAST_CONV_2D, FAST_DEPTHWISE, _FAST_DENSE)
 
 
 def plain_instructions(fast: Fast) -> int:
@@ -38,20 +48,10 @@ def plain_instructions(fast: Fast) -> int:
     return _estimate(fast, _PLAIN_CONV_2D, _PLAIN_DEPTHWISE, _PLAIN_DENSE)
 
 
-def _estimate(fast: Fast, conv_2d: _Terms, depthwise: _Terms, dense: _Terms) -> int:
+def _estimate(fast: Fast, conv_2d: Terms, depthwise: Terms, dense: Terms) -> int:
     if isinstance(fast, FastDense):
-        return _sum(dense, fast.rows, fast.output_depth, fast.input_depth)
+        return dense.instructions(fast.rows, fast.output_depth, fast.input_depth)
     pixels, taps = fast.output_height * fast.output_width, fast.kernel_height * fast.kernel_width
     if isinstance(fast, FastDepthwiseConv2D):
-        return _sum(depthwise, pixels, fast.output_channels, taps)
-    return _sum(conv_2d, pixels, fast.output_channels, taps * fast.input_channels)
-
-
-def _sum(terms: _Terms, pixels: int, channels: int, depth: int) -> int:
-    """Of `pixels` with `channels` sums of `depth` products each."""
-    outputs = pixels * channels
-    return round(
-        terms.a_mac * outputs * depth
-        + terms.an_output * outputs
-        + terms.a_window_element * pixels * depth
-    )
+        return depthwise.instructions(pixels, fast.output_channels, taps)
+    return conv_2d.instructions(pixels, fast.output_channels, taps * fast.input_channels)

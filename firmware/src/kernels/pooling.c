@@ -1,5 +1,7 @@
-/* AVERAGE_POOL_2D and MAX_POOL_2D, portable. */
+/* AVERAGE_POOL_2D and MAX_POOL_2D, portable; four channels' maxima at once with the DSP extension.
+ */
 #include <stddef.h>
+#include <string.h>
 
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/instruction_set.h"
@@ -63,6 +65,57 @@ static int32_t highest(const tt_pooling *p, const int8_t *input, area a, int32_t
     return found;
 }
 
+#if TT_KERNELS_DSP
+
+/* Of four bytes each, those of `a` where they are higher, or lower, and else those of `b`. */
+static inline uint32_t higher_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t found;
+    __asm("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(found) : "r"(a), "r"(b));
+    return found;
+}
+
+static inline uint32_t lower_bytes(uint32_t a, uint32_t b)
+{
+    uint32_t found;
+    __asm("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(found) : "r"(a), "r"(b));
+    return found;
+}
+
+static inline uint32_t four_times(int32_t value)
+{
+    return (uint32_t)(uint8_t)value * 0x01010101u;
+}
+
+/* The maxima of four channels, from `channel` on. */
+static uint32_t four_highest(const tt_pooling *p, const int8_t *input, area a, int32_t channel)
+{
+    uint32_t found = four_times(p->activation_min);
+    for (int32_t y = a.top; y < a.bottom; y++) {
+        const int8_t *pixel = row_of(p, input, y, a, channel);
+        for (int32_t left = a.right - a.left; left > 0; left--) {
+            uint32_t word;
+            memcpy(&word, pixel, sizeof word);
+            found = higher_bytes(found, word);
+            pixel += p->channels;
+        }
+    }
+    return lower_bytes(found, four_times(p->activation_max));
+}
+
+/* As many channels of a pixel as make whole words; how many these are. */
+static int32_t pool_words(const tt_pooling *p, const int8_t *input, area a, int8_t *output)
+{
+    int32_t channel = 0;
+    for (; channel + 4 <= p->channels; channel += 4) {
+        uint32_t found = four_highest(p, input, a, channel);
+        memcpy(output + channel, &found, sizeof found);
+    }
+    return channel;
+}
+
+#endif
+
 typedef int32_t reduction(const tt_pooling *p, const int8_t *input, area a, int32_t channel);
 
 static void pool(const tt_pooling *p, const int8_t *input, int8_t *output, reduction *reduce)
@@ -70,7 +123,14 @@ static void pool(const tt_pooling *p, const int8_t *input, int8_t *output, reduc
     for (int32_t y = 0; y < p->output_height; y++) {
         for (int32_t x = 0; x < p->output_width; x++) {
             area a = area_at(p, y, x);
-            for (int32_t channel = 0; channel < p->channels; channel++) {
+            int32_t channel = 0;
+#if TT_KERNELS_DSP
+            if (reduce == highest) {
+                channel = pool_words(p, input, a, output);
+                output += channel;
+            }
+#endif
+            for (; channel < p->channels; channel++) {
                 int32_t value = reduce(p, input, a, channel);
                 *output++ = (int8_t)tt_clamp(value, p->activation_min, p->activation_max);
             }
