@@ -14,10 +14,10 @@
 #endif
 
 #if defined(TT_USE_MVE) && !defined(TT_HAS_MVE)
-#error "TT_USE_MVE (KERNELS=mve): this processor has no vector extension (MVE); leave it out, or mend -mcpu"
+#error "TT_USE_MVE (KERNELS=mve): this processor has no vector extension; mend -mcpu or leave it"
 #endif
 #if defined(TT_USE_DSP) && !defined(TT_HAS_DSP)
-#error "TT_USE_DSP (KERNELS=dsp): this processor has no DSP extension; leave it out, or mend -mcpu"
+#error "TT_USE_DSP (KERNELS=dsp): this processor has no DSP extension; mend -mcpu or leave it"
 #endif
 
 #if defined(TT_USE_PORTABLE)
