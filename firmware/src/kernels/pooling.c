@@ -1,11 +1,12 @@
 /* AVERAGE_POOL_2D and MAX_POOL_2D, portable; four channels' maxima at once with the DSP extension.
  */
 #include <stddef.h>
-#include <string.h>
 
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/instruction_set.h"
 #include "tinytrain/kernels.h"
+
+#include "../fast/dsp.h"
 
 #if !TT_KERNELS_MVE
 
@@ -82,25 +83,18 @@ static inline uint32_t lower_bytes(uint32_t a, uint32_t b)
     return found;
 }
 
-static inline uint32_t four_times(int32_t value)
-{
-    return (uint32_t)(uint8_t)value * 0x01010101u;
-}
-
 /* The maxima of four channels, from `channel` on. */
 static uint32_t four_highest(const tt_pooling *p, const int8_t *input, area a, int32_t channel)
 {
-    uint32_t found = four_times(p->activation_min);
+    uint32_t found = tt_four_times(p->activation_min);
     for (int32_t y = a.top; y < a.bottom; y++) {
         const int8_t *pixel = row_of(p, input, y, a, channel);
         for (int32_t left = a.right - a.left; left > 0; left--) {
-            uint32_t word;
-            memcpy(&word, pixel, sizeof word);
-            found = higher_bytes(found, word);
+            found = higher_bytes(found, tt_load_word(pixel));
             pixel += p->channels;
         }
     }
-    return lower_bytes(found, four_times(p->activation_max));
+    return lower_bytes(found, tt_four_times(p->activation_max));
 }
 
 /* As many channels of a pixel as make whole words; how many these are. */
@@ -108,8 +102,7 @@ static int32_t pool_words(const tt_pooling *p, const int8_t *input, area a, int8
 {
     int32_t channel = 0;
     for (; channel + 4 <= p->channels; channel += 4) {
-        uint32_t found = four_highest(p, input, a, channel);
-        memcpy(output + channel, &found, sizeof found);
+        tt_store_word(output + channel, four_highest(p, input, a, channel));
     }
     return channel;
 }
