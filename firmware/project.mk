@@ -45,8 +45,8 @@ FLAGS := $(CPU) $(OPTIMIZE) -g -std=c99 -Wall -Wextra -Wconversion -Werror \
          -I$(RUNTIME)/include -I$(RUNTIME)/app -I$(RUNTIME)/port -I$(RUNTIME)/port/$(TARGET) \
          -I$(RUNTIME)/$(PORT) -I$(MODEL)
 LINK  := $(CPU) $(OPTIMIZE) -Wl,--gc-sections $(LDFLAGS)
-ifneq ($(filter-out -%,$(OPTIMIZE)),)
-$(error OPTIMIZE=$(OPTIMIZE) is for the compiler, such as -O2 (speed, balanced and size are for `tinytrain convert --optimize`))
+ifneq ($(filter speed balanced size,$(OPTIMIZE)),)
+$(error OPTIMIZE=$(OPTIMIZE) is for `tinytrain convert --optimize`; here it is the option of the compiler, such as -O2)
 endif
 ifneq ($(KERNELS),)
 ifeq ($(filter $(KERNELS),portable dsp mve),)
