@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tinytrain.converters.c.manifest import MANIFEST_FORMAT
 from tinytrain.converters.formats import FORMATS, Source
 from tinytrain.converters.tflite import read_bytes
 from tinytrain.errors import InputError
@@ -39,8 +40,6 @@ from tinytrain.statistics import (
     stored_moments,
 )
 from tinytrain.variants.choose import BALANCED, OPTIMIZATIONS, Optimize
-
-SUPPORTED_FORMAT = 2
 
 MIN_ENERGY = 1e-9
 """Of features that are not all zero: far below one unit in one of many samples."""
@@ -127,8 +126,8 @@ class _Manifest:
 
 def _load(directory: Path, manifest: _Manifest) -> Project:
     version = manifest.get("format", int)
-    if version != SUPPORTED_FORMAT:
-        raise manifest.fail(f"project format {version}; {SUPPORTED_FORMAT} is supported")
+    if version != MANIFEST_FORMAT:
+        raise manifest.fail(f"project format {version}; {MANIFEST_FORMAT} is supported")
     name = manifest.get("name", str)
     if not re.fullmatch("[a-z][a-z0-9_]*", name):
         raise manifest.fail(f"key name is {name[:40]!r}; a C name is expected")
