@@ -9,6 +9,7 @@ from pathlib import Path
 from tinytrain.converters.refusal import FileEdge, RefusedError
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph, Operator, Tensor
+from tinytrain.head import find_head
 from tinytrain.operators.table import lower_graph, refusals
 from tinytrain.pipeline.output import new_file
 from tinytrain.pipeline.source import find_source
@@ -144,7 +145,9 @@ def inspect(path: Path, optimize: Optimize | None = None, ram: int | None = None
     chained = (
         frozenset(i for chain in plan.chains for i in chain.operators) if plan else frozenset()
     )
-    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, chained=chained))
+    # As `convert` does it without options: the head reads the weights of its layer.
+    head = None if lowering.problems else find_head(graph, kernels, "auto")
+    chosen = iter(choose_variants(kernels, frozenset(), optimize or BALANCED, head, chained))
     variants = [None if kernel is None else next(chosen) for kernel in lowering.kernels]
     return _of_graph(graph, variants, plan)
 
