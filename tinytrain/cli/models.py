@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -23,6 +24,9 @@ from tinytrain.cli.shared import (
     target_option,
 )
 from tinytrain.errors import InputError
+
+if TYPE_CHECKING:
+    from tinytrain.model import Model
 
 
 @main.command(epilog="Example: tinytrain convert model.tflite --out project --samples windows.npz")
@@ -109,7 +113,6 @@ def convert(
     """Turn a .tflite, .onnx or .keras file into a self-contained C project."""
     from tinytrain.head import HeadOptions
     from tinytrain.pipeline.convert import convert as run
-    from tinytrain.report.tables import chain_text
     from tinytrain.statistics import StatisticsOptions
     from tinytrain.variants.choose import OPTIMIZATIONS
 
@@ -135,6 +138,13 @@ def convert(
     )
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
+    _say_what_was_made(done, out, head, samples is not None)
+
+
+def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> None:
+    """`head`: what was asked for; `measured`: whether there were samples."""
+    from tinytrain.report.tables import chain_text
+
     click.echo(
         f"{out}: {len(done.kernels)} operators, {done.macs:,} MACs, {done.weight_bytes:,} bytes of "
         f"weights, arena {done.memory.arena_bytes:,} bytes"
@@ -161,7 +171,7 @@ def convert(
     else:
         k = done.head.constants
         click.echo(f"learning head: {k.classes} classes, {k.features} features")
-        if samples is None:
+        if not measured:
             click.echo("its step size rests on an assumed feature energy; give --samples")
     if done.statistics is not None:
         click.echo(
