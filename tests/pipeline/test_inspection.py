@@ -1,4 +1,4 @@
-"""What `inspect` shows of a model that cannot be converted."""
+"""What `inspect` shows of a model, one that cannot be converted above all."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from onnx import numpy_helper
 
 from tests.converters.onnx_models import Network, quantize, surround
 from tests.converters.test_onnx import node, residual
+from tests.test_cli import classifier
 from tinytrain.cli import main
+from tinytrain.pipeline.convert import convert
 from tinytrain.pipeline.inspection import inspect
+from tinytrain.variants.choose import SPEED
 
 
 @pytest.fixture
@@ -94,3 +97,14 @@ def test_json_has_the_keys_of_every_inspection(odd: Path) -> None:
     assert {row["supported"] for row in found["operators"]} == {True, False, None}
     for row in found["operators"]:
         assert set(row) >= {"index", "name", "output", "shape", "macs", "weights", "problem"}
+
+
+def test_a_file_is_shown_with_the_kernels_that_converting_it_gives(tmp_path: Path) -> None:
+    """The head's layer among them, whose weights the head reads as bytes."""
+    source = tmp_path / "small.tflite"
+    source.write_bytes(classifier())
+    model = convert(source, tmp_path / "project", optimize=SPEED)
+    found = inspect(source, SPEED)
+    assert [row.kernel for row in found.operators] == [v.kernel for v in model.variants]
+    assert model.head is not None
+    assert found.operators[model.head.operator].kernel == "tt_fast_fully_connected"
