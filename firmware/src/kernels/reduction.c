@@ -1,52 +1,58 @@
-/* MEAN, SUM, REDUCE_MAX and ARG_MAX, portable. */
+/* MEAN, SUM, REDUCE_MAX and ARG_MAX. */
 #include <stddef.h>
 
+#include "pixels.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
 
-/* Takes one more of the inputs that belong to an output into what was found so far. */
-typedef int32_t reducer(int32_t found, int32_t input);
-
-static int32_t add(int32_t found, int32_t input)
+/* The inputs that belong to one output. */
+static tt_pixels pixels_of(const tt_reduction *p)
 {
-    return found + input;
-}
-
-/* What `reduce` makes of all inputs that belong to output number `kept` of an outer row. */
-static int32_t reduce_one(const tt_reduction *p, const int8_t *row, int32_t kept, int32_t start,
-                          reducer *reduce)
-{
-    ptrdiff_t inner = p->inner;
-    const int8_t *first = row + kept / p->inner * p->reduced2 * inner + kept % p->inner;
-    int32_t found = start;
-    for (int32_t i = 0; i < p->reduced1; i++) {
-        for (int32_t k = 0; k < p->reduced2; k++) {
-            found = reduce(found, first[k * inner]);
-        }
-        first += p->middle * p->reduced2 * inner;
-    }
-    return found;
+    return tt_pixels_of(p->reduced1, p->reduced2, (ptrdiff_t)p->middle * p->reduced2 * p->inner,
+                        p->inner);
 }
 
 void tt_reduce_max(const tt_reduction *p, const int8_t *input, int8_t *output)
 {
+    tt_pixels pixels = pixels_of(p);
     for (int32_t outer = 0; outer < p->outer; outer++) {
-        for (int32_t kept = 0; kept < p->middle * p->inner; kept++) {
-            *output++ = (int8_t)reduce_one(p, input, kept, INT8_MIN, tt_max);
+        const int8_t *first = input;
+        for (int32_t middle = 0; middle < p->middle; middle++) {
+            tt_highest_pixels(&pixels, first, p->inner, INT8_MIN, INT8_MAX, output);
+            first += (ptrdiff_t)p->reduced2 * p->inner;
+            output += p->inner;
         }
         input += (ptrdiff_t)p->reduced1 * p->middle * p->reduced2 * p->inner;
+    }
+}
+
+/* The outputs of a run of pixels, one a channel. */
+static void sum_channels(const tt_sum *p, const tt_pixels *pixels, const int8_t *first,
+                         int8_t *output)
+{
+    const tt_reduction *e = &p->extents;
+    int32_t zero = p->input_zero_point * e->reduced1 * e->reduced2;
+    for (int32_t channel = 0; channel < e->inner; channel += TT_SUMMED) {
+        int32_t sums[TT_SUMMED];
+        int32_t there = tt_min(e->inner - channel, TT_SUMMED);
+        tt_sum_pixels(pixels, first + channel, there, sums);
+        for (int32_t i = 0; i < there; i++) {
+            *output++ = tt_requantize(sums[i] - zero, p->multiplier, p->shift, p->output_zero_point,
+                                      INT8_MIN, INT8_MAX);
+        }
     }
 }
 
 void tt_reduce_sum(const tt_sum *p, const int8_t *input, int8_t *output)
 {
     const tt_reduction *e = &p->extents;
-    int32_t zero = p->input_zero_point * e->reduced1 * e->reduced2;
+    tt_pixels pixels = pixels_of(e);
     for (int32_t outer = 0; outer < e->outer; outer++) {
-        for (int32_t kept = 0; kept < e->middle * e->inner; kept++) {
-            int32_t sum = reduce_one(e, input, kept, -zero, add);
-            *output++ = tt_requantize(sum, p->multiplier, p->shift, p->output_zero_point, INT8_MIN,
-                                      INT8_MAX);
+        const int8_t *first = input;
+        for (int32_t middle = 0; middle < e->middle; middle++) {
+            sum_channels(p, &pixels, first, output);
+            first += (ptrdiff_t)e->reduced2 * e->inner;
+            output += e->inner;
         }
         input += (ptrdiff_t)e->reduced1 * e->middle * e->reduced2 * e->inner;
     }
