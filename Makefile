@@ -35,7 +35,7 @@ READY  := $(VENV)/.ready
 
 # Debian's and Ubuntu's packages: program that shows they are there, then names.
 TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm-none-eabi \
-             qemu-system-arm:qemu-system-arm cppcheck:cppcheck
+             qemu-system-arm:qemu-system-arm cppcheck:cppcheck ccache:ccache
 
 .DEFAULT_GOAL := help
 .PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench \

@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from tests.compile_once import put_in_path
-
 # A finding on the CI would turn a change red that did not cause it: there the draws are always the
 # same. Developers' runs draw anew each time.
 settings.register_profile("ci", derandomize=True)
@@ -35,12 +33,18 @@ def require(program: str, package: str) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Projects share the runtime: each of its files is compiled once, for all workers."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
+    """Projects share the runtime: ccache, where it is there, keeps what was compiled, for the next
+    run, too."""
+    ccache = shutil.which("ccache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PATH", put_in_path(folder / "compiled"))
+        if ccache is not None:
+            programs = tmp_path_factory.mktemp("ccache")
+            for name in ("cc", "gcc", "arm-none-eabi-gcc"):
+                if shutil.which(name) is not None:
+                    (programs / name).symlink_to(ccache)
+            patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+            # Projects lie in folders of their own, and say no more of these than where they were.
+            patch.setenv("CCACHE_NOHASHDIR", "1")
         yield
 
 
