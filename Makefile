@@ -3,6 +3,7 @@
 #   make demo                              # the whole way on the watch data, into demo/
 #   make demo-keywords                     # spoken words on an emulated board, into demo-keywords/
 #   make test                              # installs what is missing, runs all tests
+#   make quick                             # those without training, on the host and one Cortex-M
 #   make firmware TARGET=cortex-m4 MODEL=demo/project
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
 #   make size     TARGET=cortex-m4 MODEL=demo/project
@@ -38,7 +39,7 @@ TOOLCHAIN := gcc:gcc make:make arm-none-eabi-gcc:gcc-arm-none-eabi,libnewlib-arm
              qemu-system-arm:qemu-system-arm cppcheck:cppcheck ccache:ccache
 
 .DEFAULT_GOAL := help
-.PHONY: help setup toolchain demo demo-keywords test lint project firmware qemu size bench \
+.PHONY: help setup toolchain demo demo-keywords test quick lint project firmware qemu size bench \
         bench-watch fuzz clean
 
 help:
@@ -78,6 +79,9 @@ demo-keywords: setup
 
 test: setup
 	DRAWS=$(DRAWS) $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+quick: setup
+	$(BIN)/pytest --numprocesses 2 -m 'not slow'
 
 lint: setup
 	$(BIN)/ruff format --check tinytrain converters tests benchmarks

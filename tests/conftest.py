@@ -31,6 +31,26 @@ def require(program: str, package: str) -> None:
         pytest.skip(message)
 
 
+OTHER_TARGETS = {"cortex-m0", "cortex-m33", "cortex-m55"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Quick runs train nothing, and take the host and one Cortex-M."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            values = item.callspec.params.values() if hasattr(item, "callspec") else ()
+            other = any(isinstance(value, str) and value in OTHER_TARGETS for value in values)
+            if other or "tensorflow" in item.fixturenames:
+                item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(scope="session")
+def tensorflow() -> None:
+    """The test trains."""
+    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Projects share the runtime: ccache, where it is there, keeps what was compiled, for the next

@@ -22,7 +22,7 @@ from tinytrain.pipeline.verify import verify
 from tinytrain.project import load_project
 from tinytrain.training.network import load_keras
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 SHAPE = (12, 10, 2)
 

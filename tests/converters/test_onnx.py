@@ -447,6 +447,7 @@ def test_a_damaged_model_is_refused(damage: str, tmp_path: Path) -> None:
     refuse(model, *parts)
 
 
+@pytest.mark.slow
 def test_a_constant_named_many_times_is_refused_before_memory_runs_out() -> None:
     """4,000 convolutions share weights of 1 MiB; each would take a copy in another order."""
     size = 1 << 10

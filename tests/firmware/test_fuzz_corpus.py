@@ -6,27 +6,20 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.host_programs import compile_program
+
 HERE = Path(__file__).parent
 CORPUS = HERE / "corpus"
 FLAGS = ("-std=c99", "-g", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-DREPLAY",
-         "-fsanitize=address,undefined", "-fno-sanitize-recover=all")  # fmt: skip
+         "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-Imodel",
+         "-Iruntime/include", "-Iruntime/app", "-Iruntime/port")  # fmt: skip
 
 
 def test_no_kept_input_breaks_the_device(tmp_path: Path, tiny_project: Callable[..., Path]) -> None:
     project = tiny_project()
-    runtime = project / "runtime"
-    sources = [
-        HERE / "fuzz_serve.c",
-        runtime / "app" / "serve.c",
-        *runtime.glob("app/answer_*.c"),
-        *(project / "model").glob("tiny.c"),
-        *runtime.glob("src/*.c"),
-        *runtime.glob("src/*/*.c"),
-    ]
-    folders = [project / "model", *(runtime / name for name in ("include", "app", "port"))]
-    program = tmp_path / "replay"
-    includes = [f"-I{folder}" for folder in folders]
-    subprocess.run(["cc", *FLAGS, *includes, "-o", program, *sources], check=True)
+    names = ("model/tiny.c", "runtime/app/serve.c", "runtime/app/answer_*.c", "runtime/src/**/*.c")
+    found = [path.relative_to(project) for name in names for path in project.glob(name)]
+    program = compile_program(tmp_path / "replay", [HERE / "fuzz_serve.c", *found], FLAGS, project)
     inputs = sorted(CORPUS.iterdir())
     assert len(inputs) > 20
     ended = subprocess.run(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -10,25 +9,21 @@ import pytest
 
 from tests.device.learners import make_project
 from tests.device.test_learners import RECIPES
+from tests.host_programs import compile_program
 
 PROGRAM = Path(__file__).parent / "learner_program.c"
-SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
+FLAGS = (
+    "-std=c99 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all "
+    "-Imodel -Iruntime/include -Iruntime/src"
+).split()
 
 
 @pytest.mark.parametrize("name", list(RECIPES))
 def test_state_goes_out_and_comes_back(name: str, tmp_path: Path, require_host_gcc: None) -> None:
     project = make_project(RECIPES[name], tmp_path)
-    runtime, model = project.directory / "runtime", project.directory / "model"
-    sources = [str(path) for path in (runtime / "src").rglob("*.c")]
-    program = tmp_path / "program"
-    subprocess.run(
-        [
-            os.environ.get("CC", "cc"), "-std=c99", "-O1", "-g", *SANITIZE,
-            f"-I{model}", f"-I{runtime / 'include'}", f"-I{runtime / 'src'}",
-            str(PROGRAM), str(model / f"{project.model.name}.c"), *sources, "-o", str(program),
-        ],
-        check=True,
-    )  # fmt: skip
+    folder, model = project.directory, Path("model", f"{project.model.name}.c")
+    runtime = [path.relative_to(folder) for path in (folder / "runtime" / "src").rglob("*.c")]
+    program = compile_program(tmp_path / "program", [PROGRAM, model, *runtime], FLAGS, folder)
     done = subprocess.run(
         [program, "200", "1500", "7"], capture_output=True, text=True, check=False
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import FIRMWARE, TINY
+from tests.host_programs import compile_program
 from tinytrain.learner import OUTCOME_TEXTS, Outcome
 from tinytrain.protocol import STATUS_TEXTS, Status
 
@@ -22,16 +22,9 @@ SANITIZE = "-fsanitize=address,undefined -fno-sanitize-recover=all".split()
 
 
 def built(folder: Path, *flags: str) -> Path:
-    program = folder / "program"
     sources = [PROGRAM, TINY / "tiny.c", *(FIRMWARE / "src").rglob("*.c")]
-    subprocess.run(
-        [
-            os.environ.get("CC", "cc"), *FLAGS, *flags, f"-I{TINY}", f"-I{FIRMWARE / 'include'}",
-            *sources, "-o", program,
-        ],
-        check=True,
-    )  # fmt: skip
-    return program
+    includes = [f"-I{TINY}", f"-I{FIRMWARE / 'include'}"]
+    return compile_program(folder / "program", sources, [*FLAGS, *flags, *includes])
 
 
 def test_what_a_call_returns_has_a_text(tmp_path: Path, require_host_gcc: None) -> None:

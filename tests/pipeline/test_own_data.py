@@ -24,6 +24,8 @@ from tinytrain.pipeline import runs, stages
 from tinytrain.progress import silent
 from tinytrain.training.task_file import read_task
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 FILES = {
     *("run.json", ".tinytrain", "task.toml", "data.npz", "checks.json"),
     *("history.json", "rounds.json", "samples.npz", "project"),
@@ -31,11 +33,6 @@ FILES = {
     *("model.tflite", "model.json", "results.json", "groups.txt", "summary.txt"),
 }
 LEARNED = {"adapt.json", "learning.png", "confusion.png"}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
 
 
 def tinytrain(*words: object, code: int = 0) -> Result:
@@ -117,7 +114,6 @@ def write_recordings(folder: Path, people: int = 6, classes: int = 4) -> None:
                         out.writerow([f"{step / 50:.2f}", *cells, names[one], f"P{person}"])
 
 
-@pytest.mark.slow
 def test_a_folder_of_sounds_becomes_a_device_that_hears_new_speakers(
     tmp_path: Path, require_host_gcc: None
 ) -> None:
@@ -145,7 +141,6 @@ def test_a_folder_of_sounds_becomes_a_device_that_hears_new_speakers(
     assert found.learned >= 0.7
 
 
-@pytest.mark.slow
 def test_recordings_in_csv_files_become_a_device_that_knows_new_people(
     tmp_path: Path, require_host_gcc: None
 ) -> None:
@@ -302,7 +297,6 @@ def test_a_search_under_a_budget_that_nothing_fits_leaves_nothing(
     assert not out.exists()
 
 
-@pytest.mark.slow
 def test_an_autoencoder_goes_the_whole_way_but_for_learning(
     small: Path, tmp_path: Path, require_host_gcc: None
 ) -> None:

@@ -23,9 +23,13 @@ class Run:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, require_arm_gcc: None, require_qemu: None) -> Run:
+def run(
+    tmp_path_factory: pytest.TempPathFactory,
+    tensorflow: None,
+    require_arm_gcc: None,
+    require_qemu: None,
+) -> Run:
     """`tinytrain run watch`, once for all tests."""
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
     folder = tmp_path_factory.mktemp("run") / "watch"
     return Run(folder, done("run", "watch", "--out", folder).stdout)
 

@@ -16,10 +16,7 @@ from tinytrain.training.network import build
 from tinytrain.training.quantize import quantize
 from tinytrain.training.tasks import Network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def dense_behind_an_image() -> Any:

@@ -13,6 +13,8 @@ from tinytrain.training.libraries import load_keras, make_deterministic
 from tinytrain.training.network import build
 from tinytrain.training.tasks import Network
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 SHAPES = {
     "conv1d": (32, 6),
     "ds_cnn": (25, 10),
@@ -20,11 +22,6 @@ SHAPES = {
     "mobilenet_v1": (32, 32, 3),
     "autoencoder": (5, 16),
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
 
 
 @pytest.fixture(scope="module", params=SHAPES)

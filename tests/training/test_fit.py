@@ -18,10 +18,7 @@ from tinytrain.training.libraries import load_keras, make_deterministic
 from tinytrain.training.network import Model, as_network_input, build_for
 from tinytrain.training.tasks import Augmentation, Network, Task
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 class Interruption(Exception):

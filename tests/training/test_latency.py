@@ -19,12 +19,11 @@ from tinytrain.training.prune import prune
 from tinytrain.training.quantize import to_tflite
 from tinytrain.training.tasks import Network, Pruning
 
-pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 CASES = [(Network("conv1d"), (64, 6)), (Network("ds_cnn", width=0.5), (49, 10))]
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(("network", "shape"), CASES, ids=lambda case: getattr(case, "name", ""))
 def test_the_estimate_is_near_the_count(
     network: Network,

@@ -20,12 +20,9 @@ from tinytrain.training.network import as_network_input, build
 from tinytrain.training.prune import choose_channels, lost_too_much, prune
 from tinytrain.training.tasks import Network, Pruning
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 UNGUARDED = Pruning(epochs=0, rounds=1, max_group_loss=1.0)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +172,6 @@ def test_small_groups_are_watched_together(untrained: Any) -> None:
     assert pruned.rounds[0].worst_group == EVERYONE
 
 
-@pytest.mark.slow
 def test_half_of_the_cost_goes_without_loss_and_the_same_every_time(trained: Any) -> None:
     task = small_task(pruning=Pruning(share=0.5, epochs=6, max_group_loss=0.05))
     first, second = (prune(trained, task, waves(), 0, silent) for _ in range(2))

@@ -19,6 +19,8 @@ from tinytrain.training.network import build
 from tinytrain.training.quantize import calibration_samples, quantize
 from tinytrain.training.tasks import Network
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 OPERATORS = {
     "RESHAPE",
     "CONV_2D",
@@ -28,11 +30,6 @@ OPERATORS = {
     "FULLY_CONNECTED",
     "SOFTMAX",
 }
-
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
 
 
 @pytest.fixture(scope="module")

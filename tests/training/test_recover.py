@@ -43,10 +43,7 @@ from tinytrain.training.recover import (
 from tinytrain.training.tasks import Quantization
 from tinytrain.training.walk import walk
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 @pytest.fixture(scope="module")
@@ -110,7 +107,6 @@ def test_a_network_that_is_hard_to_quantize_is_recovered(trained: Any) -> None:
     assert found.how == EQUALIZED
 
 
-@pytest.mark.slow
 def test_fine_tuning_alone_recovers_what_rounding_costs(trained: Any) -> None:
     """Three bits of range lost to an outlier that nothing equalizes."""
     task, dataset = small_task(), waves()

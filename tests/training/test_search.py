@@ -18,10 +18,7 @@ from tinytrain.training.network import build
 from tinytrain.training.search import Cost, search
 from tinytrain.training.tasks import Budget, Network
 
-
-@pytest.fixture(scope="module", autouse=True)
-def tensorflow_is_there() -> None:
-    pytest.importorskip("tensorflow", reason="training needs the extra tinytrain[train]")
+pytestmark = pytest.mark.usefixtures("tensorflow")
 
 
 def cheap_cost(model: Model) -> Cost:

@@ -20,6 +20,8 @@ from tinytrain.training.network import build
 from tinytrain.training.quantize import to_tflite
 from tinytrain.training.tasks import Network
 
+pytestmark = pytest.mark.usefixtures("tensorflow")
+
 TARGETS = ("host", "cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55")
 SAMPLES = 6
 
@@ -111,7 +113,6 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return folder / "project"
 
 
-@pytest.mark.slow
 def test_a_published_network_has_the_bytes_of_tflite_micro(project: Path) -> None:
     model = load_project(project).model
     _, _, macs, arena = PUBLISHED[model.name]
@@ -127,7 +128,6 @@ def test_a_published_network_has_the_bytes_of_tflite_micro(project: Path) -> Non
         np.testing.assert_array_equal(output.view(np.int8), interpreter.get_output(0).reshape(-1))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_published_network_is_the_same_on_every_target(
     target: str, project: Path, require_arm_gcc: None, require_qemu: None
