@@ -22,6 +22,7 @@ from tinytrain.errors import InputError
 from tinytrain.pipeline import run as pipeline_run
 from tinytrain.pipeline import runs, stages
 from tinytrain.progress import silent
+from tinytrain.project import load_project
 from tinytrain.training.task_file import read_task
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
@@ -240,6 +241,19 @@ def test_an_interrupted_run_goes_on_with_the_stage_that_was_not_finished(
         pipeline_run.run(str(small), out, 0, "emulator", progress)
     assert set(stopped) == {"prune 1/1", "quantize"}
     assert (out / "float.json").stat().st_mtime_ns == before
+
+
+def test_a_run_goes_on_with_another_budget_than_one_that_nothing_fits(
+    small: Path, tmp_path: Path, require_host_gcc: None
+) -> None:
+    run = ("run", small, "--out", tmp_path / "result", "--target", "host")
+    said = tinytrain(*run, "--ram", 16, code=2).stderr
+    assert said.startswith("error: --ram 16: the smallest arena is ")
+    assert not (tmp_path / "result" / "project").exists()
+    before = (tmp_path / "result" / "float.keras").stat().st_mtime_ns
+    tinytrain(*run, "--ram", 4096, "--optimize", "size")
+    assert load_project(tmp_path / "result" / "project").model.optimize.name == "size"
+    assert (tmp_path / "result" / "float.keras").stat().st_mtime_ns == before
 
 
 def test_an_unfinished_run_is_not_lost_to_other_settings(small: Path, tmp_path: Path) -> None:

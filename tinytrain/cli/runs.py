@@ -11,8 +11,10 @@ from tinytrain.cli.group import main
 from tinytrain.cli.shared import (
     PATH,
     data_option,
+    optimize_option,
     progress_bars,
     project_argument,
+    ram_option,
     seed_option,
     target_option,
 )
@@ -37,18 +39,39 @@ out_run_option = click.option(
     metavar="T",
     help="Where the users learn; default: cortex-m4 under QEMU, or host without it.",
 )
-def run(task: str, out: Path, seed: int, data: Path | None, target: str | None) -> None:
+@optimize_option("balanced")
+@ram_option
+def run(
+    task: str,
+    out: Path,
+    seed: int,
+    data: Path | None,
+    target: str | None,
+    optimize: str | None,
+    ram: int | None,
+) -> None:
     """Go the whole way: train, prune, quantize, convert, verify, and learn on the device.
 
-    An interrupted run goes on when it is started again.
+    An interrupted run goes on when it is started again; so does one whose network does not fit
+    --ram, with another --ram.
     """
     from tinytrain.device.opening import check_target
     from tinytrain.pipeline.run import run as go
+    from tinytrain.variants.choose import OPTIMIZATIONS
 
     if target is not None:
         check_target(target)
     with progress_bars() as progress:
-        summary = go(task, out, seed, target, progress, data)
+        summary = go(
+            task,
+            out,
+            seed,
+            target,
+            progress,
+            data,
+            OPTIMIZATIONS[optimize or "balanced"],
+            ram,
+        )
     click.echo(summary)
 
 

@@ -25,6 +25,7 @@ from tinytrain.progress import Progress
 from tinytrain.project import load_project
 from tinytrain.report.summary import groups_text, summary_text
 from tinytrain.training.task_file import find_task
+from tinytrain.variants.choose import BALANCED, Optimize
 
 GROUPS, RESULTS = "groups.txt", "results.json"
 BOARD = "cortex-m4"
@@ -39,14 +40,17 @@ def run(
     target: str | None,
     progress: Progress,
     data_folder: Path | None = None,
+    optimize: Optimize = BALANCED,
+    ram: int | None = None,
 ) -> str:
     """Data to device in `out`; gives the summary. Raises CheckError where a proof fails.
 
     Goes on where an interrupted run of the same task and seed stopped. `target`: where the users
-    learn; None for the Cortex-M4 under QEMU, or the host where its tools are missing.
+    learn; None for the Cortex-M4 under QEMU, or the host where its tools are missing. `optimize`
+    and `ram`: as in `convert`.
     """
     board = target or (BOARD if not missing_for(BOARD) else "host")
-    found = make_project(task, out, seed, progress, data_folder)
+    found = make_project(task, out, seed, progress, data_folder, optimize, ram)
     proofs = [_prove(out, proof, progress) for proof in dict.fromkeys(("host", board))]
     progress("bench", 0, 1)
     costs = bench(load_project(out / PROJECT), board)
@@ -58,7 +62,13 @@ def run(
 
 
 def make_project(
-    task: str, out: Path, seed: int, progress: Progress, data_folder: Path | None = None
+    task: str,
+    out: Path,
+    seed: int,
+    progress: Progress,
+    data_folder: Path | None = None,
+    optimize: Optimize = BALANCED,
+    ram: int | None = None,
 ) -> runs.Run:
     """Data to C project in `out`; what is there of an interrupted run is not done again."""
     frontend.refuse_float(find_task(task), f"task {task!r}")
@@ -69,11 +79,11 @@ def make_project(
         stages.prune(out, progress)
     if not runs.has_stage(found, runs.INT8):
         stages.quantize(out, progress)
-    convert_run(out)
+    convert_run(out, optimize, ram)
     return found
 
 
-def convert_run(directory: Path) -> None:
+def convert_run(directory: Path, optimize: Optimize = BALANCED, ram: int | None = None) -> None:
     """Makes the C project of a run, with the head that its task asks for and its front end."""
     found = runs.open_run(directory)
     origin = frontend.of_run(found)
@@ -89,6 +99,8 @@ def convert_run(directory: Path) -> None:
         training=found.dataset.x[found.split.train],
         make_stream=None if origin is None else origin.plan,
         columns=None if origin is None else origin.columns,
+        optimize=optimize,
+        ram=ram,
     )
 
 
