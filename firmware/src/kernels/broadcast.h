@@ -1,13 +1,4 @@
-/* Walking two operands, either of which may repeat, in runs along their innermost dimension:
- *
- *     tt_walk walk = tt_walk_begin(&p->broadcast);
- *     do {
- *         for (int32_t i = 0; i < walk.count; i++) {
- *             *output++ = f(input1[walk.offset1 + i * walk.step1],
- *                           input2[walk.offset2 + i * walk.step2]);
- *         }
- *     } while (tt_walk_next(&walk));
- */
+/* Each element of an output from one of either operand, where an operand may repeat. */
 #ifndef TINYTRAIN_BROADCAST_H
 #define TINYTRAIN_BROADCAST_H
 
@@ -36,7 +27,7 @@ static inline tt_walk tt_walk_begin(const tt_broadcast *plan)
     return walk;
 }
 
-/* On to the next run; 0 behind the last. */
+/* On to the next run along the innermost dimension; 0 behind the last. */
 static inline int32_t tt_walk_next(tt_walk *walk)
 {
     const tt_broadcast *plan = walk->plan;
@@ -52,6 +43,40 @@ static inline int32_t tt_walk_next(tt_walk *walk)
         walk->index[d] = 0;
     }
     return 0;
+}
+
+/* What an element becomes of two; of int16 it is 16 bits wide. Where it is known at the call, it is
+ * compiled into the loop. */
+typedef int32_t tt_of_two(const void *p, int32_t a, int32_t b);
+
+static inline void tt_for_each(const tt_broadcast *plan, tt_of_two *of_two, const void *p,
+                               const int8_t *input1, const int8_t *input2, int8_t *output)
+{
+    tt_walk walk = tt_walk_begin(plan);
+    do {
+        const int8_t *a = input1 + walk.offset1;
+        const int8_t *b = input2 + walk.offset2;
+        for (int32_t i = 0; i < walk.count; i++) {
+            *output++ = (int8_t)of_two(p, *a, *b);
+            a += walk.step1;
+            b += walk.step2;
+        }
+    } while (tt_walk_next(&walk));
+}
+
+static inline void tt_for_each_int16(const tt_broadcast *plan, tt_of_two *of_two, const void *p,
+                                     const int16_t *input1, const int16_t *input2, int16_t *output)
+{
+    tt_walk walk = tt_walk_begin(plan);
+    do {
+        const int16_t *a = input1 + walk.offset1;
+        const int16_t *b = input2 + walk.offset2;
+        for (int32_t i = 0; i < walk.count; i++) {
+            *output++ = (int16_t)of_two(p, *a, *b);
+            a += walk.step1;
+            b += walk.step2;
+        }
+    } while (tt_walk_next(&walk));
 }
 
 #endif

@@ -6,56 +6,43 @@
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
 
-static int8_t product(const tt_multiplication *p, int32_t a, int32_t b)
+static int32_t product(const void *of, int32_t a, int32_t b)
 {
+    const tt_multiplication *p = of;
     return tt_requantize((a - p->input1_zero_point) * (b - p->input2_zero_point), p->multiplier,
                          p->shift, p->output_zero_point, p->activation_min, p->activation_max);
 }
 
 void tt_mul(const tt_multiplication *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
-    tt_walk walk = tt_walk_begin(&p->broadcast);
-    do {
-        const int8_t *a = input1 + walk.offset1;
-        const int8_t *b = input2 + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = product(p, *a, *b);
-            a += walk.step1;
-            b += walk.step2;
-        }
-    } while (tt_walk_next(&walk));
+    tt_for_each(&p->broadcast, product, p, input1, input2, output);
+}
+
+static int32_t higher(const void *of, int32_t a, int32_t b)
+{
+    (void)of;
+    return tt_max(a, b);
 }
 
 void tt_maximum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
-    tt_walk walk = tt_walk_begin(&p->broadcast);
-    do {
-        const int8_t *a = input1 + walk.offset1;
-        const int8_t *b = input2 + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = *a > *b ? *a : *b;
-            a += walk.step1;
-            b += walk.step2;
-        }
-    } while (tt_walk_next(&walk));
+    tt_for_each(&p->broadcast, higher, p, input1, input2, output);
+}
+
+static int32_t lower(const void *of, int32_t a, int32_t b)
+{
+    (void)of;
+    return tt_min(a, b);
 }
 
 void tt_minimum(const tt_extremum *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
-    tt_walk walk = tt_walk_begin(&p->broadcast);
-    do {
-        const int8_t *a = input1 + walk.offset1;
-        const int8_t *b = input2 + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = *a < *b ? *a : *b;
-            a += walk.step1;
-            b += walk.step2;
-        }
-    } while (tt_walk_next(&walk));
+    tt_for_each(&p->broadcast, lower, p, input1, input2, output);
 }
 
-static int8_t parametric(const tt_parametric *p, int32_t input, int32_t alpha)
+static int32_t parametric(const void *of, int32_t input, int32_t alpha)
 {
+    const tt_parametric *p = of;
     int32_t x = input - p->input_zero_point;
     int32_t multiplier = p->positive_multiplier;
     int32_t shift = p->positive_shift;
@@ -69,14 +56,5 @@ static int8_t parametric(const tt_parametric *p, int32_t input, int32_t alpha)
 
 void tt_prelu(const tt_parametric *p, const int8_t *input, const int8_t *alpha, int8_t *output)
 {
-    tt_walk walk = tt_walk_begin(&p->broadcast);
-    do {
-        const int8_t *a = input + walk.offset1;
-        const int8_t *b = alpha + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = parametric(p, *a, *b);
-            a += walk.step1;
-            b += walk.step2;
-        }
-    } while (tt_walk_next(&walk));
+    tt_for_each(&p->broadcast, parametric, p, input, alpha, output);
 }
