@@ -52,9 +52,11 @@ def tensorflow() -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Projects share the runtime: ccache, where it is there, keeps what was compiled, for the next
-    run, too."""
+def _compile_once(
+    tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config
+) -> Iterator[None]:
+    """Projects share the runtime: ccache, where it is there, keeps what was compiled in pytest's
+    own cache, for the next run, too."""
     ccache = shutil.which("ccache")
     with pytest.MonkeyPatch.context() as patch:
         if ccache is not None:
@@ -63,6 +65,8 @@ def _compile_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
                 if shutil.which(name) is not None:
                     (programs / name).symlink_to(ccache)
             patch.setenv("PATH", f"{programs}{os.pathsep}{os.environ['PATH']}")
+            patch.setenv("CCACHE_DIR", str(pytestconfig.cache.mkdir("ccache")))
+            patch.setenv("CCACHE_MAXSIZE", "1G")
             # Projects lie in folders of their own, and say no more of these than where they were.
             patch.setenv("CCACHE_NOHASHDIR", "1")
         yield
