@@ -35,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(*convert, folder / "plain")
     options = ("--statistics", "all", "--statistics-samples", SAMPLES)
     text = done(*convert, folder / "project", *options).stdout
-    assert "statistics without labels: 1 layers, 150 bytes of RAM" in text
+    assert "statistics without labels: 1 layers, 192 bytes of RAM" in text
     for guard in ("none", "confidence"):
         done(*convert, folder / guard, *options, "--statistics-guard", guard)
     return folder
