@@ -146,7 +146,8 @@ int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16
 void tt_statistics_undo(tt_statistics *statistics);
 
 /* CRC-32 of a layer's channels: sums and squares as int64, then the biases and multipliers as int32
- * and the shifts as int8, renewed where they are. Sums are those of the last layer looked at. */
+ * and the shifts as int8, renewed where they are; the same of every kernel. Sums are those of the
+ * last layer looked at. */
 uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer);
 
 #ifdef __cplusplus

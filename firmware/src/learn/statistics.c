@@ -358,7 +358,7 @@ int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16
     return statistics->state;
 }
 
-/* The same of every kernel: biases, multipliers and shifts, not what they are folded into. */
+/* Of the biases, multipliers and shifts that a fast kernel's channels are made of. */
 static uint32_t trace_folded(uint32_t crc, const tt_statistics_layer *layer,
                              const tt_channel *channels)
 {
