@@ -192,7 +192,7 @@ def assert_the_emulators_bits(
             total, square = total + acc.sum(axis=0), square + (acc**2).sum(axis=0)
         if i == case.samples - 1:
             used = statistics.renew(p, layer, plan, total, square)
-            assert (fast_parameters(used) is None) == (fast_parameters(p) is None)
+            assert fast_parameters(p) is None or fast_parameters(used) is not None
         assert theirs.left == int(i < case.samples - 1)
         assert theirs.trace == statistics.layer_trace(used, total, square)
         assert theirs.output == evaluate(used, x[i : i + 1]).tobytes()

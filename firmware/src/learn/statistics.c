@@ -255,11 +255,11 @@ static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
         bool changes = renew_channel(statistics, layer, o, &renewed);
         if (layer->fast != NULL) {
             at.channels[o] = changes ? folded(layer, o, &renewed) : layer->channels[o];
-            continue;
+        } else {
+            at.bias[o] = changes ? renewed.bias : layer->bias[o];
+            at.multiplier[o] = changes ? renewed.multiplier : layer->multiplier[o];
+            at.shift[o] = changes ? (int8_t)renewed.shift : layer->shift[o];
         }
-        at.bias[o] = changes ? renewed.bias : layer->bias[o];
-        at.multiplier[o] = changes ? renewed.multiplier : layer->multiplier[o];
-        at.shift[o] = changes ? (int8_t)renewed.shift : layer->shift[o];
     }
 }
 
