@@ -199,8 +199,9 @@ def _costs(task: str, folder: Path) -> str:
     assert model.statistics is not None
     header = ("target", "layer", "channels", "inference", "observation", "with renewal")
     return (
-        f"Cost of {task}-0, instructions; RAM: {model.statistics.memory_bytes:,} bytes of sums and "
-        f"renewed arrays, and {_layers(model)} parameter structs of 88\n" + table(header, rows)
+        f"Cost of {task}-0, instructions; RAM: {model.statistics_bytes:,} bytes of sums and "
+        f"renewed arrays, and {_layers(model)} parameter structs of 72 or 88\n"
+        + table(header, rows)
     )
 
 

@@ -198,9 +198,6 @@ def render_statistics_constants() -> str:
         ("RATIO_ONE", statistics.RATIO_ONE),
         ("MIN_RATIO", statistics.MIN_RATIO),
         ("MAX_RATIO", statistics.MAX_RATIO),
-        ("ACCUMULATOR_LIMIT", statistics.ACCUMULATOR_LIMIT),
-        ("MIN_SHIFT", statistics.MIN_SHIFT),
-        ("MAX_SHIFT", statistics.MAX_SHIFT),
         ("TRIAL_LOSS_CAP", statistics.TRIAL.loss_cap),
         ("TRIAL_MARGIN", statistics.TRIAL.margin),
         ("TRIAL_CONFIDENCE", statistics.TRIAL.confidence),
@@ -213,10 +210,7 @@ def render_statistics_constants() -> str:
             "#ifndef TINYTRAIN_STATISTICS_CONSTANTS_H",
             "#define TINYTRAIN_STATISTICS_CONSTANTS_H",
             "",
-            *(
-                f"#define TT_{name} {f'({value})' if value < 0 else value}"
-                for name, value in constants
-            ),
+            *(f"#define TT_{name} {value}" for name, value in constants),
             "",
             "#endif",
             "",

@@ -14,7 +14,15 @@ from tinytrain.operators.kernel import Kernel
 from tinytrain.plan.budget import plan_within
 from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
-from tinytrain.variants.choose import BALANCED, Optimize, Variant, choose_variants, row_operators
+from tinytrain.variants.choose import (
+    BALANCED,
+    PLAIN_CHANNEL_BYTES,
+    Optimize,
+    Variant,
+    choose_variants,
+    row_operators,
+)
+from tinytrain.variants.fast import CHANNEL, FastConvolution
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +72,21 @@ class Model:
         """Operators whose statistics the device re-estimates."""
         layers = self.statistics.layers if self.statistics else ()
         return frozenset(layer.operator_index for layer in layers)
+
+    @property
+    def fast_renewed_channels(self) -> int:
+        """Output channels of the layers with re-estimated statistics that have a fast kernel."""
+        found = (self.variants[operator].parameters for operator in self._renewed)
+        return sum(p.output_channels for p in found if isinstance(p, FastConvolution))
+
+    @property
+    def statistics_bytes(self) -> int:
+        """Of the device's memory for re-estimated statistics (TT_STATISTICS_BYTES)."""
+        if self.statistics is None:
+            return 0
+        plan, fast = self.statistics.plan, self.fast_renewed_channels
+        plain = plan.channels - fast
+        return plan.widest * 16 + fast * CHANNEL.itemsize + plain * PLAIN_CHANNEL_BYTES
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

@@ -20,6 +20,7 @@ from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.operators.convolution import Conv2D, Convolution, DepthwiseConv2D
 from tinytrain.operators.kernel import Kernel, Parameters
+from tinytrain.variants.fast import MAX_FAST_REACH, MAX_FAST_SHIFT, fast_parameters
 
 SHARE_ONE = 1 << 8
 RATIO_ONE = 1 << 16
@@ -30,6 +31,7 @@ MIN_DEVIATION = 16
 ACCUMULATOR_LIMIT = (1 << 31) - 257
 """Sums up to here, raised by their left shift, leave room for the zero point."""
 MIN_SHIFT, MAX_SHIFT = -31, 30
+"""Of the plain kernels."""
 MAX_MAGNITUDE = 1 << 22
 """Of an accumulator in units of 2^e."""
 SQUARES_LIMIT = 1 << 62
@@ -94,6 +96,18 @@ class StatisticsOptions:
     """What they need in order to answer: one of GUARDS."""
 
 
+@dataclass(frozen=True)
+class RenewalBounds(Parameters):
+    """The twin of the C struct tt_renewal_bounds: within them a renewed channel is one that each
+    kernel of the layer can compute."""
+
+    structure: ClassVar[str] = "tt_renewal_bounds"
+    reach: int
+    limit: int
+    min_shift: int
+    max_shift: int
+
+
 @dataclass(frozen=True, eq=False)
 class LayerStatistics(Parameters):
     """The twin of the C struct tt_layer_statistics."""
@@ -102,7 +116,7 @@ class LayerStatistics(Parameters):
     operator_index: int
     depthwise: int
     accumulator_shift: int
-    reach: int
+    bounds: RenewalBounds
     mean: npt.NDArray[np.int32]
     deviation: npt.NDArray[np.int32]
 
@@ -127,11 +141,6 @@ class Statistics:
     options: StatisticsOptions
     plan: StatisticsPlan
     layers: tuple[LayerStatistics, ...]
-
-    @property
-    def memory_bytes(self) -> int:
-        """Of the device's memory for them (TT_STATISTICS_BYTES)."""
-        return self.plan.widest * 16 + self.plan.channels * 9
 
     @property
     def stored(self) -> bytes:
@@ -231,6 +240,16 @@ def layer_reach(p: Convolution) -> int:
     return int(rows.sum(axis=1).max()) * 255
 
 
+def renewal_bounds(p: Convolution) -> RenewalBounds:
+    """Those of a layer that can have a fast kernel are this kernel's whether it has it or not, so
+    that what a device learns depends neither on its target nor on what it was optimized for."""
+    reach = layer_reach(p)
+    if fast_parameters(p) is None:
+        return RenewalBounds(reach, ACCUMULATOR_LIMIT, MIN_SHIFT, MAX_SHIFT)
+    # There the input's zero point, 128 at most, is in the start, and inputs are up to 128.
+    return RenewalBounds(reach // 255 * 256, MAX_FAST_REACH - 1, -MAX_FAST_SHIFT, -1)
+
+
 def build_statistics(
     kernels: Sequence[Kernel], options: StatisticsOptions, training: Sequence[tuple[int, Moments]]
 ) -> Statistics:
@@ -273,7 +292,7 @@ def _layer(kernel: Kernel, samples: int, moments: Moments) -> LayerStatistics:
         operator_index=kernel.index,
         depthwise=int(isinstance(p, DepthwiseConv2D)),
         accumulator_shift=accumulator_shift(p, samples),
-        reach=layer_reach(p),
+        bounds=renewal_bounds(p),
         mean=mean,
         deviation=deviation,
     )

@@ -16,6 +16,7 @@ from tinytrain.model import Model
 from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.plan.memory import Placement
 from tinytrain.statistics import LayerStatistics, Statistics
+from tinytrain.variants.fast import FastConvolution
 
 READ_BEHIND = 3
 """Bytes that fast kernels may read behind the weights."""
@@ -47,9 +48,9 @@ def constants_in_flash(model: Model) -> tuple[list[ConstantArray], list[Constant
             arrays += found
             structs.append(replace(struct, constant=kernel.index not in renewed))
     for layer in layers:
-        found, struct = _layer_statistics(model, layer)
+        found, layer_structs = _layer_statistics(model, layer)
         arrays += found
-        structs.append(struct)
+        structs += layer_structs
     if model.head is not None:
         found, struct = _head_constants(model, model.head)
         arrays += found
@@ -146,19 +147,40 @@ def _head_constants(model: Model, head: Head) -> tuple[list[ConstantArray], Cons
 
 def _layer_statistics(
     model: Model, layer: LayerStatistics
-) -> tuple[list[ConstantArray], ConstantStruct]:
+) -> tuple[list[ConstantArray], list[ConstantStruct]]:
     """A layer whose statistics are re-estimated: its constants, and those of its convolution."""
     kernel = model.kernels[layer.operator_index]
-    convolution = struct_name(model, kernel)
-    name = statistics_name(model, layer)
+    name, used = statistics_name(model, layer), struct_name(model, kernel)
     arrays, training = constants_of(layer, name, f"{name}.training")
+    structs: list[ConstantStruct] = []
+    runs = [("plain", f"&{used}")]
+    convolution = used
+    if isinstance(model.variants[kernel.index].parameters, FastConvolution):
+        runs = [("fast", f"&{used}"), ("channels", f"{used}_channels")]
+        convolution = f"{name}_convolution"
+        found, struct = _plain_convolution(kernel, convolution, f"{used}_weights")
+        arrays += found
+        structs.append(struct)
     members = (
         ("training", training.initializer),
         ("input_offset", str(model.memory.placements[kernel.inputs[0]].offset)),
         ("convolution", f"&{convolution}"),
         *((member, f"{convolution}_{member}") for member in ("bias", "multiplier", "shift")),
+        *runs,
     )
-    return arrays, replace(training, type="tt_statistics_layer", members=members)
+    return arrays, [*structs, replace(training, type="tt_statistics_layer", members=members)]
+
+
+def _plain_convolution(
+    kernel: Kernel, name: str, weights: str
+) -> tuple[list[ConstantArray], ConstantStruct]:
+    """What a plain kernel would read; `weights`: those that the fast one has."""
+    arrays, struct = constants_of(kernel.parameters, name)
+    members = tuple(
+        (member, weights if member == "weights" else value) for member, value in struct.members
+    )
+    own = [array for array in arrays if array.name != f"{name}_weights"]
+    return own, replace(struct, members=members)
 
 
 def _array_block(array: ConstantArray) -> ConstantBlock:

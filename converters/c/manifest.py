@@ -56,7 +56,11 @@ def manifest_of(model: Model, source: Source) -> dict[str, Any]:
         ],
         "head": None if model.head is None else _head_entry(model.head),
         "learner": None if model.learner is None else _learner_entry(model.learner),
-        **({} if model.statistics is None else {"statistics": _statistics_entry(model.statistics)}),
+        **(
+            {}
+            if model.statistics is None
+            else {"statistics": _statistics_entry(model, model.statistics)}
+        ),
         **(
             {}
             if model.stream is None
@@ -116,12 +120,12 @@ def _frontend_entry(plan: StreamPlan, columns: Columns | None) -> Mapping[str, A
     }
 
 
-def _statistics_entry(statistics: Statistics) -> Mapping[str, Any]:
+def _statistics_entry(model: Model, statistics: Statistics) -> Mapping[str, Any]:
     return {
         "operators": [layer.operator_index for layer in statistics.layers],
         "samples": statistics.options.samples,
         "share": statistics.options.share,
         "guard": statistics.options.guard,
-        "bytes": statistics.memory_bytes,
+        "bytes": model.statistics_bytes,
         "sha256": sha256(statistics.stored).hexdigest(),
     }

@@ -182,10 +182,12 @@ def _learner_values(model: Model) -> dict[str, Any] | None:
 
 def _statistics_values(model: Model, statistics: Statistics) -> dict[str, Any]:
     """What the templates say of re-estimated statistics."""
+    plan = statistics.plan
     return {
         "layers": [statistics_name(model, layer) for layer in statistics.layers],
         "plan": statistics_plan(model, statistics).initializer,
-        "bytes": f"TT_STATISTICS_BYTES({statistics.plan.channels}, {statistics.plan.widest})",
+        "bytes": f"TT_STATISTICS_BYTES({plan.channels}, {model.fast_renewed_channels}, "
+        f"{plan.widest})",
     }
 
 

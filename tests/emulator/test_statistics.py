@@ -29,8 +29,9 @@ from tinytrain.statistics import (
     LayerStatistics,
     StatisticsPlan,
     accumulator_shift,
-    layer_reach,
+    renewal_bounds,
 )
+from tinytrain.variants.fast import FastConvolution, fast_parameters
 
 Program = list[str]
 
@@ -55,6 +56,9 @@ class Case:
     training: str
     """`near` what the samples give, `far` from it, or at the `limit`."""
     seed: int
+    edges: str = "usual"
+    """Of biases and shifts: `wide`, up to what conversion accepts; where a fast kernel's end, `far`
+    shifts and sums that it cannot `reach`."""
 
 
 cases = st.builds(
@@ -72,6 +76,7 @@ cases = st.builds(
     style=st.sampled_from(("random", "extreme", "constant")),
     training=st.sampled_from(("near", "far", "limit")),
     seed=st.integers(0, 2**32 - 1),
+    edges=st.sampled_from(("usual", "wide", "far", "reach")),
 )
 
 FIXED = [
@@ -79,6 +84,10 @@ FIXED = [
     Case(9, 9, 5, 2, 3, 2, "VALID", True, 6, 154, "random", "near", 2),
     Case(4, 7, 3, 4, 3, 1, "SAME", False, 3, 256, "extreme", "limit", 3),
     Case(5, 5, 2, 1, 2, 1, "SAME", True, 2, 128, "constant", "far", 4),
+    Case(9, 9, 5, 4, 3, 1, "SAME", False, 6, 154, "random", "far", 7, "far"),
+    Case(9, 9, 5, 1, 3, 1, "SAME", True, 6, 154, "random", "far", 8, "far"),
+    Case(9, 9, 5, 4, 3, 1, "SAME", False, 6, 154, "extreme", "limit", 9, "reach"),
+    Case(9, 9, 5, 1, 3, 2, "SAME", True, 6, 256, "extreme", "limit", 10, "reach"),
 ]
 
 
@@ -94,14 +103,23 @@ def layer_of(case: Case, rng: np.random.Generator) -> Convolution:
         weights = np.where(weights < 0, -127, 127)
     largest = case.kernel**2 * case.channels * 127 * 255
     steepest = min(30, (ACCUMULATOR_LIMIT // largest).bit_length() - 1)
-    low, high = (-31, steepest + 1) if rng.random() < 0.3 else (-9, 0)
+    wide = case.edges == "wide"
+    low, high = (-31, steepest + 1) if wide and rng.random() < 0.5 else (-9, 0)
     shift = rng.integers(low, high, outputs)
+    if case.edges in ("far", "reach"):
+        shift = rng.choice([-1, -2, -21, -22], outputs)
     multiplier = rng.integers(1 << 30, 1 << 31, outputs)
     multiplier[rng.random(outputs) < 0.1] = 0
     room = (ACCUMULATOR_LIMIT >> np.maximum(shift, 0)) - largest
-    wide = rng.random() < 0.3
+    wide = wide and rng.random() < 0.5
     bias = rng.integers(-room, room + 1) if wide else rng.integers(-(1 << 15), 1 << 15, outputs)
     bias = np.clip(bias, -room, room)
+    if case.edges == "far":
+        # Sums that such a channel takes to the zero point, whatever they are.
+        still = rng.random(outputs) < 0.3
+        shift, bias = np.where(still, -24, shift), np.where(still, bias >> 6, bias)
+    if case.edges == "reach":
+        bias = ((1 << 30) - largest // 255 * 256 - 1) * rng.choice([-1, 1], outputs)
     return (DepthwiseConv2D if case.depthwise else Conv2D)(
         case.height, case.width, case.channels, rows.outputs, columns.outputs, outputs,
         *shape, case.stride, case.stride, 1, 1, rows.before, columns.before,
@@ -134,7 +152,7 @@ def training_of(
         mean = MAX_MAGNITUDE * rng.choice([-1.0, 1.0], outputs)
         deviation = rng.choice([0.0, MIN_DEVIATION - 1, MIN_DEVIATION, MAX_MAGNITUDE], outputs)
     return LayerStatistics(
-        0, int(case.depthwise), shift, layer_reach(p),
+        0, int(case.depthwise), shift, renewal_bounds(p),
         np.clip(np.rint(mean), -MAX_MAGNITUDE, MAX_MAGNITUDE).astype(np.int32),
         np.clip(np.rint(deviation), 0, MAX_MAGNITUDE).astype(np.int32),
     )  # fmt: skip
@@ -147,7 +165,25 @@ def assert_the_program_gives_the_emulators_bits(program: Program, case: Case) ->
     plan = StatisticsPlan(
         1, case.samples, case.share, Guard.NONE, p.output_channels, p.output_channels
     )
-    found = statistics_device.run(program, p, layer, plan, x)
+    for fast in dict.fromkeys((None, fast_convolution(p))):
+        found = statistics_device.run(program, p, layer, plan, x, fast)
+        assert_the_emulators_bits(found, case, p, x, layer, plan)
+
+
+def fast_convolution(p: Convolution) -> FastConvolution | None:
+    found = fast_parameters(p)
+    assert found is None or isinstance(found, FastConvolution)
+    return found
+
+
+def assert_the_emulators_bits(
+    found: statistics_device.Answer,
+    case: Case,
+    p: Convolution,
+    x: npt.NDArray[np.int8],
+    layer: LayerStatistics,
+    plan: StatisticsPlan,
+) -> None:
     total = square = np.zeros(p.output_channels, np.int64)
     used = p
     for i, theirs in enumerate(found.observed):
@@ -156,6 +192,7 @@ def assert_the_program_gives_the_emulators_bits(program: Program, case: Case) ->
             total, square = total + acc.sum(axis=0), square + (acc**2).sum(axis=0)
         if i == case.samples - 1:
             used = statistics.renew(p, layer, plan, total, square)
+            assert fast_parameters(p) is None or fast_parameters(used) is not None
         assert theirs.left == int(i < case.samples - 1)
         assert theirs.trace == statistics.layer_trace(used, total, square)
         assert theirs.output == evaluate(used, x[i : i + 1]).tobytes()
@@ -174,11 +211,15 @@ def host_program(tmp_path_factory: pytest.TempPathFactory, require_host_gcc: Non
 @example(FIXED[1])
 @example(FIXED[2])
 @example(FIXED[3])
+@example(FIXED[4])
+@example(FIXED[5])
+@example(FIXED[6])
+@example(FIXED[7])
 def test_the_host_gives_the_emulators_bits(host_program: Program, case: Case) -> None:
     assert_the_program_gives_the_emulators_bits(host_program, case)
 
 
-@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0"])
+@pytest.mark.parametrize("target", ["cortex-m4", "cortex-m0", "cortex-m55"])
 def test_cortex_m_gives_the_emulators_bits(
     target: str, tmp_path: Path, require_target: Callable[[str], None]
 ) -> None:
@@ -238,3 +279,57 @@ def test_a_channel_that_does_not_vary_is_left_alone() -> None:
     renewed = statistics.renew(p, layer, plan, acc.sum(axis=(0, 1)), (acc**2).sum(axis=(0, 1)))
     for name in ("bias", "multiplier", "shift"):
         np.testing.assert_array_equal(getattr(renewed, name), getattr(p, name))
+
+
+def renewed_once(
+    shift: int, gain: float, bias: int = 0, moved: int = 0, dilation: int = 1
+) -> tuple[Convolution, Convolution]:
+    """A layer of one channel before and after a person whose sums vary 1 / `gain` as much, about a
+    mean that lies `moved` lower."""
+    p = Conv2D(
+        4, 4, 1, 2, 2, 1, 3, 3, 1, 1, dilation, dilation, 0, 0, -128, 0, -128, 127,
+        np.full((1, 3, 3, 1), 127, np.int8), np.array([bias], np.int32),
+        np.array([3 << 29], np.int32), np.array([shift], np.int8),
+    )  # fmt: skip
+    layer = LayerStatistics(
+        0, 0, 0, renewal_bounds(p), np.zeros(1, np.int32), np.full(1, 64, np.int32)
+    )
+    positions = 2 * 2
+    total = np.full(1, -positions * moved)
+    square = np.full(1, positions * (moved**2 + round(64 / gain) ** 2))
+    plan = StatisticsPlan(1, 1, 256, Guard.NONE, 1, 1)
+    return p, statistics.renew(p, layer, plan, total, square)
+
+
+@pytest.mark.parametrize(
+    ("shift", "gain", "expected"),
+    [(-21, 0.5, -22), (-22, 0.5, -22), (-23, 2, -22), (-23, 1, -23), (-4, 4, -2), (-2, 4, -2),
+     (-2, 2, -1), (-1, 2, -1), (-1, 0.5, -2)],
+)  # fmt: skip
+def test_shifts_stay_within_those_of_the_fast_kernel(
+    shift: int, gain: float, expected: int
+) -> None:
+    before, after = renewed_once(shift, gain)
+    assert fast_parameters(before) is not None
+    assert fast_parameters(after) is not None
+    assert after.shift == expected
+    assert (after.multiplier == before.multiplier).all()
+
+
+@pytest.mark.parametrize(("shift", "gain", "expected"), [(-22, 0.5, -23), (-1, 2, 0), (0, 2, 1)])
+def test_shifts_of_a_layer_that_only_a_plain_kernel_can_compute_go_beyond(
+    shift: int, gain: float, expected: int
+) -> None:
+    before, after = renewed_once(shift, gain, dilation=2)
+    assert fast_parameters(before) is None
+    assert after.shift == expected
+
+
+def test_biases_stay_where_the_fast_kernel_reaches() -> None:
+    room = (1 << 30) - 1 - 9 * 127 * 256
+    for sign in (-1, 1):
+        _, there = renewed_once(-9, 1, sign * (room - 1000), sign * 1000)
+        _, beyond = renewed_once(-9, 1, sign * (room - 1000), sign * 1001)
+        assert there.bias == sign * room
+        assert beyond.bias == sign * (room - 1000)
+        assert fast_parameters(there) is not None

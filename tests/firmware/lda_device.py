@@ -70,7 +70,7 @@ def build_program(
         place.parent.mkdir(parents=True, exist_ok=True)
         place.symlink_to(FIRMWARE / "src" / source)
     for header in (FIRMWARE / "src").glob("**/*.h"):
-        if header.parent.name in ("src", "learn", "kernels", "frontend"):
+        if header.parent.name in ("src", "learn", "kernels", "fast", "frontend"):
             place = folder / "runtime" / header.relative_to(FIRMWARE)
             place.parent.mkdir(exist_ok=True)
             place.symlink_to(header)

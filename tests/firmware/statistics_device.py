@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 import subprocess
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,17 @@ from numpy.typing import NDArray
 from tests.firmware import lda_device
 from tinytrain.operators.convolution import Convolution
 from tinytrain.statistics import LayerStatistics, StatisticsPlan
+from tinytrain.variants.fast import FastConvolution
 
 PROGRAM = Path(__file__).with_name("statistics_program.c")
 SOURCES = (
     *("arithmetic.c", "tinytrain.c", "link/crc32.c"),
-    *("kernels/convolution.c", "kernels/dot_product.c"),
+    *("kernels/convolution.c", "kernels/dot_product.c", "fast/copy_v6m.c", "fast/dense_v6m.c"),
+    *(
+        f"fast/{kernel}_{body}.c"
+        for kernel in ("convolution", "depthwise")
+        for body in ("dsp", "mve", "portable", "v6m")
+    ),
     *("learn/guard.c", "learn/head.c", "learn/row_loops.c", "learn/row_loops_dsp.c"),
     "learn/statistics.c",
 )
@@ -54,9 +60,11 @@ def run(
     layer: LayerStatistics,
     plan: StatisticsPlan,
     inputs: NDArray[np.int8],
+    fast: FastConvolution | None,
 ) -> Answer:
-    """What a device that has seen nothing makes of inputs (n, elements)."""
-    sent = _layer(p, layer, plan) + struct.pack("<i", len(inputs)) + inputs.tobytes()
+    """What a device that has seen nothing makes of inputs (n, elements). `fast`: the same layer for
+    its fast kernel; None: it has the plain one."""
+    sent = _layer(p, layer, plan, fast) + struct.pack("<i", len(inputs)) + inputs.tobytes()
     result = subprocess.run(program, input=sent, capture_output=True, timeout=TIMEOUT, check=False)
     assert result.returncode == 0, result.stderr.decode()[-3000:]
     data = result.stdout
@@ -70,9 +78,13 @@ def run(
     return Answer(struct.unpack_from("<3i", data), tuple(observed), data[-size:])
 
 
-def _layer(p: Convolution, layer: LayerStatistics, plan: StatisticsPlan) -> bytes:
+def _layer(
+    p: Convolution, layer: LayerStatistics, plan: StatisticsPlan, fast: FastConvolution | None
+) -> bytes:
     numbers = [getattr(p, field.name) for field in fields(p) if field.type == "int"]
-    numbers += [plan.samples, plan.share, layer.depthwise, layer.accumulator_shift, layer.reach]
+    numbers += [plan.samples, plan.share, layer.depthwise, layer.accumulator_shift]
+    numbers += [*astuple(layer.bounds), int(fast is not None)]
     arrays: list[NDArray[Any]] = [p.weights, p.bias, p.multiplier, p.shift]
     arrays += [layer.mean, layer.deviation]
+    arrays += [] if fast is None else [fast.channels]
     return struct.pack(f"<{len(numbers)}i", *numbers) + b"".join(a.tobytes() for a in arrays)

@@ -15,19 +15,23 @@
 #define MAX_CHANNELS 64u
 #define MAX_WEIGHTS 16384u
 #define MAX_BYTES 16384u
+#define MAX_SCRATCH 4096u
 
-static int64_t memory[TT_STATISTICS_BYTES(MAX_CHANNELS, MAX_CHANNELS) / 8u + 1u];
+static int64_t memory[TT_STATISTICS_BYTES(MAX_CHANNELS, MAX_CHANNELS, MAX_CHANNELS) / 8u + 1u];
+static uint32_t scratch[MAX_SCRATCH / 4u];
 static int32_t arena[MAX_BYTES / 4u];
 static int8_t output[MAX_BYTES];
 static uint8_t input[MAX_BYTES];
-static int8_t weights[MAX_WEIGHTS];
+static int8_t weights[MAX_WEIGHTS] TT_ON_WORD;
 static int32_t bias[MAX_CHANNELS];
 static int32_t multiplier[MAX_CHANNELS];
 static int8_t shift[MAX_CHANNELS];
 static int32_t mean[MAX_CHANNELS];
 static int32_t deviation[MAX_CHANNELS];
+static tt_channel channels[MAX_CHANNELS];
 
 static tt_convolution convolution;
+static tt_fast_convolution fast;
 static tt_statistics_layer layer;
 static const tt_statistics_layer *const layers[1] = {&layer};
 static tt_statistics_constants constants = {.layer = layers};
@@ -43,32 +47,68 @@ static void run_nothing(uint8_t *place, uint16_t first, uint16_t end)
     (void)end;
 }
 
+static void receive_fast(void)
+{
+    const tt_convolution *p = &convolution;
+    receive(channels, sizeof *channels * (size_t)p->output_channels);
+    fast = (tt_fast_convolution){.input_height = p->input_height,
+                                 .input_width = p->input_width,
+                                 .input_channels = p->input_channels,
+                                 .output_height = p->output_height,
+                                 .output_width = p->output_width,
+                                 .output_channels = p->output_channels,
+                                 .kernel_height = p->kernel_height,
+                                 .kernel_width = p->kernel_width,
+                                 .stride_height = p->stride_height,
+                                 .stride_width = p->stride_width,
+                                 .pad_top = p->pad_top,
+                                 .pad_left = p->pad_left,
+                                 .input_zero_point = p->input_zero_point,
+                                 .activation_min = p->activation_min,
+                                 .activation_max = p->activation_max,
+                                 .weights = weights};
+    layer.fast = &fast;
+    layer.channels = channels;
+}
+
 static void receive_layer(void)
 {
-    int32_t numbers[5]; /* samples, share, depthwise, accumulator shift, reach */
+    struct {
+        int32_t samples;
+        int32_t share;
+        int32_t depthwise;
+        int32_t accumulator_shift;
+        tt_renewal_bounds bounds;
+        int32_t fast;
+    } numbers;
     receive(&convolution, offsetof(tt_convolution, weights));
-    receive(numbers, sizeof numbers);
-    size_t channels = (size_t)convolution.output_channels;
+    receive(&numbers, sizeof numbers);
+    size_t count = (size_t)convolution.output_channels;
     size_t taps = (size_t)(convolution.kernel_height * convolution.kernel_width);
-    receive(weights, taps * channels * (numbers[2] ? 1u : (size_t)convolution.input_channels));
-    receive(bias, 4u * channels);
-    receive(multiplier, 4u * channels);
-    receive(shift, channels);
-    receive(mean, 4u * channels);
-    receive(deviation, 4u * channels);
+    receive(weights, taps * count * (numbers.depthwise ? 1u : (size_t)convolution.input_channels));
+    receive(bias, 4u * count);
+    receive(multiplier, 4u * count);
+    receive(shift, count);
+    receive(mean, 4u * count);
+    receive(deviation, 4u * count);
     convolution.weights = weights;
-    layer = (tt_statistics_layer){.training = {.depthwise = numbers[2],
-                                               .accumulator_shift = numbers[3],
-                                               .reach = numbers[4],
+    layer = (tt_statistics_layer){.training = {.depthwise = numbers.depthwise,
+                                               .accumulator_shift = numbers.accumulator_shift,
+                                               .bounds = numbers.bounds,
                                                .mean = mean,
                                                .deviation = deviation},
                                   .convolution = &convolution,
                                   .bias = bias,
                                   .multiplier = multiplier,
                                   .shift = shift};
+    if (numbers.fast) {
+        receive_fast();
+    } else {
+        layer.plain = &convolution;
+    }
     constants.plan = (tt_statistics_plan){.layers = 1,
-                                          .samples = numbers[0],
-                                          .share = numbers[1],
+                                          .samples = numbers.samples,
+                                          .share = numbers.share,
                                           .channels = convolution.output_channels,
                                           .widest = convolution.output_channels};
 }
@@ -82,8 +122,8 @@ static void start(void)
     (void)tt_init(&device, &model, arena, sizeof arena, NULL, 0);
     statuses[0] = tt_statistics_init(&statistics, &device, memory, sizeof memory);
     model.statistics = &constants;
-    size_t channels = (size_t)convolution.output_channels;
-    size_t bytes = TT_STATISTICS_BYTES(channels, channels);
+    size_t count = (size_t)convolution.output_channels;
+    size_t bytes = TT_STATISTICS_BYTES(count, layer.fast != NULL ? count : 0u, count);
     statuses[1] = tt_statistics_init(&statistics, &device, memory, bytes - 1u);
     statuses[2] = tt_statistics_init(&statistics, &device, (uint8_t *)memory + 4, bytes);
     send(statuses, sizeof statuses);
@@ -96,7 +136,11 @@ static void run_layer(void)
 {
     size_t bytes = (size_t)(convolution.output_height * convolution.output_width *
                             convolution.output_channels);
-    if (layer.training.depthwise) {
+    if (layer.fast != NULL && layer.training.depthwise) {
+        tt_fast_depthwise_conv_2d(&fast, NULL, (const int8_t *)input, output, scratch);
+    } else if (layer.fast != NULL) {
+        tt_fast_conv_2d(&fast, NULL, (const int8_t *)input, output, scratch);
+    } else if (layer.training.depthwise) {
         tt_depthwise_conv_2d(&convolution, (const int8_t *)input, output);
     } else {
         tt_conv_2d(&convolution, (const int8_t *)input, output);

@@ -9,11 +9,14 @@ import subprocess
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.models import Operator, Tensor
+from tests.models import build as build_tflite
 from tests.test_cli import CLASSES, classifier, done, tinytrain, windows
 from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
@@ -23,6 +26,15 @@ from tinytrain.project import load_project
 from tinytrain.statistics import TRIAL, Standing
 
 SAMPLES = 7
+DEEP_SHAPE, DEEP_CLASSES = (8, 8, 4), 3
+DEEP_LAYERS = (
+    ("CONV_2D", (8, 3, 3, 4), (8, 8, 8)),
+    # Two outputs an input: no fast kernel.
+    ("DEPTHWISE_CONV_2D", (1, 3, 3, 16), (4, 4, 16)),
+    ("CONV_2D", (12, 1, 1, 16), (4, 4, 12)),
+    ("DEPTHWISE_CONV_2D", (1, 3, 3, 12), (4, 4, 12)),
+)
+"""Shapes of weights and outputs."""
 
 
 @pytest.fixture(scope="module")
@@ -35,9 +47,67 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(*convert, folder / "plain")
     options = ("--statistics", "all", "--statistics-samples", SAMPLES)
     text = done(*convert, folder / "project", *options).stdout
-    assert "statistics without labels: 1 layers, 150 bytes of RAM" in text
+    assert "statistics without labels: 1 layers, 192 bytes of RAM" in text
     for guard in ("none", "confidence"):
         done(*convert, folder / guard, *options, "--statistics-guard", guard)
+    return folder
+
+
+def deep() -> bytes:
+    """A classifier of DEEP_LAYERS."""
+    rng = np.random.default_rng(11)
+    tensors = [Tensor((1, *DEEP_SHAPE), scale=0.05, zero_point=3)]
+    operators = []
+
+    def weighted(kind: str, weights: tuple[int, ...], output: tuple[int, ...], taps: int,
+                 table: str, options: dict[str, Any]) -> None:  # fmt: skip
+        # Products vary by about 5400 and outputs, of the inputs' scale, by 40.
+        first, scale = len(tensors), 1 / (135 * taps**0.5)
+        bias = rng.integers(-500, 500, output[-1])
+        tensors.extend((
+            Tensor(weights, scale=scale, data=rng.integers(-127, 128, weights)),
+            Tensor(bias.shape, "int32", scale=0.05 * scale, data=bias),
+            Tensor((1, *output), scale=0.05, zero_point=-3),
+        ))  # fmt: skip
+        operators.append(
+            Operator(kind, (first - 1, first, first + 1), (first + 2,), table, options)
+        )
+
+    for kind, weights, output in DEEP_LAYERS:
+        stride = tensors[-1].shape[1] // output[0]
+        options = {"padding": "SAME", "strideH": stride, "strideW": stride,
+                   "dilationHFactor": 1, "dilationWFactor": 1}  # fmt: skip
+        if kind == "CONV_2D":
+            weighted(kind, weights, output, int(np.prod(weights[1:])), "Conv2DOptions", options)
+        else:
+            options["depthMultiplier"] = output[2] // tensors[-1].shape[3]
+            weighted(kind, weights, output, 9, "DepthwiseConv2DOptions", options)
+    image, features = len(tensors) - 1, int(np.prod(tensors[-1].shape))
+    tensors.append(Tensor((1, features), scale=0.05, zero_point=-3))
+    operators.append(Operator("RESHAPE", (image,), (image + 1,), "ReshapeOptions",
+                              {"newShape": [1, features]}))  # fmt: skip
+    weighted("FULLY_CONNECTED", (DEEP_CLASSES, features), (DEEP_CLASSES,), features,
+             "FullyConnectedOptions", {})  # fmt: skip
+    tensors.append(Tensor((1, DEEP_CLASSES), scale=1 / 256, zero_point=-128))
+    last = len(tensors) - 1
+    operators.append(Operator("SOFTMAX", (last - 1,), (last,), "SoftmaxOptions", {"beta": 1.0}))
+    return build_tflite(tensors, operators, [0], [last])
+
+
+@pytest.fixture(scope="module")
+def deep_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Projects that renew all of DEEP_LAYERS: a folder for each optimization, and one for a trial
+    of what is optimized for speed."""
+    folder = tmp_path_factory.mktemp("deep")
+    (folder / "deep.tflite").write_bytes(deep())
+    x = np.random.default_rng(1).integers(-100, 100, (60, *DEEP_SHAPE)).astype(np.int8)
+    np.savez(folder / "x.npz", x=x)
+    options = ("--statistics", "all", "--statistics-samples", SAMPLES, "--samples")
+    for name, optimize, guard in (
+        ("speed", "speed", "none"), ("size", "size", "none"), ("trial", "speed", "confidence"),
+    ):  # fmt: skip
+        done("convert", folder / "deep.tflite", "--out", folder / name, *options, folder / "x.npz",
+             "--optimize", optimize, "--statistics-guard", guard)  # fmt: skip
     return folder
 
 
@@ -73,6 +143,46 @@ def test_a_device_renews_its_statistics_as_the_emulator_does(
     require_target(target)
     text = done("verify", folder / "project", "--target", target, "--steps", 30).stdout
     assert f"statistics: {2 * SAMPLES + 30} samples, all bits equal" in text
+
+
+def test_layers_whose_statistics_are_renewed_have_fast_kernels(deep_folder: Path) -> None:
+    fast = ["tt_fast_conv_2d", "tt_depthwise_conv_2d", "tt_fast_conv_2d",
+            "tt_fast_depthwise_conv_2d"]  # fmt: skip
+    plain = ["tt_conv_2d", "tt_depthwise_conv_2d"] * 2
+    channels, widest = (8, 16, 12, 12), 16
+    for optimize, kernels, wide in (("speed", fast, 32), ("size", plain, 0)):
+        model = load_project(deep_folder / optimize).model
+        assert [variant.kernel for variant in model.variants[:4]] == kernels
+        manifest = json.loads((deep_folder / optimize / "manifest.json").read_text())
+        assert manifest["statistics"]["bytes"] == 16 * widest + 9 * sum(channels) + 7 * wide
+
+
+@pytest.mark.parametrize(
+    ("optimize", "target"),
+    [("speed", "host"), ("speed", "cortex-m0"), ("speed", "cortex-m4"), ("speed", "cortex-m33"),
+     ("speed", "cortex-m55"), ("size", "host"), ("size", "cortex-m4"), ("trial", "host"),
+     ("trial", "cortex-m4")],
+)  # fmt: skip
+def test_fast_and_plain_kernels_of_renewed_layers_give_the_emulators_bits(
+    optimize: str, target: str, deep_folder: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target(target)
+    project = load_project(deep_folder / optimize)
+    reference = EmulatedDevice(project.model)
+    x = np.random.default_rng(2).integers(-50, 90, (5 * SAMPLES, *DEEP_SHAPE)).astype(np.int8)
+    with open_device(project, target) as device:
+        factory, _ = (body.trace_many(x) for body in (reference, device))
+        ours, theirs = (body.observe_statistics_many(x) for body in (reference, device))
+        assert ours == theirs
+        assert ours[-1].layers_left == 0
+        assert ours[-1].judges == (SAMPLES if optimize == "trial" else 0)
+        renewed = reference.trace_many(x)
+        np.testing.assert_array_equal(device.trace_many(x), renewed)
+        if ours[-1].standing == Standing.TAKEN:
+            assert (renewed != factory).any(axis=0)[: len(DEEP_LAYERS)].all()
+        for body in (reference, device):
+            body.roll_back(0)
+        np.testing.assert_array_equal(device.trace_many(x), factory)
 
 
 @pytest.mark.parametrize("guard", ["project", "confidence", "none"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -10,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tinytrain import arithmetic as fixed
+from tinytrain.operators.convolution import Conv2D
 from tinytrain.operators.dense import FullyConnected
-from tinytrain.operators.kernel import Kernel
+from tinytrain.operators.kernel import Kernel, Parameters
 from tinytrain.variants.choose import BALANCED, SIZE, SPEED, Optimize, Variant, choose_variants
 from tinytrain.variants.fast import FastFullyConnected, fast_parameters
 
@@ -34,6 +36,14 @@ def dense(shift: int = -6, channels: int = 16, **changes: object) -> FullyConnec
         shift=np.full(channels, shift, np.int8),
     )
     return replace(layer, **changes)  # type: ignore[arg-type]
+
+
+def convolution(channels: int) -> Conv2D:
+    like = dense(channels=channels)
+    return Conv2D(
+        9, 9, DEPTH, 9, 9, channels, 1, 1, 1, 1, 1, 1, 0, 0, -7, 11, -128, 127,
+        like.weights.reshape(channels, 1, 1, DEPTH), like.bias, like.multiplier, like.shift,
+    )  # fmt: skip
 
 
 def folded(layer: FullyConnected) -> FastFullyConnected | None:
@@ -72,9 +82,9 @@ def test_a_far_shift_that_a_sum_survives_keeps_the_plain_kernel() -> None:
     assert folded(dense(-24, bias=np.full(16, 1 << 28, np.int32))) is None
 
 
-def chosen(optimize: Optimize, layer: FullyConnected, kept: bool = False) -> Variant:
-    kernel = Kernel(0, "FULLY_CONNECTED", layer, (0,), (1,), macs=layer.weights.size)
-    (variant,) = choose_variants([kernel], frozenset([0] if kept else []), optimize)
+def chosen(optimize: Optimize, layer: Parameters, renewed: bool = False) -> Variant:
+    kernel = Kernel(0, layer.function, layer, (0,), (1,), macs=0)
+    (variant,) = choose_variants([kernel], frozenset([0] if renewed else []), optimize)
     return variant
 
 
@@ -89,8 +99,19 @@ def test_balanced_takes_a_fast_kernel_where_it_saves_enough() -> None:
     assert chosen(BALANCED, dense(channels=200)).block is not None
 
 
-def test_a_layer_whose_statistics_are_renewed_keeps_the_plain_kernel() -> None:
-    layer = dense(channels=200)
-    variant = chosen(SPEED, layer, kept=True)
-    assert variant.parameters is layer
-    assert "renewed" in variant.reason
+def flash(variant: Variant) -> int:
+    found = re.search(r"([\d,]+) bytes of flash", variant.reason)
+    assert found is not None
+    return int(found[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("optimize", [SPEED, BALANCED, SIZE])
+def test_a_layer_whose_statistics_are_renewed_has_the_same_choice_and_two_tables(
+    optimize: Optimize,
+) -> None:
+    layer = convolution(channels=30)
+    usual, renewed = (chosen(optimize, layer, renewed=found) for found in (False, True))
+    assert usual.kernel == renewed.kernel
+    assert flash(renewed) - flash(usual) == 30 * 9 + 88
+    assert "and 210 of RAM for statistics" in renewed.reason
+    assert "RAM" not in usual.reason

@@ -176,7 +176,7 @@ def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> Non
     if done.statistics is not None:
         click.echo(
             f"statistics without labels: {done.statistics.plan.layers} layers, "
-            f"{done.statistics.memory_bytes:,} bytes of RAM"
+            f"{done.statistics_bytes:,} bytes of RAM"
         )
 
 

@@ -23,12 +23,9 @@ from tinytrain.graph import Graph
 from tinytrain.operators.convolution import Convolution
 from tinytrain.operators.kernel import Kernel
 from tinytrain.statistics import (
-    ACCUMULATOR_LIMIT,
     MAX_RATIO,
-    MAX_SHIFT,
     MIN_DEVIATION,
     MIN_RATIO,
-    MIN_SHIFT,
     RATIO_ONE,
     SHARE_ONE,
     TRIAL,
@@ -142,13 +139,14 @@ def renew(
     moved = fixed.divide_rounded(layer.mean * np.int64(RATIO_ONE), ratio) - mean
     bias = p.bias + (moved << layer.accumulator_shift)
     multiplier, shift = _scaled(p, ratio)
-    room = (ACCUMULATOR_LIMIT >> np.maximum(shift, 0)) - layer.reach
+    bounds = layer.bounds
+    room = (bounds.limit >> np.maximum(shift, 0)) - bounds.reach
     changes = (
         (np.minimum(layer.deviation, deviation) >= MIN_DEVIATION)
         & (p.multiplier != 0)
         & (np.abs(bias) <= room)
-        & (shift >= MIN_SHIFT)
-        & (shift <= MAX_SHIFT)
+        & (shift >= bounds.min_shift)
+        & (shift <= bounds.max_shift)
     )
     return replace(
         p,

@@ -88,52 +88,59 @@ UNROLLED = 2
 
 def choose_variants(
     kernels: Sequence[Kernel],
-    kept: frozenset[int],
+    renewed: frozenset[int],
     optimize: Optimize,
     shared: int | None = None,
     chained: frozenset[int] = frozenset(),
 ) -> tuple[Variant, ...]:
-    """A variant for each kernel; those in `kept` stay what they are, because something else on the
-    device writes their constants, and the weights of `shared`, because the head reads them. Those
-    in `chained` are of `row_operators`, and run row by row."""
-    found = [None if k.index in kept else fast_parameters(k.parameters) for k in kernels]
+    """A variant for each kernel. The device re-estimates the statistics of those in `renewed`. The
+    weights of `shared` stay what they are, because the head reads them. Those in `chained` are of
+    `row_operators`, and run row by row."""
+    found = [fast_parameters(k.parameters) for k in kernels]
     blocks = [_block(fast, optimize) if fast else None for fast in found]
     users = Counter(block for block in blocks if block)
     return tuple(
-        _keep(kernel, kernel.index in kept)
+        _keep(kernel)
         if fast is None or block is None
         else Variant(fast, "makes some rows alone, which --ram takes", _scratch(fast), block)
         if kernel.index in chained
-        else _pair(_choose(kernel, fast, block, users[block], optimize), kernel.index == shared)
+        else _pair(
+            _choose(kernel, fast, block, users[block], optimize, kernel.index in renewed),
+            kernel.index == shared,
+        )
         for kernel, fast, block in zip(kernels, found, blocks, strict=True)
     )
 
 
-def row_operators(kernels: Sequence[Kernel], kept: frozenset[int]) -> frozenset[int]:
-    """Those that can have a kernel that makes some rows of its output alone."""
+def row_operators(kernels: Sequence[Kernel], renewed: frozenset[int]) -> frozenset[int]:
+    """Those that can have a kernel that makes some rows of its output alone. While the statistics
+    of one in `renewed` are estimated, its input is looked at whole."""
     return frozenset(
         kernel.index
         for kernel in kernels
-        if kernel.index not in kept
+        if kernel.index not in renewed
         and isinstance(fast_parameters(kernel.parameters), FastConvolution)
     )
 
 
-def _keep(kernel: Kernel, renewed: bool) -> Variant:
-    if renewed:
-        return Variant(kernel.parameters, "its statistics are renewed on the device")
+def _keep(kernel: Kernel) -> Variant:
     if isinstance(kernel.parameters, Convolution | FullyConnected):
         return Variant(kernel.parameters, "its shape, scales or size are none of the fast kernels'")
     return Variant(kernel.parameters, "the only kernel for it")
 
 
-def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize) -> Variant:
+def _choose(
+    kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize, renewed: bool
+) -> Variant:
     plain, better = plain_instructions(fast), fast_instructions(fast)
     saved = plain - better
     code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
-    added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
+    more = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels)
+    added = code + (fast.channels.nbytes + PLAIN_STRUCT_BYTES if renewed else more)
     share = "its share of the code" if users > 1 else "code"
     flash = f"{added:,} bytes of flash, {share} included"
+    if renewed:
+        flash += f", and {more:,} of RAM for statistics"
     if saved <= added * optimize.instructions_a_byte:
         why = (
             f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's instructions"
@@ -158,6 +165,8 @@ def _pair(variant: Variant, shared: bool) -> Variant:
 
 PLAIN_CHANNEL_BYTES = 9
 """Bias, multiplier and shift."""
+PLAIN_STRUCT_BYTES = 88
+"""tt_convolution, which the estimation of statistics reads."""
 assert CHANNEL.itemsize > PLAIN_CHANNEL_BYTES
 
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "tinytrain/fast_kernels.h"
 #include "tinytrain/kernels.h"
 #include "tinytrain/tinytrain.h"
 
@@ -36,14 +37,23 @@ enum {
     TT_STATISTICS_REFUSED /* those of the factory do, until tt_statistics_undo */
 };
 
+/* A renewed channel outside of these stays as it was converted. A layer that a fast kernel can
+ * compute has this kernel's, whichever it has, so that it is renewed alike with both. */
+typedef struct tt_renewal_bounds {
+    int32_t reach; /* the largest magnitude of a sum without the bias */
+    int32_t limit; /* of that with the bias, raised by a left shift */
+    int32_t min_shift;
+    int32_t max_shift;
+} tt_renewal_bounds;
+
 /* What a named layer has to know of itself, and of the training people. */
 typedef struct tt_layer_statistics {
     int32_t operator_index;
     int32_t depthwise;         /* 1: DEPTHWISE_CONV_2D, 0: CONV_2D */
     int32_t accumulator_shift; /* e, 0 to 30: accumulators count in units of 2^e */
-    int32_t reach;             /* the largest magnitude of its sums without the bias */
-    const int32_t *mean;       /* [O] of the training people, units of 2^e */
-    const int32_t *deviation;  /* [O] */
+    tt_renewal_bounds bounds;
+    const int32_t *mean;      /* [O] of the training people, units of 2^e */
+    const int32_t *deviation; /* [O] */
 } tt_layer_statistics;
 
 typedef struct tt_statistics_plan {
@@ -58,12 +68,25 @@ typedef struct tt_statistics_plan {
 /* A named layer, in flash. */
 typedef struct tt_statistics_layer {
     tt_layer_statistics training;
-    uint32_t input_offset;       /* of its input, in the arena */
-    tt_convolution *convolution; /* in RAM; inferences use the arrays that it points to */
-    const int32_t *bias;         /* [O] as converted, and so on */
-    const int32_t *multiplier;   /* [O] */
-    const int8_t *shift;         /* [O] */
+    uint32_t input_offset;             /* of its input, in the arena */
+    const tt_convolution *convolution; /* sums are computed by it; not its last three arrays */
+    const int32_t *bias;               /* [O] as converted, and so on */
+    const int32_t *multiplier;         /* [O] */
+    const int8_t *shift;               /* [O] */
+    /* What inferences use, in RAM, one of the two, for the arrays that it points to are renewed;
+     * the other is NULL. */
+    tt_convolution *plain;
+    tt_fast_convolution *fast;
+    const tt_channel *channels; /* [O] of `fast` as converted */
 } tt_statistics_layer;
+
+/* Renewed channels, layer after layer. */
+typedef struct tt_renewed {
+    tt_channel *channels; /* of layers with a fast kernel */
+    int32_t *bias;        /* of the others */
+    int32_t *multiplier;
+    int8_t *shift;
+} tt_renewed;
 
 typedef struct tt_statistics tt_statistics;
 
@@ -87,21 +110,20 @@ typedef struct tt_statistics_constants {
 /* A model has one set of renewed arrays, so there is one of these a model. */
 struct tt_statistics {
     tt_device *device;
-    int64_t *sum;        /* [widest] of the layer that is looked at */
-    int64_t *square;     /* [widest] */
-    int32_t *bias;       /* [channels] renewed, layer after layer */
-    int32_t *multiplier; /* [channels] */
-    int8_t *shift;       /* [channels] */
-    int32_t first;       /* of the layer's channels in these three */
-    int32_t layer;       /* that is looked at; `layers` when all are renewed */
-    int32_t samples;     /* that it has seen */
-    int32_t state;       /* TT_STATISTICS_ESTIMATING, ... */
-    int32_t labelled;    /* 1: what the trial has weighed had labels, 0: none had */
-    tt_progress trial;   /* what the renewed statistics gain over the factory's: S, Q and m */
+    int64_t *sum;       /* [widest] of the layer that is looked at */
+    int64_t *square;    /* [widest] */
+    tt_renewed renewed; /* of the first layer on */
+    int32_t layer;      /* that is looked at; `layers` when all are renewed */
+    int32_t samples;    /* that it has seen */
+    int32_t state;      /* TT_STATISTICS_ESTIMATING, ... */
+    int32_t labelled;   /* 1: what the trial has weighed had labels, 0: none had */
+    tt_progress trial;  /* what the renewed statistics gain over the factory's: S, Q and m */
 };
 
-/* Bytes of the buffer: a constant expression. */
-#define TT_STATISTICS_BYTES(channels, widest) ((widest) * 16u + (channels) * 9u)
+/* Bytes of the buffer, of whose channels `fast` are of layers with a fast kernel: a constant
+ * expression. */
+#define TT_STATISTICS_BYTES(channels, fast, widest)                                                \
+    ((widest) * 16u + (fast) * 16u + ((channels) - (fast)) * 9u)
 
 /* Binds to a device and its memory (aligned to 8), with nothing renewed. Returns TT_OK,
  * TT_ERROR_NO_STATISTICS where the model names no layers, or TT_ERROR_MEMORY. */
@@ -124,7 +146,8 @@ int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16
 void tt_statistics_undo(tt_statistics *statistics);
 
 /* CRC-32 of a layer's channels: sums and squares as int64, then the biases and multipliers as int32
- * and the shifts as int8, renewed where they are. Sums are those of the last layer looked at. */
+ * and the shifts as int8, renewed where they are; the same of every kernel. Sums are those of the
+ * last layer looked at. */
 uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer);
 
 #ifdef __cplusplus

@@ -26,6 +26,17 @@ static const tt_statistics_constants *constants_of(const tt_statistics *statisti
     return statistics->device->model->statistics;
 }
 
+/* Of the layers with a fast kernel. */
+static size_t fast_channels(const tt_statistics_constants *constants)
+{
+    size_t channels = 0;
+    for (int32_t i = 0; i < constants->plan.layers; i++) {
+        const tt_statistics_layer *layer = constants->layer[i];
+        channels += layer->fast != NULL ? (size_t)layer->fast->output_channels : 0u;
+    }
+    return channels;
+}
+
 int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *memory, size_t bytes)
 {
     const tt_statistics_constants *constants = device->model->statistics;
@@ -33,19 +44,45 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
         return TT_ERROR_NO_STATISTICS;
     }
     size_t channels = (size_t)constants->plan.channels;
+    size_t fast = fast_channels(constants);
     size_t widest = (size_t)constants->plan.widest;
     if (memory == NULL || (uintptr_t)memory % 8u != 0u ||
-        bytes < TT_STATISTICS_BYTES(channels, widest)) {
+        bytes < TT_STATISTICS_BYTES(channels, fast, widest)) {
         return TT_ERROR_MEMORY;
     }
     statistics->device = device;
     statistics->sum = memory;
     statistics->square = statistics->sum + widest;
-    statistics->bias = (int32_t *)(statistics->square + widest);
-    statistics->multiplier = statistics->bias + channels;
-    statistics->shift = (int8_t *)(statistics->multiplier + channels);
+    tt_renewed *renewed = &statistics->renewed;
+    renewed->channels = (tt_channel *)(statistics->square + widest);
+    renewed->bias = (int32_t *)(renewed->channels + fast);
+    renewed->multiplier = renewed->bias + (channels - fast);
+    renewed->shift = (int8_t *)(renewed->multiplier + (channels - fast));
     tt_statistics_undo(statistics);
     return TT_OK;
+}
+
+/* From a layer's renewed channels to those of the next. */
+static void advance(tt_renewed *at, const tt_statistics_layer *layer)
+{
+    int32_t channels = layer->convolution->output_channels;
+    if (layer->fast != NULL) {
+        at->channels += channels;
+    } else {
+        at->bias += channels;
+        at->multiplier += channels;
+        at->shift += channels;
+    }
+}
+
+/* Where a layer's renewed channels lie. */
+static tt_renewed renewed_of(const tt_statistics *statistics, int32_t layer)
+{
+    tt_renewed at = statistics->renewed;
+    for (int32_t i = 0; i < layer; i++) {
+        advance(&at, constants_of(statistics)->layer[i]);
+    }
+    return at;
 }
 
 /* Inferences use the renewed arrays of the first `renewed` layers, and of the others those in
@@ -53,14 +90,17 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
 static void use(const tt_statistics *statistics, int32_t renewed)
 {
     const tt_statistics_constants *constants = constants_of(statistics);
-    int32_t first = 0;
+    tt_renewed at = statistics->renewed;
     for (int32_t i = 0; i < constants->plan.layers; i++) {
         const tt_statistics_layer *layer = constants->layer[i];
-        tt_convolution *p = layer->convolution;
-        p->bias = i < renewed ? statistics->bias + first : layer->bias;
-        p->multiplier = i < renewed ? statistics->multiplier + first : layer->multiplier;
-        p->shift = i < renewed ? statistics->shift + first : layer->shift;
-        first += p->output_channels;
+        if (layer->fast != NULL) {
+            layer->fast->channels = i < renewed ? at.channels : layer->channels;
+        } else {
+            layer->plain->bias = i < renewed ? at.bias : layer->bias;
+            layer->plain->multiplier = i < renewed ? at.multiplier : layer->multiplier;
+            layer->plain->shift = i < renewed ? at.shift : layer->shift;
+        }
+        advance(&at, layer);
     }
 }
 
@@ -72,7 +112,6 @@ static void use_answering(const tt_statistics *statistics)
 
 void tt_statistics_undo(tt_statistics *statistics)
 {
-    statistics->first = 0;
     statistics->layer = 0;
     statistics->samples = 0;
     statistics->state = TT_STATISTICS_ESTIMATING;
@@ -94,7 +133,7 @@ static int32_t accumulator(const tt_statistics_layer *layer, const int8_t *input
         ptrdiff_t filter_size = (ptrdiff_t)p->kernel_height * p->kernel_width * p->input_channels;
         sum = tt_sum_window(p, input, w, p->weights + channel * filter_size);
     }
-    return sum + p->bias[channel];
+    return sum + layer->bias[channel];
 }
 
 static void accumulate(tt_statistics *statistics, const tt_statistics_layer *layer)
@@ -171,32 +210,57 @@ static bool renew_channel(const tt_statistics *statistics, const tt_statistics_l
     int64_t moved = ratio_q16(layer->training.mean[o], (int32_t)ratio) - mean;
     int64_t bias = channel->bias + moved * ((int64_t)1 << layer->training.accumulator_shift);
     scale(channel, ratio);
-    int32_t room = (TT_ACCUMULATOR_LIMIT >> tt_max(channel->shift, 0)) - layer->training.reach;
-    if (bias > room || -bias > room || channel->shift < TT_MIN_SHIFT ||
-        channel->shift > TT_MAX_SHIFT) {
+    const tt_renewal_bounds *bounds = &layer->training.bounds;
+    int32_t room = (bounds->limit >> tt_max(channel->shift, 0)) - bounds->reach;
+    if (bias > room || -bias > room || channel->shift < bounds->min_shift ||
+        channel->shift > bounds->max_shift) {
         return false;
     }
     channel->bias = (int32_t)bias;
     return true;
 }
 
+static rescale factory_of(const tt_statistics_layer *layer, int32_t o)
+{
+    return (rescale){layer->bias[o], layer->multiplier[o], layer->shift[o]};
+}
+
+/* What the fast kernel makes of it. */
+static tt_channel folded(const tt_statistics_layer *layer, int32_t o, const rescale *channel)
+{
+    int32_t zero_point = layer->convolution->output_zero_point;
+    int32_t shift = -channel->shift;
+    return (tt_channel){.start = layer->channels[o].start - layer->bias[o] + channel->bias,
+                        .multiplier = channel->multiplier,
+                        .rounding = (2 * zero_point + 1) * ((int32_t)1 << (shift - 1)),
+                        .shift = shift};
+}
+
+/* The way back. Only a channel that is as it was converted can have a multiplier of 0 there, and
+ * another in flash: one that never leaves the zero point. */
+static rescale unfolded(const tt_statistics_layer *layer, int32_t o, const tt_channel *channel)
+{
+    if (channel->multiplier == 0) {
+        return factory_of(layer, o);
+    }
+    return (rescale){layer->bias[o] - layer->channels[o].start + channel->start,
+                     channel->multiplier, -channel->shift};
+}
+
 static void renew(tt_statistics *statistics, const tt_statistics_layer *layer)
 {
-    const tt_convolution *p = layer->convolution;
-    int32_t *bias = statistics->bias + statistics->first;
-    int32_t *multiplier = statistics->multiplier + statistics->first;
-    int8_t *shift = statistics->shift + statistics->first;
-    for (int32_t o = 0; o < p->output_channels; o++) {
-        rescale factory = {layer->bias[o], layer->multiplier[o], layer->shift[o]};
-        rescale renewed = factory;
-        if (!renew_channel(statistics, layer, o, &renewed)) {
-            renewed = factory;
+    tt_renewed at = renewed_of(statistics, statistics->layer);
+    for (int32_t o = 0; o < layer->convolution->output_channels; o++) {
+        rescale renewed = factory_of(layer, o);
+        bool changes = renew_channel(statistics, layer, o, &renewed);
+        if (layer->fast != NULL) {
+            at.channels[o] = changes ? folded(layer, o, &renewed) : layer->channels[o];
+        } else {
+            at.bias[o] = changes ? renewed.bias : layer->bias[o];
+            at.multiplier[o] = changes ? renewed.multiplier : layer->multiplier[o];
+            at.shift[o] = changes ? (int8_t)renewed.shift : layer->shift[o];
         }
-        bias[o] = renewed.bias;
-        multiplier[o] = renewed.multiplier;
-        shift[o] = (int8_t)renewed.shift;
     }
-    statistics->first += p->output_channels;
 }
 
 /* One more forward pass of the layer whose turn it is. */
@@ -294,16 +358,40 @@ int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16
     return statistics->state;
 }
 
+/* Of the biases, multipliers and shifts that a fast kernel's channels are made of. */
+static uint32_t trace_folded(uint32_t crc, const tt_statistics_layer *layer,
+                             const tt_channel *channels)
+{
+    int32_t count = layer->convolution->output_channels;
+    for (int32_t o = 0; o < count; o++) {
+        rescale channel = unfolded(layer, o, &channels[o]);
+        crc = tt_crc32(crc, (const uint8_t *)&channel.bias, 4);
+    }
+    for (int32_t o = 0; o < count; o++) {
+        rescale channel = unfolded(layer, o, &channels[o]);
+        crc = tt_crc32(crc, (const uint8_t *)&channel.multiplier, 4);
+    }
+    for (int32_t o = 0; o < count; o++) {
+        int8_t shift = (int8_t)unfolded(layer, o, &channels[o]).shift;
+        crc = tt_crc32(crc, (const uint8_t *)&shift, 1);
+    }
+    return crc;
+}
+
 uint32_t tt_statistics_trace(const tt_statistics *statistics, int32_t layer)
 {
-    const tt_convolution *p = constants_of(statistics)->layer[layer]->convolution;
-    size_t channels = (size_t)p->output_channels;
+    const tt_statistics_layer *named = constants_of(statistics)->layer[layer];
+    size_t channels = (size_t)named->convolution->output_channels;
     use(statistics, statistics->layer);
     uint32_t crc = tt_crc32(0, (const uint8_t *)statistics->sum, 8u * channels);
     crc = tt_crc32(crc, (const uint8_t *)statistics->square, 8u * channels);
-    crc = tt_crc32(crc, (const uint8_t *)p->bias, 4u * channels);
-    crc = tt_crc32(crc, (const uint8_t *)p->multiplier, 4u * channels);
-    crc = tt_crc32(crc, (const uint8_t *)p->shift, channels);
+    if (named->fast != NULL) {
+        crc = trace_folded(crc, named, named->fast->channels);
+    } else {
+        crc = tt_crc32(crc, (const uint8_t *)named->plain->bias, 4u * channels);
+        crc = tt_crc32(crc, (const uint8_t *)named->plain->multiplier, 4u * channels);
+        crc = tt_crc32(crc, (const uint8_t *)named->plain->shift, channels);
+    }
     use_answering(statistics);
     return crc;
 }
