@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
@@ -172,8 +171,9 @@ def chainable(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int])
     able = {i for i in by_rows if _of_images(graph, kernels[i])}
     reader = _last_readers(graph, kernels)
     for last in sorted(able):
-        before = range(last - 1, max(last - MAX_LINKS, -1), -1)
-        for first in takewhile(lambda i: i in able and i < reader[i] <= last, before):
+        for first in reversed(range(max(last - MAX_LINKS + 1, 0), last)):
+            if first not in able or not first < reader[first] <= last:
+                break
             yield range(first, last + 1)
 
 
