@@ -21,8 +21,8 @@ from tinytrain.operators.convolution import Convolution
 from tinytrain.operators.elementwise import Add
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.table import require_kernels
-from tinytrain.plan.budget import plan_within
-from tinytrain.plan.chains import Chain
+from tinytrain.plan.budget import chainable, plan_within
+from tinytrain.plan.chains import Chain, make_chain
 from tinytrain.plan.memory import ALIGNMENT, MemoryPlan, plan_memory
 from tinytrain.variants.choose import row_operators
 
@@ -261,6 +261,73 @@ def test_what_others_read_stays_whole(readers: int, output: bool) -> None:
     with pytest.raises(InputError, match="smallest arena") as refused:
         plan_within(graph, kernels, range(len(kernels)), 1300)
     assert "row by row" not in str(refused.value)
+
+
+IMAGE = (1, 16, 10, 4)
+
+
+def residual(stride: int = 1, between: bool = False) -> Prepared:
+    """Two 3x3 convolutions, and the sum of what they make and their input, through a 1x1
+    convolution where the stride is not 1. `between`: the first one's output is one of the model."""
+    shape = (1, IMAGE[1] // stride, IMAGE[2] // stride, 4)
+    tensors = [Tensor(IMAGE, scale=0.5)]
+    operators = []
+
+    def layer(x: int, kernel: int, step: int) -> int:
+        weights = (4, kernel, kernel, 4)
+        tensors.append(Tensor(weights, scale=0.01, data=np.ones(weights)))
+        tensors.append(Tensor(shape, scale=0.5))
+        options = {"strideH": step, "strideW": step, "padding": "SAME"}
+        y = len(tensors) - 1
+        operators.append(Operator("CONV_2D", (x, y - 1), (y,), "Conv2DOptions", options))
+        return y
+
+    first = layer(0, 3, stride)
+    second = layer(first, 3, 1)
+    skip = 0 if stride == 1 else layer(0, 1, stride)
+    tensors.append(Tensor(shape, scale=1.0))
+    output = len(tensors) - 1
+    operators.append(Operator("ADD", (second, skip), (output,), "AddOptions"))
+    return prepare(build(tensors, operators, [0], [output] + [first] * between))
+
+
+def test_a_residual_block_runs_onto_its_input() -> None:
+    graph, kernels = residual()
+    chain = make_chain(graph, kernels, 0, 2, 1)
+    assert (chain.buffers, chain.leads) == ((3, 1), {0: 0})
+    plan = plan_memory(graph, kernels, [chain])
+    assert plan.arena_bytes == (IMAGE[1] + 3 + 1) * 10 * 4
+    assert plan.placements[kernels[-1].outputs[0]].offset == plan.placements[0].offset
+    simulate(graph, kernels, plan)
+
+
+@pytest.mark.parametrize(("rows", "buffers"), [(1, (3, 1, 1)), (2, (4, 2, 2)), (8, (8, 8, 8))])
+def test_a_projected_residual_block_is_one_chain(rows: int, buffers: tuple[int, ...]) -> None:
+    graph, kernels = residual(stride=2)
+    chain = make_chain(graph, kernels, 0, 3, rows)
+    assert (chain.buffers, chain.leads) == (buffers, {0: 0})
+    simulate(graph, kernels, plan_memory(graph, kernels, [chain]))
+
+
+def test_an_addition_reads_what_lies_whole_before_the_chain() -> None:
+    graph, kernels = residual()
+    chain = make_chain(graph, kernels, 1, 2, 1)
+    first = kernels[0].outputs[0]
+    # The second layer's window reaches a row above the one that is written.
+    assert (chain.buffers, chain.leads) == ((1,), {first: 40, 0: 0})
+    simulate(graph, kernels, plan_memory(graph, kernels, [chain]))
+
+
+def chainable_spans(prepared: Prepared) -> list[tuple[int, int]]:
+    graph, kernels = prepared
+    return [(r[0], r[-1]) for r in chainable(graph, kernels, range(len(kernels)))]
+
+
+def test_what_is_made_in_a_chain_is_read_in_it_alone() -> None:
+    assert chainable_spans(residual()) == [(0, 1), (1, 2), (0, 2)]
+    assert chainable_spans(residual(between=True)) == [(1, 2)]
+    # The 1x1 convolution stands between the second layer and the addition.
+    assert chainable_spans(residual(stride=2)) == [(0, 1), (2, 3), (1, 3), (0, 3)]
 
 
 def test_a_refusal_names_the_smallest_arena_and_what_sets_it() -> None:
