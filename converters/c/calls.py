@@ -64,7 +64,7 @@ def chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
     found = [
         _link_struct(model, link, f"{name}_links[{place}]") for place, link in enumerate(links)
     ]
-    numbers = {"links": len(found), "rows": chain.rows}
+    numbers = {"links": len(found), "rows": chain.rows, "parts": chain.parts, "start": chain.start}
     return [*found, struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
 
 
@@ -77,8 +77,8 @@ def _link_struct(model: Model, link: Link, name: str) -> ConstantStruct:
         members = ((what, f"&{struct_name(model, kernel)}"), (f"{what}_kernel", function))
     memory = model.memory
     place = memory.buffers.get(link.tensor) or memory.placements[link.tensor]
-    input1, input2, *_ = (*link.inputs, -1, -1)
-    numbers = {"input1": input1, "input2": input2, "offset": place.offset}
+    first, second, *_ = (*link.inputs, -1, -1)
+    numbers = {"input[0]": first, "input[1]": second, "offset": place.offset}
     numbers |= {"rows": place.bytes // link.row_bytes, "row_bytes": link.row_bytes}
     return struct_of(name, "tt_link", members, numbers)
 
@@ -97,8 +97,8 @@ def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
     return {
         "index": kernel.index,
         "comment": comment,
-        "reason": f"tt_run_chain: for --ram; {chain.rows} rows of operator {chain.last}'s output "
-        "at a time, and of what comes before the rows that these need",
+        "reason": "tt_run_chain: for --ram; rows at a time of the operator with the most: "
+        f"{chain.rows}",
         "function": "tt_run_chain",
         "arguments": [f"&{chain_name(model, chain)}", "rows", "arena", scratch] if last else [],
         "scratch": "",

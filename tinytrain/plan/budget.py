@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
-from tinytrain.plan.chains import Chain, make_chain
+from tinytrain.plan.chains import Chain, links_of, make_chain, most_rows
 from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, plan_memory
 
 MAX_LINKS = 12
@@ -154,7 +154,7 @@ def _candidates(
     for operators in chainable(graph, kernels, by_rows):
         first, last = operators[0], operators[-1]
         same: list[_Candidate] = []
-        for rows in _rows_a_step(graph.tensors[kernels[last].outputs[0]].shape[1]):
+        for rows in _rows_a_step(most_rows(links_of(graph, kernels[first : last + 1]))):
             chain = make_chain(graph, kernels, first, last, rows)
             memory = describe(graph, kernels, (chain,))
             (step,) = (step for step in memory.steps if step.index == last)

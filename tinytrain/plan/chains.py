@@ -2,10 +2,16 @@
 whole.
 
 A chain is a graph: each operator reads the outputs of others in it, or tensors that are whole while
-it runs. `tt_run_chain` in firmware/src/fast/chain.c is the twin of `steps`: each step makes a few
-rows of the last output, and of every output before the rows that these need and that are not there
-yet. From that follow the rows that each buffer in between has to have, and how far the last output
-may overlap what the chain reads.
+it runs. `tt_run_chain` in firmware/src/fast/chain.c is the twin of `steps`: a step goes on by a few
+rows of the operator with the most, and makes what is not there yet of all that this part of the
+last output takes. From that follow the rows that each buffer in between has to have, and how far
+the last output may overlap what the chain reads.
+
+What a step goes on by is counted in parts of a row, of which there are as many as rows of that
+operator go into one row of the last output. Were it counted in whole rows, an operator before
+strides would have to make as many rows at once, and all that comes before it, too. For the same
+reason the first step starts before the first row: so that no operator begins with a whole window's
+rows.
 """
 
 from __future__ import annotations
@@ -44,10 +50,11 @@ class Link:
             return self.input_height
         return min(max(row * self.stride_height - self.pad_top, 0), self.input_height)
 
-    def read_end(self, end: int) -> int:
-        """The row behind the last one that it reads for rows up to end - 1."""
-        bottom = (end - 1) * self.stride_height - self.pad_top + self.kernel_height
-        return min(max(bottom, 0), self.input_height)
+    def wanted(self, own: int, parts: int) -> int:
+        """How far its inputs have to be for it to be as far as `own`, in parts of a row; below 0
+        before their first."""
+        below = self.kernel_height - self.pad_top
+        return min((own - parts) * self.stride_height + below * parts, self.input_height * parts)
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,11 @@ class Chain:
     first: int
     last: int
     rows: int
-    """Of the last output, that a step makes."""
+    """That the operator with the most makes in a step."""
+    parts: int
+    """That a row is counted in."""
+    start: int
+    """Parts of the last output's rows that the first step starts from: 0, or before them."""
     links: tuple[Link, ...]
     """The tensors that are whole, then the operators in their order."""
     buffers: tuple[int, ...]
@@ -88,6 +99,7 @@ class Rows:
     end: int
 
 
+NOTHING = -(1 << 31)
 CALL = 250
 """Instructions of a kernel's call beyond its work, on a Cortex-M4."""
 A_BYTE_MOVED = 1.25
@@ -105,6 +117,8 @@ def make_chain(graph: Graph, kernels: Sequence[Kernel], first: int, last: int, r
         first,
         last,
         rows,
+        parts_of(links),
+        start_of(links, rows),
         links,
         tuple(max(step[i].end - step[i].keep for step in done) for i in inside),
         {link.tensor: _lead(links, i, done) for i, link in enumerate(links) if not link.inputs},
@@ -139,18 +153,50 @@ def _rows_of(graph: Graph, tensor: int) -> tuple[int, int]:
     return found.shape[1], found.bytes // found.shape[1]
 
 
+def parts_of(links: Sequence[Link]) -> int:
+    """As many rows of the operator with the most go into a row of the last output."""
+    return -(-most_rows(links) // links[-1].height)
+
+
+def most_rows(links: Sequence[Link]) -> int:
+    """Of an operator."""
+    return max(link.height for link in links if link.inputs)
+
+
+def start_of(links: Sequence[Link], rows: int) -> int:
+    """From where on no operator begins with more rows than it goes on with."""
+    parts, start = parts_of(links), 0
+    operators = [i for i, link in enumerate(links) if link.inputs]
+    while max(wanted_of(links, start, parts)[i] for i in operators) > 0:
+        start -= rows
+    return start
+
+
+def wanted_of(links: Sequence[Link], last: int, parts: int) -> list[int]:
+    """How far each link has to be for the last one to be as far as `last`, in parts of a row."""
+    found = [NOTHING] * len(links)
+    found[-1] = last
+    # From the last link backwards: those that read one are all behind it.
+    for i in reversed(range(len(links))):
+        for j in links[i].inputs:
+            found[j] = max(found[j], links[i].wanted(found[i], parts))
+    return found
+
+
 def steps(links: Sequence[Link], rows: int) -> Iterator[list[Rows]]:
     """What each link does, step by step, until the last output is whole."""
+    parts, last = parts_of(links), start_of(links, rows)
     made = [0 if link.inputs else link.height for link in links]
     while made[-1] < links[-1].height:
-        step = _step(links, made, min(made[-1] + rows, links[-1].height))
+        last = min(last + rows, links[-1].height * parts)
+        step = _step(links, made, [wanted // parts for wanted in wanted_of(links, last, parts)])
         made = [found.end for found in step]
         yield step
 
 
-def _step(links: Sequence[Link], made: Sequence[int], last_end: int) -> list[Rows]:
-    """From the last link backwards: those that read one are all behind it."""
-    keep, end = [link.height for link in links], [*made[:-1], last_end]
+def _step(links: Sequence[Link], made: Sequence[int], end: Sequence[int]) -> list[Rows]:
+    """`end`: how many rows of each link there have to be."""
+    keep = [link.height for link in links]
     keep[-1] = 0
     found: list[Rows] = []
     for i in reversed(range(len(links))):
@@ -158,8 +204,6 @@ def _step(links: Sequence[Link], made: Sequence[int], last_end: int) -> list[Row
         found.append(Rows(keep[i], begin, max(end[i], begin)))
         for j in links[i].inputs:
             keep[j] = min(keep[j], links[i].first_read(begin))
-            if begin < end[i]:
-                end[j] = max(end[j], links[i].read_end(end[i]))
     return found[::-1]
 
 

@@ -3,9 +3,9 @@
  *
  * Its links are in an order in which each reads only those before it: first the tensors that are
  * whole in the arena while the chain runs, then the operators, of which the last one makes the
- * chain's output. A step makes a few rows of that, and of every operator before just the rows that
- * those after it need and that are not there yet. Each operator but the last has a buffer of some
- * rows in the arena, where the oldest make room for new ones. Nothing is computed twice.
+ * chain's output. A step goes on by a few rows of the operator with the most, and makes what is not
+ * there yet of all that this part of the output takes. Each operator but the last has a buffer of
+ * some rows in the arena, where the oldest make room for new ones. Nothing is computed twice.
  *
  * The converter chooses the chain, the rows a step and the buffers (tinytrain/plan/chains.py, which
  * follows the same steps), and with them how far the output may overlap the whole tensors.
@@ -29,16 +29,17 @@ typedef struct tt_link {
     tt_rows_kernel *convolution_kernel;
     const tt_addition *addition;
     tt_elements_kernel *addition_kernel;
-    int32_t input1; /* the links that it reads, before it; -1 for none */
-    int32_t input2;
-    uint32_t offset; /* of what it makes, or is, in the arena; on a word */
-    int32_t rows;    /* that there is room for: all of a whole tensor and of the last link */
+    int32_t input[2]; /* the links that it reads, before it; -1 for none */
+    uint32_t offset;  /* of what it makes, or is, in the arena; on a word */
+    int32_t rows;     /* that there is room for: all of a whole tensor and of the last link */
     int32_t row_bytes;
 } tt_link;
 
 typedef struct tt_chain {
     int32_t links;       /* at least 2 */
-    int32_t rows;        /* of the output, that a step makes */
+    int32_t rows;        /* that the operator with the most makes in a step */
+    int32_t parts;       /* of a row: as many rows of that operator go into a row of the output */
+    int32_t start;       /* in parts of a row of the output, where the first step starts; up to 0 */
     const tt_link *link; /* [links] */
 } tt_chain;
 
@@ -49,6 +50,7 @@ typedef struct tt_link_rows {
     int32_t keep;  /* those before it are not needed any more */
     int32_t begin; /* this step makes rows begin to end - 1 */
     int32_t end;
+    int32_t wanted; /* how far it has to be, in parts of a row; below 0 before the first */
 } tt_link_rows;
 
 /* rows: [links], to work in. scratch: as much as the most that one of the convolutions

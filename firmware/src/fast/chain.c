@@ -18,24 +18,15 @@ static int32_t first_read(const tt_link *link, int32_t row)
     return tt_clamp(row * p->stride_height - p->pad_top, 0, p->input_height);
 }
 
-/* The row behind the last one that it reads for rows of its output up to end - 1. */
-static int32_t read_end(const tt_link *link, int32_t end)
+/* How far its inputs have to be for it to be as far as `own`. */
+static int32_t wanted_of_inputs(const tt_link *link, int32_t own, int32_t parts)
 {
     const tt_fast_convolution *p = link->convolution;
     if (p == NULL) {
-        return end;
+        return own;
     }
-    int32_t bottom = (end - 1) * p->stride_height - p->pad_top + p->kernel_height;
-    return tt_clamp(bottom, 0, p->input_height);
-}
-
-/* What a link, whose own rows of this step are known, reads of one of its inputs. */
-static void need_rows(const tt_link *link, const tt_link_rows *own, tt_link_rows *input)
-{
-    input->keep = tt_min(input->keep, first_read(link, own->begin));
-    if (own->begin < own->end) {
-        input->end = tt_max(input->end, read_end(link, own->end));
-    }
+    int32_t below = p->kernel_height - p->pad_top;
+    return tt_min((own - parts) * p->stride_height + below * parts, p->input_height * parts);
 }
 
 /* Which rows each link makes in this step, from the last link backwards: those that read one are
@@ -44,20 +35,22 @@ static void plan_step(const tt_chain *chain, tt_link_rows *rows)
 {
     int32_t last = chain->links - 1;
     for (int32_t i = 0; i < last; i++) {
+        rows[i].wanted = INT32_MIN;
         rows[i].keep = INT32_MAX;
-        rows[i].end = rows[i].made;
     }
-    rows[last].end = tt_min(rows[last].made + chain->rows, chain->link[last].rows);
+    int32_t all = chain->link[last].rows * chain->parts;
+    rows[last].wanted = tt_min(rows[last].wanted + chain->rows, all);
     for (int32_t i = last; i >= 0; i--) {
         const tt_link *link = &chain->link[i];
         /* Rows between the windows of a large stride are passed over. */
         rows[i].begin = tt_max(rows[i].made, rows[i].keep);
-        rows[i].end = tt_max(rows[i].end, rows[i].begin);
-        if (link->input1 >= 0) {
-            need_rows(link, &rows[i], &rows[link->input1]);
-        }
-        if (link->input2 >= 0) {
-            need_rows(link, &rows[i], &rows[link->input2]);
+        rows[i].end = tt_max(rows[i].wanted / chain->parts, rows[i].begin);
+        int32_t keep = first_read(link, rows[i].begin);
+        int32_t wanted = wanted_of_inputs(link, rows[i].wanted, chain->parts);
+        for (int32_t k = 0; k < 2 && link->input[k] >= 0; k++) {
+            tt_link_rows *input = &rows[link->input[k]];
+            input->keep = tt_min(input->keep, keep);
+            input->wanted = tt_max(input->wanted, wanted);
         }
     }
 }
@@ -111,12 +104,12 @@ static void make_rows(const tt_chain *chain, tt_link_rows *rows, uint8_t *arena,
     int32_t end = rows[i].end;
     int8_t *output = row_of(chain, rows, arena, i, first);
     if (link->convolution != NULL) {
-        const int8_t *input = (const int8_t *)arena + chain->link[link->input1].offset;
-        tt_band band = {rows[link->input1].first, first, end};
+        const int8_t *input = (const int8_t *)arena + chain->link[link->input[0]].offset;
+        tt_band band = {rows[link->input[0]].first, first, end};
         link->convolution_kernel(link->convolution, &band, input, output, scratch);
     } else {
-        link->addition_kernel(link->addition, row_of(chain, rows, arena, link->input1, first),
-                              row_of(chain, rows, arena, link->input2, first), output,
+        link->addition_kernel(link->addition, row_of(chain, rows, arena, link->input[0], first),
+                              row_of(chain, rows, arena, link->input[1], first), output,
                               (end - first) * link->row_bytes);
     }
 }
@@ -126,8 +119,10 @@ void tt_run_chain(const tt_chain *chain, tt_link_rows *rows, uint8_t *arena, voi
     int32_t last = chain->links - 1;
     for (int32_t i = 0; i <= last; i++) {
         const tt_link *link = &chain->link[i];
-        rows[i] = (tt_link_rows){0, link->input1 < 0 ? link->rows : 0, 0, 0, 0};
+        /* A whole tensor's rows are all there. */
+        rows[i] = (tt_link_rows){0, link->input[0] < 0 ? link->rows : 0, 0, 0, 0, 0};
     }
+    rows[last].wanted = chain->start;
     while (rows[last].made < chain->link[last].rows) {
         plan_step(chain, rows);
         for (int32_t i = 0; i <= last; i++) {
