@@ -259,9 +259,7 @@ def test_a_layer_whose_statistics_are_renewed_is_in_no_chain(folder: Path, tmp_p
     assert not (tmp_path / "p").exists()
 
 
-def test_residual_blocks_in_half_the_ram(
-    tmp_path: Path, require_host_gcc: None
-) -> None:
+def test_residual_blocks_in_half_the_ram(tmp_path: Path, require_host_gcc: None) -> None:
     (tmp_path / "ic.tflite").write_bytes(reference_model("ic"))
     text = done("convert", tmp_path / "ic.tflite", "--out", tmp_path / "p", "--ram", 17_000).stdout
     assert "operators 0 to 7 run row by row, a row at a time" in text

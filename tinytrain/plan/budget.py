@@ -200,7 +200,8 @@ def _rows_a_step(height: int) -> list[int]:
         found[0] *= 2
     while found[-1] * 2 < height:
         found.append(found[-1] * 2)
-    return found
+    # Kernels work on blocks of three pixels: of three rows, however wide, none is left over.
+    return sorted([*found, *(rows * 3 for rows in found if rows * 3 < height)])
 
 
 def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:

@@ -17,12 +17,21 @@ rows.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from tinytrain.graph import Graph
 from tinytrain.operators.convolution import Convolution, DepthwiseConv2D
 from tinytrain.operators.kernel import Kernel
+
+NOTHING = -(1 << 31)
+CALL = 250
+"""Instructions of a kernel's call beyond its work, on a Cortex-M4."""
+A_BYTE_MOVED = 1.25
+A_WEIGHT = 3.0
+"""Of a depthwise layer, whose weights each call brings into order."""
+A_PRODUCT_LEFT = (0.0, 1.8, 0.9)
+"""Instructions more where one or two pixels are left over from a call's blocks of three."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +50,22 @@ class Link:
     """A row of an addition is made of one row of each input."""
     stride_height: int = 1
     pad_top: int = 0
-    call: float = 0.0
+    call: float = CALL
     """Instructions of a call beyond its work."""
+    width: int = 0
+    """Pixels of a row that a CONV_2D makes in blocks."""
+    products: int = 0
+    """Of a pixel of it."""
 
     def first_read(self, row: int) -> int:
         """The first row of the inputs that it reads for rows from `row` on."""
         if row == self.height:
             return self.input_height
         return min(max(row * self.stride_height - self.pad_top, 0), self.input_height)
+
+    def a_call(self, rows: int) -> float:
+        """Instructions of making so many rows, beyond those that go by pixels."""
+        return self.call + self.products * A_PRODUCT_LEFT[rows * self.width % 3]
 
     def wanted(self, own: int, parts: int) -> int:
         """How far its inputs have to be for it to be as far as `own`, in parts of a row; below 0
@@ -99,14 +116,6 @@ class Rows:
     end: int
 
 
-NOTHING = -(1 << 31)
-CALL = 250
-"""Instructions of a kernel's call beyond its work, on a Cortex-M4."""
-A_BYTE_MOVED = 1.25
-A_WEIGHT = 3.0
-"""Of a depthwise layer, whose weights each call brings into order."""
-
-
 def make_chain(graph: Graph, kernels: Sequence[Kernel], first: int, last: int, rows: int) -> Chain:
     """Of kernels that make images by rows, convolutions and additions of images of one shape; no
     output but the last is read elsewhere."""
@@ -141,10 +150,12 @@ def _link_of(graph: Graph, kernel: Kernel, inputs: tuple[int, ...]) -> Link:
     tensor, p = kernel.outputs[0], kernel.parameters
     size = _rows_of(graph, tensor)
     if not isinstance(p, Convolution):
-        return Link(tensor, *size, kernel.index, inputs, size[0], call=CALL)
+        return Link(tensor, *size, kernel.index, inputs, size[0])
     window = p.input_height, p.kernel_height, p.stride_height, p.pad_top
-    weights = p.weights.size if isinstance(p, DepthwiseConv2D) else 0
-    return Link(tensor, *size, kernel.index, inputs, *window, CALL + A_WEIGHT * weights)
+    found = Link(tensor, *size, kernel.index, inputs, *window)
+    if isinstance(p, DepthwiseConv2D):
+        return replace(found, call=CALL + A_WEIGHT * p.weights.size)
+    return replace(found, width=p.output_width, products=p.weights.size)
 
 
 def _rows_of(graph: Graph, tensor: int) -> tuple[int, int]:
@@ -217,8 +228,9 @@ def _lead(links: Sequence[Link], whole: int, done: Sequence[list[Rows]]) -> int:
 
 
 def _extra_instructions(link: Link, i: int, done: Sequence[list[Rows]]) -> float:
-    """Of calls beyond the first, and of moving rows to their buffer's start."""
-    calls = sum(step[i].begin < step[i].end for step in done)
+    """Of its calls beyond those of one, and of moving rows to their buffer's start."""
+    calls = [step[i].end - step[i].begin for step in done if step[i].begin < step[i].end]
     last = i + 1 == len(done[0])
     kept = 0 if last else sum(max(a[i].end - b[i].keep, 0) for a, b in pairwise(done))
-    return (calls - 1) * link.call + kept * link.row_bytes * A_BYTE_MOVED
+    more = sum(map(link.a_call, calls)) - link.a_call(link.height)
+    return more + kept * link.row_bytes * A_BYTE_MOVED
