@@ -331,6 +331,28 @@ def test_what_is_made_in_a_chain_is_read_in_it_alone() -> None:
     assert chainable_spans(residual(stride=2)) == [(0, 1), (2, 3), (1, 3), (0, 3)]
 
 
+@pytest.mark.parametrize("other", ["constant", "channels"])
+def test_an_addition_of_anything_but_two_images_is_in_no_chain(other: str) -> None:
+    shape = IMAGE if other == "constant" else (1, 1, 1, 4)
+    data = np.ones(shape) if other == "constant" else None
+    weights = (4, 1, 1, 4)
+    tensors = [
+        Tensor(IMAGE, scale=0.5),
+        Tensor(weights, scale=0.01, data=np.ones(weights)),
+        Tensor(IMAGE, scale=0.5),
+        Tensor(shape, scale=0.5, data=data),
+        Tensor(IMAGE, scale=1.0),
+    ]
+    one = {"strideH": 1, "strideW": 1, "padding": "SAME"}
+    operators = [
+        Operator("CONV_2D", (0, 1), (2,), "Conv2DOptions", one),
+        Operator("ADD", (2, 3), (4,), "AddOptions"),
+    ]
+    inputs = [0] if data is not None else [0, 3]
+    graph, kernels = prepare(build(tensors, operators, inputs, [4]))
+    assert list(chainable(graph, kernels, row_operators(kernels, frozenset()))) == []
+
+
 def test_a_refusal_names_the_smallest_arena_and_what_sets_it() -> None:
     graph, kernels = expanding()
     with pytest.raises(InputError) as refused:

@@ -25,13 +25,15 @@ from tinytrain.operators.convolution import Convolution, DepthwiseConv2D
 from tinytrain.operators.kernel import Kernel
 
 NOTHING = -(1 << 31)
+"""Below what any link has to be as far as."""
 CALL = 250
 """Instructions of a kernel's call beyond its work, on a Cortex-M4."""
 A_BYTE_MOVED = 1.25
 A_WEIGHT = 3.0
 """Of a depthwise layer, whose weights each call brings into order."""
 A_PRODUCT_LEFT = (0.0, 1.8, 0.9)
-"""Instructions more where one or two pixels are left over from a call's blocks of three."""
+"""Of a pixel's: instructions more where none, one or two are left over from blocks of three
+pixels."""
 
 
 @dataclass(frozen=True)
