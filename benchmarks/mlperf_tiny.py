@@ -101,10 +101,9 @@ ALLOWED_RUNTIME = {BALANCED: 24 * 1024, SIZE: 10 * 1024}
 """Bytes of code and constants without weights, of keyword spotting on the Cortex-M4."""
 ALLOWED_ARENA = {"kws": 10_048, "ic": 33_312, "vww": 36_888, "ad": 768}
 """Bytes: what the arenas were before there were fast kernels."""
-RAM, ALLOWED_WITH_RAM = 40_000, 1.3
-"""The budget that person detection has to fit, and instructions beside those without one."""
-SMALL = 31_488
-"""A budget that takes layers row by row."""
+BUDGETS, ALLOWED_WITH_RAM = {"vww": (40_000, 31_488), "ic": (23_552, 16_896)}, 1.3
+"""Of arena, that a network has to fit, and instructions beside those without one. All but the first
+take layers row by row."""
 
 
 @dataclass(frozen=True)
@@ -232,17 +231,17 @@ def _small_runtime(measured: Measured, options: Options) -> Iterator[Figure]:
 
 
 def _small_arena(measured: Measured, options: Options) -> Iterator[Figure]:
-    """Person detection within a budget, and within one that layers have to run row by row for."""
-    (plain,) = (found for found in measured["vww"][1] if found.target == MODELLED)
-    for budget in (RAM, SMALL):
-        print(f"vww: {MODELLED}, --ram {budget} ...", file=sys.stderr)
-        folder = options.out / f"ram-{budget}"
-        project = reference_project("vww", options.folder, folder, ram=budget)
-        found = bench(project, MODELLED)
-        assert found.inference is not None
-        arena, took = f"arena, --ram {budget}", f"instructions, --ram {budget}"
-        yield Figure(MODELLED, "vww", arena, found.arena, None, budget)
-        yield Figure(MODELLED, "vww", took, found.inference, plain.inference, ALLOWED_WITH_RAM)
+    """Networks within budgets."""
+    for name, budgets in BUDGETS.items():
+        (plain,) = (found for found in measured[name][1] if found.target == MODELLED)
+        for budget in budgets:
+            print(f"{name}: {MODELLED}, --ram {budget} ...", file=sys.stderr)
+            folder = options.out / f"ram-{budget}"
+            found = bench(reference_project(name, options.folder, folder, ram=budget), MODELLED)
+            assert found.inference is not None
+            arena, took = f"arena, --ram {budget}", f"instructions, --ram {budget}"
+            yield Figure(MODELLED, name, arena, found.arena, None, budget)
+            yield Figure(MODELLED, name, took, found.inference, plain.inference, ALLOWED_WITH_RAM)
 
 
 def _figures_text(figures: Sequence[Figure]) -> str:

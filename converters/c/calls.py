@@ -7,9 +7,10 @@ from typing import Any
 from tinytrain.converters.c.names import chain_name, described, operand_name, struct_name
 from tinytrain.converters.c.source import C_TYPES, ConstantStruct, struct_of
 from tinytrain.model import Model
+from tinytrain.operators.elementwise import Addition
 from tinytrain.operators.kernel import Kernel
 from tinytrain.operators.layout import Copy
-from tinytrain.plan.chains import Chain, layer_of
+from tinytrain.plan.chains import Chain, Link
 
 
 def call_of(model: Model, kernel: Kernel) -> dict[str, Any]:
@@ -59,22 +60,27 @@ def chain_links(model: Model, chain: Chain) -> dict[str, Any]:
 
 def chain_structs(model: Model, chain: Chain) -> list[ConstantStruct]:
     """The links, then the chain."""
-    name, memory = chain_name(model, chain), model.memory
-    found = []
-    for position, index in enumerate(chain.operators):
-        kernel = model.kernels[index]
-        tensor, whole = kernel.outputs[0], index == chain.last
-        place = memory.placements[tensor] if whole else memory.buffers[tensor]
-        rows = layer_of(kernel).output_height if whole else chain.buffers[position]
-        numbers = {"offset": place.offset, "rows": rows}
-        members = (
-            ("layer", f"&{struct_name(model, kernel)}"),
-            ("kernel", model.variants[index].kernel),
-        )
-        found.append(struct_of(f"{name}_links[{position}]", "tt_link", members, numbers))
-    source = memory.placements[model.kernels[chain.first].inputs[0]].offset
-    numbers = {"links": len(found), "rows": chain.rows, "input_offset": source}
+    name, links = chain_name(model, chain), chain.links
+    found = [
+        _link_struct(model, link, f"{name}_links[{place}]") for place, link in enumerate(links)
+    ]
+    numbers = {"links": len(found), "rows": chain.rows, "parts": chain.parts, "start": chain.start}
     return [*found, struct_of(name, "tt_chain", (("link", f"{name}_links"),), numbers)]
+
+
+def _link_struct(model: Model, link: Link, name: str) -> ConstantStruct:
+    members: tuple[tuple[str, str], ...] = ()
+    if link.operator is not None:
+        kernel = model.kernels[link.operator]
+        what = "addition" if isinstance(kernel.parameters, Addition) else "convolution"
+        function = model.variants[link.operator].kernel
+        members = ((what, f"&{struct_name(model, kernel)}"), (f"{what}_kernel", function))
+    memory = model.memory
+    place = memory.buffers.get(link.tensor) or memory.placements[link.tensor]
+    first, second, *_ = (*link.inputs, -1, -1)
+    numbers = {"input[0]": first, "input[1]": second, "offset": place.offset}
+    numbers |= {"rows": place.bytes // link.row_bytes, "row_bytes": link.row_bytes}
+    return struct_of(name, "tt_link", members, numbers)
 
 
 def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
@@ -86,16 +92,18 @@ def _chain_call(model: Model, kernel: Kernel, chain: Chain) -> dict[str, Any]:
     comment += (
         f"row by row with {named}" if last else f"never whole: done in operator {chain.last}'s turn"
     )
+    scratches = [found for i in chain.operators if (found := model.variants[i].scratch)]
+    scratch = "&scratch" if scratches else "NULL"
     return {
         "index": kernel.index,
         "comment": comment,
-        "reason": f"tt_run_chain: for --ram; {chain.rows} rows of operator {chain.last}'s output "
-        "at a time, and of what comes before the rows that these need",
+        "reason": "tt_run_chain: for --ram; rows at a time of the operator with the most: "
+        f"{chain.rows}",
         "function": "tt_run_chain",
-        "arguments": [f"&{chain_name(model, chain)}", "rows", "arena", "&scratch"] if last else [],
+        "arguments": [f"&{chain_name(model, chain)}", "rows", "arena", scratch] if last else [],
         "scratch": "",
-        "links": len(chain.operators),
-        "scratches": [model.variants[i].scratch for i in chain.operators],
+        "links": len(chain.links),
+        "scratches": scratches,
     }
 
 

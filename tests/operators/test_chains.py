@@ -15,7 +15,7 @@ from tests.operators.test_against_tflite_micro import DRAWS
 from tinytrain.model import Model
 
 FEW = 25
-TARGETS = ("cortex-m0", "cortex-m4", "cortex-m55")
+TARGETS = ("cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55")
 
 
 @cache

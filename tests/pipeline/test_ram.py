@@ -259,6 +259,31 @@ def test_a_layer_whose_statistics_are_renewed_is_in_no_chain(folder: Path, tmp_p
     assert not (tmp_path / "p").exists()
 
 
+def test_residual_blocks_in_half_the_ram(tmp_path: Path, require_host_gcc: None) -> None:
+    (tmp_path / "ic.tflite").write_bytes(reference_model("ic"))
+    text = done("convert", tmp_path / "ic.tflite", "--out", tmp_path / "p", "--ram", 17_000).stdout
+    assert "operators 0 to 7 run row by row, a row at a time" in text
+    text = done("verify", tmp_path / "p", "--samples", 2, "--steps", 5, "--layers").stdout
+    assert " tt_add_elements " in text
+    assert "DIFFERS" not in text
+
+
+@pytest.mark.slow
+def test_residual_blocks_row_by_row_take_few_instructions_more(
+    tmp_path: Path, require_target: Callable[[str], None]
+) -> None:
+    require_target("cortex-m4")
+    (tmp_path / "ic.tflite").write_bytes(reference_model("ic"))
+    counted = []
+    for name, budget in (("plain", 40_000), ("chained", 17_000)):
+        done("convert", tmp_path / "ic.tflite", "--out", tmp_path / name, "--ram", budget)
+        text = done("bench", tmp_path / name, "--target", "cortex-m4", "--json").stdout
+        counted.append(json.loads(text)["instructions"]["inference"])
+    assert counted[0] < counted[1] < 1.06 * counted[0]
+    arguments = ["verify", tmp_path / "chained", "--target", "cortex-m4", "--samples", 2]
+    assert "DIFFERS" not in done(*arguments, "--steps", 0).stdout
+
+
 @pytest.mark.slow
 def test_person_detection_in_as_much_ram_as_its_input_and_half_a_kilobyte(
     tmp_path: Path, require_target: Callable[[str], None]

@@ -70,7 +70,7 @@ class ChainRow:
     first: int
     last: int
     rows: int
-    """Of the last output, that are made at a time."""
+    """That are made at a time of the operator with the most."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
 
 from tinytrain.errors import InputError
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
-from tinytrain.plan.chains import Chain, layer_of, make_chain
+from tinytrain.plan.chains import Chain, links_of, make_chain, most_rows
 from tinytrain.plan.memory import Memory, MemoryPlan, Step, aligned, describe, plan_memory
 
 MAX_LINKS = 12
@@ -53,7 +52,7 @@ def plan_within(
     graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], budget: int | None
 ) -> MemoryPlan:
     """The plain plan where it fits or there is no budget. `by_rows`: operators with a kernel that
-    makes some rows at a time. Raises InputError where nothing fits.
+    can make some rows of its output alone. Raises InputError where nothing fits.
     """
     plain = plan_memory(graph, kernels)
     if budget is None or plain.arena_bytes <= budget:
@@ -151,39 +150,47 @@ def _candidates(
 ) -> dict[int, list[_Candidate]]:
     """Every chain that there can be, by its last operator; of those of the same operators, what
     costs more and needs no less is left out."""
-    joined = _joined(graph, kernels, by_rows)
     found: dict[int, list[_Candidate]] = {}
-    for last in sorted(joined):
-        inside = takewhile(joined.__contains__, range(last, max(last - MAX_LINKS + 1, 0), -1))
-        for first in [i - 1 for i in inside]:
-            same: list[_Candidate] = []
-            for rows in _rows_a_step(layer_of(kernels[last]).output_height):
-                chain = make_chain(kernels, first, last, rows)
-                memory = describe(graph, kernels, (chain,))
-                (step,) = (step for step in memory.steps if step.index == last)
-                need = _need(memory, step)
-                if all(need < c.need or chain.extra < c.chain.extra for c in same):
-                    same.append(_Candidate(chain, need))
-            found.setdefault(last, []).extend(same)
+    for operators in chainable(graph, kernels, by_rows):
+        first, last = operators[0], operators[-1]
+        same: list[_Candidate] = []
+        for rows in _rows_a_step(most_rows(links_of(graph, kernels[first : last + 1]))):
+            chain = make_chain(graph, kernels, first, last, rows)
+            memory = describe(graph, kernels, (chain,))
+            (step,) = (step for step in memory.steps if step.index == last)
+            need = _need(memory, step)
+            if all(need < c.need or chain.extra < c.chain.extra for c in same):
+                same.append(_Candidate(chain, need))
+        found.setdefault(last, []).extend(same)
     return found
 
 
-def _joined(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> set[int]:
-    """Operators that can follow the one before them in a chain: nothing else reads in between."""
-    readers: dict[int, int] = {}
-    for kernel in kernels:
-        for tensor in (*kernel.inputs, *kernel.state):
-            readers[tensor] = readers.get(tensor, 0) + 1
-    return {
-        i
-        for i in range(1, len(kernels))
-        if i in by_rows
-        and i - 1 in by_rows
-        and kernels[i].inputs == kernels[i - 1].outputs
-        and readers[kernels[i].inputs[0]] == 1
-        and kernels[i].inputs[0] not in graph.outputs
-        and kernels[i - 1].inputs[0] not in graph.variables
-    }
+def chainable(graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int]) -> Iterator[range]:
+    """The operators that can be a chain, by their last one: all make images by rows, and what they
+    make is read among them alone, but for the last output."""
+    able = {i for i in by_rows if _of_images(graph, kernels[i])}
+    reader = _last_readers(graph, kernels)
+    for last in sorted(able):
+        for first in reversed(range(max(last - MAX_LINKS + 1, 0), last)):
+            if first not in able or not first < reader[first] <= last:
+                break
+            yield range(first, last + 1)
+
+
+def _of_images(graph: Graph, kernel: Kernel) -> bool:
+    """Whether what it reads and writes lies in the arena in rows, and changes for nobody else."""
+    tensors = [graph.tensors[tensor] for tensor in (*kernel.inputs, *kernel.outputs)]
+    return all(
+        len(t.shape) == 4 and t.shape[0] == 1 and t.data is None and not t.is_variable
+        for t in tensors
+    )
+
+
+def _last_readers(graph: Graph, kernels: Sequence[Kernel]) -> list[int]:
+    """The last operator that reads each one's output; the number of operators for an output."""
+    found = {t: kernel.index for kernel in kernels for t in (*kernel.inputs, *kernel.state)}
+    found.update(dict.fromkeys(graph.outputs, len(kernels)))
+    return [found.get(kernel.outputs[0], -1) for kernel in kernels]
 
 
 def _rows_a_step(height: int) -> list[int]:
@@ -193,7 +200,8 @@ def _rows_a_step(height: int) -> list[int]:
         found[0] *= 2
     while found[-1] * 2 < height:
         found.append(found[-1] * 2)
-    return found
+    # Kernels work on blocks of three pixels: of three rows, however wide, none is left over.
+    return sorted([*found, *(rows * 3 for rows in found if rows * 3 < height)])
 
 
 def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:

@@ -10,7 +10,7 @@ A variable lives for ever and never overlaps another tensor: an operator that wr
 read from it would change it.
 
 A chain of operators that runs row by row (chains.py) is one operator here, in the place of its last
-one, and the buffers between its layers live while it runs.
+one, and the buffers of what lies between them live while it runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 
 from tinytrain.graph import Graph
 from tinytrain.operators.kernel import Kernel
-from tinytrain.plan.chains import Chain, layer_of, row_bytes
+from tinytrain.plan.chains import Chain
 
 ALIGNMENT = 4
 
@@ -116,7 +116,7 @@ def plan_memory(
         sum(aligned(sizes[t]) for t, (a, b) in lives.items() if a <= step <= b)
         for step in range(len(kernels))
     )
-    inside = {kernels[i].outputs[0] for chain in chains for i in chain.operators[:-1]}
+    inside = [link.tensor for chain in chains for link in chain.between]
     buffers = {tensor: placements.pop(tensor) for tensor in inside}
     return MemoryPlan(_end(offsets), placements, peak, tuple(chains), buffers)
 
@@ -126,8 +126,8 @@ def describe(graph: Graph, kernels: Sequence[Kernel], chains: Sequence[Chain] = 
     lives = _lifetimes(graph, steps, len(kernels))
     sizes = {tensor: graph.tensors[tensor].bytes for tensor in lives}
     for chain in chains:
-        for i, rows in zip(chain.operators, chain.buffers, strict=False):
-            sizes[kernels[i].outputs[0]] = rows * row_bytes(layer_of(kernels[i]))
+        for link, rows in zip(chain.between, chain.buffers, strict=True):
+            sizes[link.tensor] = rows * link.row_bytes
     return Memory(steps, lives, sizes)
 
 
@@ -157,10 +157,8 @@ def _steps(graph: Graph, kernels: Sequence[Kernel], chains: Sequence[Chain]) -> 
         if chain is None:
             found.append(Step(index, _activations(graph, kernel), kernel.outputs, kernel.leads))
         elif index == chain.last:
-            inputs = kernels[chain.first].inputs
-            between = (kernels[i].outputs[0] for i in chain.operators[:-1])
-            outputs = (kernel.outputs[0], *between)
-            found.append(Step(index, inputs, outputs, {inputs[0]: chain.lead}))
+            outputs = (kernel.outputs[0], *(link.tensor for link in chain.between))
+            found.append(Step(index, tuple(chain.leads), outputs, chain.leads))
     return tuple(found)
 
 

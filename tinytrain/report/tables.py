@@ -69,7 +69,7 @@ def inspection_text(inspection: Inspection) -> str:
 def chain_text(first: int, last: int, rows: int) -> str:
     """What runs row by row."""
     at_once = "a row" if rows == 1 else f"{rows} rows"
-    return f"operators {first} to {last} run row by row, {at_once} of the last output at a time"
+    return f"operators {first} to {last} run row by row, {at_once} at a time"
 
 
 def kernels_text(inspection: Inspection) -> str:

@@ -23,6 +23,7 @@ from tinytrain.variants.fast import (
     fast_parameters,
 )
 from tinytrain.variants.paired import Arrays, paired
+from tinytrain.variants.rows import rows_parameters
 
 
 @dataclass(frozen=True)
@@ -100,10 +101,10 @@ def choose_variants(
     blocks = [_block(fast, optimize) if fast else None for fast in found]
     users = Counter(block for block in blocks if block)
     return tuple(
-        _keep(kernel)
-        if fast is None or block is None
-        else Variant(fast, "makes some rows alone, which --ram takes", _scratch(fast), block)
+        _by_rows(kernel, fast, block)
         if kernel.index in chained
+        else _keep(kernel)
+        if fast is None or block is None
         else _pair(
             _choose(kernel, fast, block, users[block], optimize, kernel.index in renewed),
             kernel.index == shared,
@@ -118,9 +119,18 @@ def row_operators(kernels: Sequence[Kernel], renewed: frozenset[int]) -> frozens
     return frozenset(
         kernel.index
         for kernel in kernels
-        if kernel.index not in renewed
-        and isinstance(fast_parameters(kernel.parameters), FastConvolution)
+        if kernel.index not in renewed and rows_parameters(kernel.parameters) is not None
     )
+
+
+def _by_rows(kernel: Kernel, fast: Fast | None, block: Block | None) -> Variant:
+    """Of an operator in a chain."""
+    why = "makes some rows alone, which --ram takes"
+    if fast is None:
+        found = rows_parameters(kernel.parameters)
+        assert found is not None
+        return Variant(found, why)
+    return Variant(fast, why, _scratch(fast), block)
 
 
 def _keep(kernel: Kernel) -> Variant:

@@ -149,6 +149,9 @@ typedef struct tt_addition {
 } tt_addition;
 
 void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
+/* The first `count` elements alone, of operands of one shape. */
+void tt_add_elements(const tt_addition *p, const int8_t *input1, const int8_t *input2,
+                     int8_t *output, int32_t count);
 void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output);
 void tt_add_int16(const tt_addition *p, const int16_t *input1, const int16_t *input2,
                   int16_t *output);

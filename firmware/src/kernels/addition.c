@@ -57,7 +57,8 @@ static int32_t is_to_the_right(int32_t shift)
 }
 
 /* Operands of one shape, of which the first is halved. */
-static void add_to_halved(const tt_addition *p, operand halved, operand other, int8_t *output)
+static void add_to_halved(const tt_addition *p, operand halved, operand other, int8_t *output,
+                          int32_t count)
 {
     halve_by_shift(&other);
     int32_t half = (int32_t)1 << (p->left_shift - 1);
@@ -66,7 +67,6 @@ static void add_to_halved(const tt_addition *p, operand halved, operand other, i
     int32_t shift = -other.shift;
     int32_t output_shift = -p->output_shift;
     int32_t output_rounding = (2 * p->output_zero_point + 1) * ((int32_t)1 << (output_shift - 1));
-    int32_t count = p->broadcast.extents[0];
 #if TT_KERNELS_MVE
     tt_mve_addition v = {half * 2,
                          other_zero,
@@ -107,33 +107,47 @@ static void add_to_halved(const tt_addition *p, operand halved, operand other, i
 /* Whether add_to_halved can do it: the numbers stay within 2^30, and shifts go to the right. */
 static int32_t can_add_to_halved(const tt_addition *p, const operand *halved, const operand *other)
 {
-    const tt_broadcast *plan = &p->broadcast;
-    return plan->dimensions == 1 && plan->strides1[0] == 1 && plan->strides2[0] == 1 &&
-           p->left_shift >= 1 && p->left_shift <= 20 && is_halved(halved) &&
+    return p->left_shift >= 1 && p->left_shift <= 20 && is_halved(halved) &&
            (is_halved(other) || is_to_the_right(other->shift)) && is_to_the_right(p->output_shift);
 }
 
-void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
+/* A run of elements, of which each operand's next lies a step further; gives where its own end. */
+static int8_t *add_run(const tt_addition *p, const int8_t *a, int32_t step1, const int8_t *b,
+                       int32_t step2, int8_t *output, int32_t count)
+{
+    for (int32_t i = 0; i < count; i++) {
+        *output++ = rescale_output(p, rescale1(p, *a) + rescale2(p, *b));
+        a += step1;
+        b += step2;
+    }
+    return output;
+}
+
+void tt_add_elements(const tt_addition *p, const int8_t *input1, const int8_t *input2,
+                     int8_t *output, int32_t count)
 {
     operand first = {input1, p->input1_zero_point, p->input1_multiplier, p->input1_shift};
     operand second = {input2, p->input2_zero_point, p->input2_multiplier, p->input2_shift};
     if (can_add_to_halved(p, &first, &second)) {
-        add_to_halved(p, first, second, output);
+        add_to_halved(p, first, second, output, count);
+    } else if (can_add_to_halved(p, &second, &first)) {
+        add_to_halved(p, second, first, output, count);
+    } else {
+        (void)add_run(p, input1, 1, input2, 1, output, count);
+    }
+}
+
+void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
+{
+    const tt_broadcast *plan = &p->broadcast;
+    if (plan->dimensions == 1 && plan->strides1[0] == 1 && plan->strides2[0] == 1) {
+        tt_add_elements(p, input1, input2, output, plan->extents[0]);
         return;
     }
-    if (can_add_to_halved(p, &second, &first)) {
-        add_to_halved(p, second, first, output);
-        return;
-    }
-    tt_walk walk = tt_walk_begin(&p->broadcast);
+    tt_walk walk = tt_walk_begin(plan);
     do {
-        const int8_t *a = input1 + walk.offset1;
-        const int8_t *b = input2 + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = rescale_output(p, rescale1(p, *a) + rescale2(p, *b));
-            a += walk.step1;
-            b += walk.step2;
-        }
+        output = add_run(p, input1 + walk.offset1, walk.step1, input2 + walk.offset2, walk.step2,
+                         output, walk.count);
     } while (tt_walk_next(&walk));
 }
 
