@@ -3,29 +3,10 @@
  * An operand of the output's size is read at each index just before it is written there, so the
  * output may lie on it. */
 #include "addition_loops.h"
+#include "addition_terms.h"
 #include "broadcast.h"
 #include "tinytrain/arithmetic.h"
 #include "tinytrain/kernels.h"
-
-static int32_t rescale1(const tt_addition *p, int32_t x)
-{
-    return tt_multiply_by_quantized_multiplier(
-        tt_shift_left_wrapping(x - p->input1_zero_point, p->left_shift), p->input1_multiplier,
-        p->input1_shift);
-}
-
-static int32_t rescale2(const tt_addition *p, int32_t x)
-{
-    return tt_multiply_by_quantized_multiplier(
-        tt_shift_left_wrapping(x - p->input2_zero_point, p->left_shift), p->input2_multiplier,
-        p->input2_shift);
-}
-
-static int8_t rescale_output(const tt_addition *p, int32_t total)
-{
-    return tt_requantize(total, p->output_multiplier, p->output_shift, p->output_zero_point,
-                         p->activation_min, p->activation_max);
-}
 
 /* An operand of ADD as its rescaling needs it. */
 typedef struct operand {
@@ -111,16 +92,22 @@ static int32_t can_add_to_halved(const tt_addition *p, const operand *halved, co
            (is_halved(other) || is_to_the_right(other->shift)) && is_to_the_right(p->output_shift);
 }
 
-/* A run of elements, of which each operand's next lies a step further; gives where its own end. */
-static int8_t *add_run(const tt_addition *p, const int8_t *a, int32_t step1, const int8_t *b,
-                       int32_t step2, int8_t *output, int32_t count)
+static int32_t rescale_output(const tt_addition *p, int32_t total)
 {
-    for (int32_t i = 0; i < count; i++) {
-        *output++ = rescale_output(p, rescale1(p, *a) + rescale2(p, *b));
-        a += step1;
-        b += step2;
-    }
-    return output;
+    return tt_requantize(total, p->output_multiplier, p->output_shift, p->output_zero_point,
+                         p->activation_min, p->activation_max);
+}
+
+static int32_t sum(const void *of, int32_t a, int32_t b)
+{
+    const tt_addition *p = of;
+    return rescale_output(p, tt_first_term(p, a) + tt_second_term(p, b));
+}
+
+static void add_slowly(const tt_addition *p, const tt_broadcast *plan, const int8_t *input1,
+                       const int8_t *input2, int8_t *output)
+{
+    tt_for_each(plan, sum, p, input1, input2, output);
 }
 
 void tt_add_elements(const tt_addition *p, const int8_t *input1, const int8_t *input2,
@@ -133,7 +120,10 @@ void tt_add_elements(const tt_addition *p, const int8_t *input1, const int8_t *i
     } else if (can_add_to_halved(p, &second, &first)) {
         add_to_halved(p, second, first, output, count);
     } else {
-        (void)add_run(p, input1, 1, input2, 1, output, count);
+        const int32_t step = 1;
+        tt_broadcast plan = {
+            .dimensions = 1, .extents = &count, .strides1 = &step, .strides2 = &step};
+        add_slowly(p, &plan, input1, input2, output);
     }
 }
 
@@ -142,25 +132,18 @@ void tt_add(const tt_addition *p, const int8_t *input1, const int8_t *input2, in
     const tt_broadcast *plan = &p->broadcast;
     if (plan->dimensions == 1 && plan->strides1[0] == 1 && plan->strides2[0] == 1) {
         tt_add_elements(p, input1, input2, output, plan->extents[0]);
-        return;
+    } else {
+        add_slowly(p, plan, input1, input2, output);
     }
-    tt_walk walk = tt_walk_begin(plan);
-    do {
-        output = add_run(p, input1 + walk.offset1, walk.step1, input2 + walk.offset2, walk.step2,
-                         output, walk.count);
-    } while (tt_walk_next(&walk));
+}
+
+static int32_t difference(const void *of, int32_t a, int32_t b)
+{
+    const tt_addition *p = of;
+    return rescale_output(p, tt_first_term(p, a) - tt_second_term(p, b));
 }
 
 void tt_sub(const tt_addition *p, const int8_t *input1, const int8_t *input2, int8_t *output)
 {
-    tt_walk walk = tt_walk_begin(&p->broadcast);
-    do {
-        const int8_t *a = input1 + walk.offset1;
-        const int8_t *b = input2 + walk.offset2;
-        for (int32_t i = 0; i < walk.count; i++) {
-            *output++ = rescale_output(p, rescale1(p, *a) - rescale2(p, *b));
-            a += walk.step1;
-            b += walk.step2;
-        }
-    } while (tt_walk_next(&walk));
+    tt_for_each(&p->broadcast, difference, p, input1, input2, output);
 }
