@@ -82,15 +82,6 @@ int32_t tt_answer_new_day(tt_serve *serve)
     return TT_OK;
 }
 
-int32_t tt_answer_roll_back(tt_serve *serve, uint16_t version)
-{
-    int32_t status = tt_roll_back(serve->device, version);
-    if (status == TT_OK && version == 0) {
-        tt_undo_statistics(serve);
-    }
-    return status;
-}
-
 /* A learner folds its steps itself: there can be several in one call. */
 void tt_set_tracing(tt_device *device, uint32_t tracing)
 {

@@ -9,7 +9,6 @@ typedef struct measured {
     uint16_t first; /* operators first to end - 1 */
     uint16_t end;
     uint16_t label;
-    tt_statistics *statistics;
     const uint8_t *input;
     const tt_serve *serve;
 } measured;
@@ -17,7 +16,8 @@ typedef struct measured {
 static void observe_statistics(void *context)
 {
     const measured *call = context;
-    (void)call->device->model->statistics->functions->observe(call->statistics, call->input);
+    tt_device *device = call->device;
+    (void)device->model->statistics->functions->observe(device->statistics, call->input);
 }
 
 static void step_stream(void *context)
@@ -70,7 +70,7 @@ static int32_t prepare_measure(tt_device *device, uint16_t kind, uint16_t label,
     if (kind == TT_MEASURE_OBSERVE_STATISTICS) {
         *work = observe_statistics;
         call->first = 0;
-        return call->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
+        return call->device->statistics != NULL ? TT_OK : TT_ERROR_NO_STATISTICS;
     }
     if (kind == TT_MEASURE_STREAM_STEP) {
         *work = step_stream;
@@ -89,11 +89,7 @@ int32_t tt_answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const 
 {
     tt_device *device = serve->device;
     void (*work)(void *context);
-    measured call = {.device = device,
-                     .label = label,
-                     .statistics = serve->statistics,
-                     .input = input,
-                     .serve = serve};
+    measured call = {.device = device, .label = label, .input = input, .serve = serve};
     uint64_t instructions;
     uint32_t stack_bytes;
     if (!tt_port_has_counter()) {

@@ -7,7 +7,7 @@
 
 static void reply_statistics(tt_serve *serve, uint32_t crc)
 {
-    const tt_statistics *statistics = serve->statistics;
+    const tt_statistics *statistics = serve->device->statistics;
     int32_t layers = serve->device->model->statistics->plan.layers;
     reply_u32(serve, crc);
     reply_u32(serve, (uint32_t)statistics->trial.gain);
@@ -20,7 +20,7 @@ static void reply_statistics(tt_serve *serve, uint32_t crc)
 
 int32_t tt_answer_observe_statistics(tt_serve *serve, const uint8_t *input)
 {
-    tt_statistics *statistics = serve->statistics;
+    tt_statistics *statistics = serve->device->statistics;
     if (statistics == NULL) {
         return TT_ERROR_NO_STATISTICS;
     }
@@ -34,7 +34,7 @@ int32_t tt_answer_observe_statistics(tt_serve *serve, const uint8_t *input)
 
 int32_t tt_answer_judge_statistics(tt_serve *serve, uint16_t label, const uint8_t *input)
 {
-    tt_statistics *statistics = serve->statistics;
+    tt_statistics *statistics = serve->device->statistics;
     if (statistics == NULL) {
         return TT_ERROR_NO_STATISTICS;
     }
@@ -44,11 +44,4 @@ int32_t tt_answer_judge_statistics(tt_serve *serve, uint16_t label, const uint8_
     }
     reply_statistics(serve, 0);
     return TT_OK;
-}
-
-void tt_undo_statistics(tt_serve *serve)
-{
-    if (serve->statistics != NULL) {
-        serve->device->model->statistics->functions->undo(serve->statistics);
-    }
 }

@@ -42,7 +42,6 @@ int32_t tt_answer_learn(tt_serve *serve, uint16_t label, const uint8_t *input);
 int32_t tt_answer_add_class(tt_serve *serve);
 int32_t tt_answer_end_session(tt_serve *serve);
 int32_t tt_answer_new_day(tt_serve *serve);
-int32_t tt_answer_roll_back(tt_serve *serve, uint16_t version);
 
 /* Whether the device's learner folds its steps into its trace. */
 void tt_set_tracing(tt_device *device, uint32_t tracing);
@@ -54,9 +53,6 @@ int32_t tt_answer_import(tt_serve *serve, const tt_frame *request);
 /* answer_statistics.c */
 int32_t tt_answer_observe_statistics(tt_serve *serve, const uint8_t *input);
 int32_t tt_answer_judge_statistics(tt_serve *serve, uint16_t label, const uint8_t *input);
-
-/* Those of training again, where the model re-estimates any. */
-void tt_undo_statistics(tt_serve *serve);
 
 /* answer_measure.c */
 int32_t tt_answer_measure(tt_serve *serve, uint16_t kind, uint16_t label, const uint8_t *input);

@@ -42,7 +42,6 @@ static tt_statistics statistics;
 
 static int32_t init_statistics(void)
 {
-    serve.statistics = &statistics;
     return tt_statistics_init(&statistics, &device, statistics_memory, sizeof statistics_memory);
 }
 #else

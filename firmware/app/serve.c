@@ -123,7 +123,7 @@ static int32_t answer(tt_serve *serve, const tt_frame *request)
     case TT_MESSAGE_OBSERVE:
         return has_input(serve, request, 0) ? tt_answer_observe(serve, payload) : TT_ERROR_LENGTH;
     case TT_MESSAGE_ROLL_BACK:
-        return request->payload_bytes == 2 ? tt_answer_roll_back(serve, tt_get_u16(payload))
+        return request->payload_bytes == 2 ? tt_roll_back(serve->device, tt_get_u16(payload))
                                            : TT_ERROR_LENGTH;
     case TT_MESSAGE_END_SESSION:
         return request->payload_bytes == 0 ? tt_answer_end_session(serve) : TT_ERROR_LENGTH;
@@ -313,7 +313,6 @@ static int32_t answer_reset(tt_serve *serve)
 {
     tt_reset(serve->device);
     tt_set_tracing(serve->device, 1);
-    tt_undo_statistics(serve);
     if (serve->stream != NULL) {
         serve->stream_functions->reset(serve->stream);
     }

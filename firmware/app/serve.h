@@ -44,14 +44,13 @@ typedef struct tt_serve {
     /* One buffer for requests and replies: every handler has used its request up before it writes
      * its reply. */
     uint8_t *buffer;
-    uint8_t *reply;            /* where in the buffer a reply's payload is put together */
-    size_t reply_bytes;        /* of that payload so far */
-    uint32_t payload_bytes;    /* the largest payload, in and out */
-    uint32_t input_bytes;      /* of all of the model's inputs */
-    uint32_t output_bytes;     /* of all of the model's outputs */
-    uint32_t trace;            /* running CRC-32 of all learning steps since the last RESET */
-    tt_statistics *statistics; /* the application's, where the model names layers, else NULL */
-    tt_stream *stream;         /* the application's, where the model has a front end, else NULL */
+    uint8_t *reply;         /* where in the buffer a reply's payload is put together */
+    size_t reply_bytes;     /* of that payload so far */
+    uint32_t payload_bytes; /* the largest payload, in and out */
+    uint32_t input_bytes;   /* of all of the model's inputs */
+    uint32_t output_bytes;  /* of all of the model's outputs */
+    uint32_t trace;         /* running CRC-32 of all learning steps since the last RESET */
+    tt_stream *stream;      /* the application's, where the model has a front end, else NULL */
     const tt_serve_stream_functions *stream_functions; /* &tt_serve_stream, or NULL */
 } tt_serve;
 

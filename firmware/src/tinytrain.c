@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "tinytrain/statistics.h"
+
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes)
 {
@@ -12,6 +14,10 @@ int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t ar
     device->model = model;
     device->arena = arena;
     device->learner = NULL;
+    device->statistics = NULL;
+    if (model->statistics != NULL) {
+        model->statistics->functions->restore(model);
+    }
     tt_reset_state(device);
     if (model->head == NULL) {
         return TT_OK;
@@ -145,7 +151,15 @@ int32_t tt_add_class(tt_device *device)
     return device->model->head == NULL ? TT_ERROR_NO_HEAD : tt_head_add_class(&device->head);
 }
 
-int32_t tt_roll_back(tt_device *device, uint16_t version)
+/* The statistics of training answer again. */
+static void undo_statistics(tt_device *device)
+{
+    if (device->statistics != NULL) {
+        device->model->statistics->functions->undo(device->statistics);
+    }
+}
+
+static int32_t roll_back_head(tt_device *device, uint16_t version)
 {
     if (device->learner != NULL) {
         return learner_of(device)->roll_back(device->learner, version);
@@ -160,9 +174,19 @@ int32_t tt_roll_back(tt_device *device, uint16_t version)
     return TT_OK;
 }
 
+int32_t tt_roll_back(tt_device *device, uint16_t version)
+{
+    int32_t status = roll_back_head(device, version);
+    if (status == TT_OK && version == 0) {
+        undo_statistics(device);
+    }
+    return status;
+}
+
 void tt_reset(tt_device *device)
 {
     tt_reset_state(device);
+    undo_statistics(device);
     if (device->learner != NULL) {
         learner_of(device)->reset(device->learner);
     } else if (device->model->head != NULL) {

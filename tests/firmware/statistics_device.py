@@ -28,7 +28,7 @@ SOURCES = (
         for body in ("dsp", "mve", "portable", "v6m")
     ),
     *("learn/guard.c", "learn/head.c", "learn/row_loops.c", "learn/row_loops_dsp.c"),
-    "learn/statistics.c",
+    *("learn/statistics.c", "learn/statistics_functions.c"),
 )
 TIMEOUT = 120
 
@@ -45,8 +45,9 @@ class Observed:
 class Answer:
     statuses: tuple[int, ...]
     observed: tuple[Observed, ...]
-    undone: bytes
-    """The output for the last input, after all was undone."""
+    undone: tuple[bytes, ...]
+    """The output for the last input, after all was undone: by tt_statistics_undo, by tt_reset and by
+    tt_init."""
 
 
 def build_program(folder: Path, target: str) -> list[str]:
@@ -74,8 +75,10 @@ def run(
         place = 12 + i * (8 + size)
         left, trace = struct.unpack_from("<iI", data, place)
         observed.append(Observed(left, trace, data[place + 8 : place + 8 + size]))
-    assert len(data) == 12 + len(inputs) * (8 + size) + size
-    return Answer(struct.unpack_from("<3i", data), tuple(observed), data[-size:])
+    end = 12 + len(inputs) * (8 + size)
+    assert len(data) == end + 3 * size
+    undone = tuple(data[end + i * size :][:size] for i in range(3))
+    return Answer(struct.unpack_from("<3i", data), tuple(observed), undone)
 
 
 def _layer(

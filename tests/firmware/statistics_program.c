@@ -34,7 +34,7 @@ static tt_convolution convolution;
 static tt_fast_convolution fast;
 static tt_statistics_layer layer;
 static const tt_statistics_layer *const layers[1] = {&layer};
-static tt_statistics_constants constants = {.layer = layers};
+static tt_statistics_constants constants = {.functions = &tt_statistics_renewal, .layer = layers};
 static tt_slot slot;
 static tt_model model;
 static tt_device device;
@@ -148,6 +148,13 @@ static void run_layer(void)
     send(output, bytes);
 }
 
+static void renew(void)
+{
+    for (int32_t i = 0; i < constants.plan.samples; i++) {
+        (void)tt_statistics_observe(&statistics, input);
+    }
+}
+
 int main(void)
 {
     int32_t inputs;
@@ -163,6 +170,12 @@ int main(void)
         run_layer();
     }
     tt_statistics_undo(&statistics);
+    run_layer();
+    renew();
+    tt_reset(&device);
+    run_layer();
+    renew();
+    (void)tt_init(&device, &model, arena, sizeof arena, NULL, 0);
     run_layer();
     return 0;
 }

@@ -95,6 +95,7 @@ typedef struct tt_statistics_functions {
     int32_t (*observe)(tt_statistics *statistics, const void *input);
     int32_t (*judge)(tt_statistics *statistics, const void *input, uint16_t label);
     void (*undo)(tt_statistics *statistics);
+    void (*restore)(const tt_model *model);
     uint32_t (*trace)(const tt_statistics *statistics, int32_t layer);
 } tt_statistics_functions;
 
@@ -125,8 +126,11 @@ struct tt_statistics {
 #define TT_STATISTICS_BYTES(channels, fast, widest)                                                \
     ((widest) * 16u + (fast) * 16u + ((channels) - (fast)) * 9u)
 
-/* Binds to a device and its memory (aligned to 8), with nothing renewed. Returns TT_OK,
- * TT_ERROR_NO_STATISTICS where the model names no layers, or TT_ERROR_MEMORY. */
+/* Binds to a device, after its tt_init, and to memory of NAME_STATISTICS_BYTES (only in the header
+ * of a model that names layers), aligned to 8, with nothing renewed. Returns TT_OK,
+ * TT_ERROR_NO_STATISTICS where the model names no layers, or TT_ERROR_MEMORY; the calls below are
+ * for one that is bound. Renewed statistics are in no tt_export: over a power cycle they are lost,
+ * and estimated anew. */
 int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *memory,
                            size_t bytes);
 
@@ -142,8 +146,12 @@ int32_t tt_statistics_observe(tt_statistics *statistics, const void *input);
  * such class. */
 int32_t tt_statistics_judge(tt_statistics *statistics, const void *input, uint16_t label);
 
-/* Every layer as it was converted, and estimation from the start. */
+/* Every layer as it was converted, and estimation from the start. tt_reset and tt_roll_back to the
+ * factory do it, too. */
 void tt_statistics_undo(tt_statistics *statistics);
+
+/* Every layer of a model as it was converted, which tt_init begins with. */
+void tt_statistics_restore(const tt_model *model);
 
 /* CRC-32 of a layer's channels: sums and squares as int64, then the biases and multipliers as int32
  * and the shifts as int8, renewed where they are; the same of every kernel. Sums are those of the

@@ -26,14 +26,16 @@ extern "C" {
 typedef struct tt_device {
     const tt_model *model;
     uint8_t *arena;
-    tt_head head;        /* of a model with a plain head */
-    tt_learner *learner; /* NULL where the model has none */
-    uint16_t predicted;  /* the class that was given before the last step was learned */
+    tt_head head;                     /* of a model with a plain head */
+    tt_learner *learner;              /* NULL where the model has none */
+    struct tt_statistics *statistics; /* bound by tt_statistics_init (statistics.h), or NULL */
+    uint16_t predicted;               /* the class given before the last step was learned */
 } tt_device;
 
 /* `arena`: at least model->arena_bytes, aligned to 4. `head_memory`: as many bytes as the model's
- * header says (NAME_HEAD_BYTES), aligned to 8; NULL and 0 for a model without a head. Returns TT_OK
- * or TT_ERROR_MEMORY. */
+ * header says (NAME_HEAD_BYTES), aligned to 8; NULL and 0 for a model without a head. The model's
+ * layers have the statistics of training, and tt_statistics_init may follow. Returns TT_OK or
+ * TT_ERROR_MEMORY. */
 int32_t tt_init(tt_device *device, const tt_model *model, void *arena, size_t arena_bytes,
                 void *head_memory, size_t head_bytes);
 
@@ -73,15 +75,16 @@ int32_t tt_work(tt_device *device);
  * TT_ERROR_BUSY. */
 int32_t tt_add_class(tt_device *device);
 
-/* Answers by the factory head (0) or a kept version (1 is the newest) again. For good: versions
- * newer than that one, classes added since and the samples remembered are forgotten, and no call
- * brings them back; tt_export before it for an undo. TT_OK, or TT_ERROR_NO_HEAD, or TT_ERROR_RANGE
- * where there is no such version, or TT_ERROR_BUSY while a state is taken over in pieces. A plain
- * head keeps no version but the factory's. */
+/* Answers by the factory head (0), and then by the statistics of training, or a kept version (1 is
+ * the newest) again. For good: versions newer than that one, classes added since and the samples
+ * remembered are forgotten, and no call brings them back; tt_export before it for an undo. TT_OK,
+ * or TT_ERROR_NO_HEAD, or TT_ERROR_RANGE where there is no such version, or TT_ERROR_BUSY while a
+ * state is taken over in pieces. A plain head keeps no version but the factory's. */
 int32_t tt_roll_back(tt_device *device, uint16_t version);
 
-/* Forgets everything learned, all versions and the day's count of steps, and begins a new stream:
- * the device is as from tt_init. tt_roll_back(device, 0) leaves the stream and the day. */
+/* Forgets everything learned, all versions, renewed statistics and the day's count of steps, and
+ * begins a new stream: the device is as from tt_init and tt_statistics_init. tt_roll_back(device,
+ * 0) leaves the stream and the day. */
 void tt_reset(tt_device *device);
 
 /* Writes all that the learner has learned, its memory of samples too, into `out`, any alignment:

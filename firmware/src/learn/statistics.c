@@ -51,6 +51,7 @@ int32_t tt_statistics_init(tt_statistics *statistics, tt_device *device, void *m
         return TT_ERROR_MEMORY;
     }
     statistics->device = device;
+    device->statistics = statistics;
     statistics->sum = memory;
     statistics->square = statistics->sum + widest;
     tt_renewed *renewed = &statistics->renewed;
@@ -85,20 +86,36 @@ static tt_renewed renewed_of(const tt_statistics *statistics, int32_t layer)
     return at;
 }
 
+void tt_statistics_restore(const tt_model *model)
+{
+    const tt_statistics_constants *constants = model->statistics;
+    for (int32_t i = 0; i < constants->plan.layers; i++) {
+        const tt_statistics_layer *layer = constants->layer[i];
+        if (layer->fast != NULL) {
+            layer->fast->channels = layer->channels;
+        } else {
+            layer->plain->bias = layer->bias;
+            layer->plain->multiplier = layer->multiplier;
+            layer->plain->shift = layer->shift;
+        }
+    }
+}
+
 /* Inferences use the renewed arrays of the first `renewed` layers, and of the others those in
  * flash. */
 static void use(const tt_statistics *statistics, int32_t renewed)
 {
     const tt_statistics_constants *constants = constants_of(statistics);
     tt_renewed at = statistics->renewed;
-    for (int32_t i = 0; i < constants->plan.layers; i++) {
+    tt_statistics_restore(statistics->device->model);
+    for (int32_t i = 0; i < renewed; i++) {
         const tt_statistics_layer *layer = constants->layer[i];
         if (layer->fast != NULL) {
-            layer->fast->channels = i < renewed ? at.channels : layer->channels;
+            layer->fast->channels = at.channels;
         } else {
-            layer->plain->bias = i < renewed ? at.bias : layer->bias;
-            layer->plain->multiplier = i < renewed ? at.multiplier : layer->multiplier;
-            layer->plain->shift = i < renewed ? at.shift : layer->shift;
+            layer->plain->bias = at.bias;
+            layer->plain->multiplier = at.multiplier;
+            layer->plain->shift = at.shift;
         }
         advance(&at, layer);
     }

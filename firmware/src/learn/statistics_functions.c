@@ -6,5 +6,6 @@ const tt_statistics_functions tt_statistics_renewal = {
     .observe = tt_statistics_observe,
     .judge = tt_statistics_judge,
     .undo = tt_statistics_undo,
+    .restore = tt_statistics_restore,
     .trace = tt_statistics_trace,
 };
