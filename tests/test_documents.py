@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.frontend_cases import make_project, small_audio, small_plan
-from tests.test_cli import classifier
+from tests.test_cli import classifier, windows
 from tinytrain.pipeline.convert import convert
+from tinytrain.statistics import StatisticsOptions
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"^```c\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -35,6 +36,8 @@ def test_c_in_a_document_compiles(
     project = tmp_path / "project"
     if "stream.h" in text:
         project = make_project(small_plan(small_audio()), tmp_path).directory
+    elif "statistics.h" in text:
+        convert(model, project, statistics=StatisticsOptions(), training=windows(8))
     else:
         convert(model, project)
     folders = (project / "model", project / "runtime" / "include", project / "runtime" / "port")
