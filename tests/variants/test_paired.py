@@ -33,31 +33,84 @@ def pairs_of(given_layer: FullyConnected) -> Arrays | None:
     return None if found is None else found[1]
 
 
-def sums_by_pairs(pairs: Arrays, x: NDArray[np.int64]) -> NDArray[np.int64]:
-    """As the block adds them: in 32 bits that wrap, of factors of 16 bits."""
-    stored = np.ascontiguousarray(pairs["weights"]).view("<i2").astype(np.int64)
-    low_bytes = np.ascontiguousarray(pairs["weights"]).view(np.int8)[:, ::2].astype(np.int64)
-    u = x[1::2] + 128
-    z = -(256 * x[::2] + u) - 1
-    for factors in (stored, low_bytes, u, z):
-        assert -(1 << 15) <= factors.min() <= factors.max() < 1 << 15
-    total = pairs["channels"]["start"].astype(np.int64) + stored @ u + low_bytes @ z  # type: ignore[call-overload]
-    return total.astype(np.uint32).view(np.int32).astype(np.int64)
+class Block:
+    """Reads the arrays as the block does, from front to back."""
+
+    def __init__(self, layer: FullyConnected, pairs: Arrays) -> None:
+        self.layer = layer
+        self.words = np.ascontiguousarray(pairs["weights"]).view("<i4")
+        self.numbers = np.ascontiguousarray(pairs["channels"]).view("<i4").astype(np.int64)
+        self.uniform = len({*zip(layer.multiplier, layer.shift, strict=True)}) == 1
+        if self.uniform:
+            _, *self.way = self.take(4)
+
+    def take(self, count: int) -> NDArray[np.int64]:
+        taken, self.numbers = self.numbers[:count], self.numbers[count:]
+        return taken
+
+    def vector(self, x: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The sums, and (O, 3) multipliers, roundings and shifts."""
+        left = self.layer.output_depth
+        sums, ways = [], []
+        while left:
+            together = min(8, 1 << (left.bit_length() - 1))
+            sums.append(self.group(together, x))
+            ways.append([self.way if self.uniform else self.take(3) for _ in range(together)])
+            left -= together
+        assert self.words.size == 0
+        assert self.numbers.size == (-self.layer.output_depth % 4 if self.uniform else 0)
+        return np.concatenate(sums), np.concatenate(ways)
+
+    def group(self, together: int, x: NDArray[np.int64]) -> NDArray[np.int64]:
+        """In 32 bits that wrap, of factors of 16 bits."""
+        sums = self.take(together)
+        u = x[1::2] + 128
+        z = -(256 * x[::2] + u) - 1
+        u[-1] -= 1 << 15
+        for factors in (u, z):
+            assert -(1 << 15) <= factors.min() <= factors.max() < 1 << 15
+        for at in range(0, len(u), 2):
+            words, self.words = self.words[:together], self.words[together:]
+            stored = words.view("<i2").reshape(-1, 2)
+            low_bytes = stored.astype(np.int8).astype(np.int64)
+            sums = sums + stored.astype(np.int64) @ u[at : at + 2] + low_bytes @ z[at : at + 2]
+        return sums.astype(np.uint32).view(np.int32).astype(np.int64)
 
 
-@given(st.integers(0, 1 << 32), st.booleans(), st.booleans())
-def test_sums_are_256_times_those_of_the_layer(seed: int, x_edges: bool, w_edges: bool) -> None:
+@given(
+    st.integers(0, 1 << 32),
+    st.integers(1, 20).map(lambda words: 4 * words),
+    st.integers(1, 20),
+    st.booleans(),
+    st.booleans(),
+    st.booleans(),
+)
+def test_sums_are_256_times_those_of_the_layer(
+    seed: int, depth: int, channels: int, x_edges: bool, w_edges: bool, uniform: bool
+) -> None:
     rng = np.random.default_rng(seed)
-    plain = layer()
-    if w_edges:
-        plain = replace(
-            plain, weights=rng.choice(EXTREMES[1:], plain.weights.shape).astype(np.int8)
-        )
-    x = rng.choice(EXTREMES, plain.input_depth) if x_edges else rng.integers(-128, 128, 40)
-    pairs = pairs_of(plain)
-    assert pairs is not None
+    among = EXTREMES[1:] if w_edges else np.arange(-127, 128)
+    plain = dense(
+        channels=channels,
+        input_depth=depth,
+        weights=rng.choice(among, (channels, depth)).astype(np.int8),
+    )
+    if uniform:
+        plain = replace(plain, multiplier=np.full(channels, plain.multiplier[0]))
+    x = rng.choice(EXTREMES if x_edges else np.arange(-128, 128), depth)
+    fast, pairs = folded(plain), pairs_of(plain)
+    assert fast is not None and pairs is not None
+    sums, ways = Block(plain, pairs).vector(x.astype(np.int64))
     expected = plain.weights.astype(np.int64) @ (x - plain.input_zero_point) + plain.bias
-    np.testing.assert_array_equal(sums_by_pairs(pairs, x.astype(np.int64)), 256 * expected)
+    np.testing.assert_array_equal(sums, 256 * expected)
+    np.testing.assert_array_equal(ways, np.array(fast.channels.tolist())[:, 1:])
+
+
+def test_what_all_channels_have_in_common_is_in_flash_once() -> None:
+    plain = layer(channels=40)
+    alike = replace(plain, multiplier=np.full(40, 1 << 30, np.int32))
+    sizes = [pairs["channels"].nbytes for pairs in map(pairs_of, (plain, alike)) if pairs]
+    assert sizes == [16 * 40, 16 + 4 * 40]
 
 
 def test_a_weight_of_the_lowest_value_is_left_in_bytes() -> None:
@@ -86,7 +139,8 @@ def test_the_layer_of_the_head_keeps_its_bytes_which_the_head_reads() -> None:
 
 
 def test_flash_is_compared_with_what_the_instruction_set_has() -> None:
-    block = ConstantBlock("w", "w", b"\1\2", "int8", dsp=b"\3\4")
-    found = {each: block.data_on(each) for each in InstructionSet}
-    assert found.pop(InstructionSet.DSP) == b"\3\4"
-    assert set(found.values()) == {b"\1\2"}
+    dsp = ConstantBlock("w", "w", b"\3\4\5", "int8")
+    block = ConstantBlock("w", "w", b"\1\2", "int8", dsp=dsp)
+    found = {each: block.on(each) for each in InstructionSet}
+    assert found.pop(InstructionSet.DSP) is dsp
+    assert set(found.values()) == {block}

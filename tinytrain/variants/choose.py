@@ -22,7 +22,7 @@ from tinytrain.variants.fast import (
     FastDepthwiseConv2D,
     fast_parameters,
 )
-from tinytrain.variants.paired import Arrays, paired
+from tinytrain.variants.paired import Arrays, PairedFullyConnected, paired
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,8 @@ class Variant:
 
 
 CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 1250, "TT_BLOCK_DENSE": 600}
+PAIRED_CODE_BYTES = {8: 710, 4: 180, 2: 105, 1: 70}
+"""Of a block for dense layers in pairs, by the groups of channels that it has."""
 UNROLLED = 2
 """So much more code unrolled loops take."""
 
@@ -96,16 +98,18 @@ def choose_variants(
     """A variant for each kernel; those in `kept` stay what they are, because something else on the
     device writes their constants, and the weights of `shared`, because the head reads them. Those
     in `chained` are of `row_operators`, and run row by row."""
-    found = [None if k.index in kept else fast_parameters(k.parameters) for k in kernels]
-    blocks = [_block(fast, optimize) if fast else None for fast in found]
-    users = Counter(block for block in blocks if block)
+    found = [
+        None if kernel.index in kept else _fast(kernel, kernel.index == shared, optimize)
+        for kernel in kernels
+    ]
+    users = Counter(fast.block for fast in found if fast)
     return tuple(
         _keep(kernel, kernel.index in kept)
-        if fast is None or block is None
-        else Variant(fast, "makes some rows alone, which --ram takes", _scratch(fast), block)
+        if fast is None
+        else replace(fast, reason="makes some rows alone, which --ram takes")
         if kernel.index in chained
-        else _pair(_choose(kernel, fast, block, users[block], optimize), kernel.index == shared)
-        for kernel, fast, block in zip(kernels, found, blocks, strict=True)
+        else _choose(kernel, fast, users[fast.block], optimize)
+        for kernel, fast in zip(kernels, found, strict=True)
     )
 
 
@@ -127,10 +131,24 @@ def _keep(kernel: Kernel, renewed: bool) -> Variant:
     return Variant(kernel.parameters, "the only kernel for it")
 
 
-def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize) -> Variant:
+def _fast(kernel: Kernel, shared: bool, optimize: Optimize) -> Variant | None:
+    """With a fast kernel, where there is one: of dense layers in pairs where that is possible."""
+    fast = fast_parameters(kernel.parameters)
+    if fast is None:
+        return None
+    pairs = paired(fast) if isinstance(fast, FastDense) and not shared else None
+    layer, dsp = pairs or (fast, {})
+    return Variant(layer, "", _scratch(layer), _block(layer, optimize), dsp)
+
+
+def _choose(kernel: Kernel, variant: Variant, users: int, optimize: Optimize) -> Variant:
+    """The fast kernel, or the plain one where that saves too little. Bytes that only the DSP
+    extension does without count: the choice is one for all targets."""
+    fast, block = variant.parameters, variant.block
+    assert isinstance(fast, FastConvolution | FastDense) and block is not None
     plain, better = plain_instructions(fast), fast_instructions(fast)
     saved = plain - better
-    code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
+    code = _code_bytes(fast, block) * (UNROLLED if optimize.unrolled else 1) // users
     added = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels) + code
     share = "its share of the code" if users > 1 else "code"
     flash = f"{added:,} bytes of flash, {share} included"
@@ -140,20 +158,13 @@ def _choose(kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Opti
         )
         return Variant(kernel.parameters, why)
     why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}"
-    return Variant(fast, why, _scratch(fast), block)
+    return replace(variant, reason=why)
 
 
-def _pair(variant: Variant, shared: bool) -> Variant:
-    """With weights in pairs, where a fast dense kernel allows it."""
-    fast, block = variant.parameters, variant.block
-    if shared or block is None or not isinstance(fast, FastDense):
-        return variant
-    found = paired(fast)
-    if found is None:
-        return variant
-    pairs = Block("TT_BLOCK_DENSE_PAIRED", block.arguments)
-    scratch = _scratch(fast, "_PAIRED")
-    return replace(variant, parameters=found[0], scratch=scratch, block=pairs, dsp=found[1])
+def _code_bytes(fast: Fast, block: Block) -> int:
+    if not isinstance(fast, PairedFullyConnected):
+        return CODE_BYTES[block.macro]
+    return sum(size for group, size in PAIRED_CODE_BYTES.items() if fast.groups & group)
 
 
 PLAIN_CHANNEL_BYTES = 9
@@ -166,6 +177,8 @@ def _clamped(fast: Fast) -> int:
 
 
 def _block(fast: Fast, optimize: Optimize) -> Block:
+    if isinstance(fast, PairedFullyConnected):
+        return _paired_block(fast, optimize)
     ends = (_clamped(fast), int(optimize.unrolled))
     if isinstance(fast, FastDense):
         return Block("TT_BLOCK_DENSE", (fast.input_depth, *ends))
@@ -175,12 +188,19 @@ def _block(fast: Fast, optimize: Optimize) -> Block:
     return Block("TT_BLOCK_CONV_2D", (_depth(fast), *ends))
 
 
+def _paired_block(fast: PairedFullyConnected, optimize: Optimize) -> Block:
+    words, a_round = fast.input_depth // 4, 8 if optimize.unrolled else 4
+    ends = (int(fast.uniform), _clamped(fast))
+    return Block("TT_BLOCK_DENSE_PAIRED", (a_round, words % a_round, fast.groups, *ends))
+
+
 def _depth(fast: FastConvolution) -> int:
     return fast.kernel_height * fast.kernel_width * fast.input_channels
 
 
-def _scratch(fast: Fast, kind: str = "") -> str:
+def _scratch(fast: Fast) -> str:
     if isinstance(fast, FastDense):
+        kind = "_PAIRED" if isinstance(fast, PairedFullyConnected) else ""
         return f"TT_FAST_DENSE{kind}_SCRATCH({fast.input_depth}, {fast.output_depth})"
     if isinstance(fast, FastDepthwiseConv2D):
         taps = fast.kernel_height * fast.kernel_width

@@ -7,29 +7,48 @@ u = x_odd + 128 and z = -(256 x_even + u) - 1, which both fit 16 bits:
     h u + (-w_even) z = 256 (w_odd x_odd + w_even x_even + 128 w_odd) + w_even
 
 so that a word of four weights takes one SXTB16 and two SMLAD, where plain bytes take two of each.
-Sums are 256 times as large; what is beside them is folded into the start.
+Sums are 256 times as large; what is beside them is folded into the start. So is what the very last
+u lacks: its sign tells the loop that it is at the end, which saves a register or a load.
+
+Channels go in groups. A group's words of the same four weights lie side by side, so that one
+instruction loads two of them; its starts lie before its other constants, and are one load, too.
+Where all channels have the same other constants, these are there once, before all starts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.variants.fast import FastDense, reach_of
+from tinytrain.variants.fast import CHANNEL, Channels, FastDense, reach_of
 
 MAX_PAIRED_REACH = 1 << 23
 """Sums stay below it: they are 256 times as large."""
-MAX_PAIRED_DEPTH = 4095 // 3
-"""Four channels' weights have to lie within reach of an immediate offset of 12 bits."""
+TOGETHER = (8, 4, 2, 1)
+"""Channels of a group: as many eights as there are, and at most one each of the others."""
+END = 1 << 15
+"""So much less is the last u, whose sign ends the loop."""
+WAY = ["multiplier", "rounding", "shift"]
+"""Of a channel, from a sum to an output."""
 
 
 class PairedFullyConnected(FastDense):
     """The plain constants, which all but the DSP extension read."""
 
     function: ClassVar[str] = "tt_fast_fully_connected_paired"
+
+    @property
+    def groups(self) -> int:
+        """The sum of the groups of channels that it has, eights counted once."""
+        return min(self.output_depth, 8 + self.output_depth % 8)
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all channels go from a sum to an output alike."""
+        return len(np.unique(self.channels[WAY])) == 1
 
 
 Arrays = Mapping[str, npt.NDArray[np.generic]]
@@ -42,16 +61,53 @@ def paired(fast: FastDense) -> tuple[PairedFullyConnected, Arrays] | None:
     weights = fast.weights.astype(np.int64)
     if (
         fast.input_depth % 4
-        or fast.input_depth > MAX_PAIRED_DEPTH
         or weights.min() < -127
         or reach_of(fast.channels["start"], weights) >= MAX_PAIRED_REACH
     ):
         return None
     even, odd = weights[:, ::2], weights[:, 1::2]
+    pairs = 256 * odd - even
     start = 256 * (fast.channels["start"].astype(np.int64) - 128 * odd.sum(axis=1))
+    start += END * pairs[:, -1] - even.sum(axis=1)
     channels = fast.channels.copy()
     # Sums wrap on their way to what fits 32 bits.
-    channels["start"] = (start - even.sum(axis=1)).astype(np.uint32).view(np.int32)
-    pairs = (256 * odd - even).astype("<i2").view(np.int8)
-    arrays = {"weights": pairs.reshape(fast.weights.shape), "channels": channels}
-    return PairedFullyConnected(**vars(fast)), arrays
+    channels["start"] = start.astype(np.uint32).view(np.int32)
+    words = pairs.astype("<i2").view("<i4")
+    layer = PairedFullyConnected(**vars(fast))
+    ordered = _once(channels) if layer.uniform else _starts_first(channels)
+    return layer, {"weights": _side_by_side(words), "channels": ordered}
+
+
+def _groups(channels: int) -> Iterator[slice]:
+    """Which channels go together."""
+    first = 0
+    for together in TOGETHER:
+        while channels - first >= together:
+            yield slice(first, first + together)
+            first += together
+
+
+def _side_by_side(words: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
+    """Of (O, words): of each group (words, channels)."""
+    parts = [words[group].T.reshape(-1) for group in _groups(len(words))]
+    return np.concatenate(parts).view(np.int8)
+
+
+def _starts_first(channels: Channels) -> Channels:
+    """Of each group all starts, then the rest channel by channel."""
+    numbers = np.array(channels.tolist(), "<i4")
+    parts = [
+        part.reshape(-1)
+        for group in _groups(len(channels))
+        for part in (numbers[group, 0], numbers[group, 1:])
+    ]
+    return np.concatenate(parts).view(CHANNEL)
+
+
+def _once(channels: Channels) -> Channels:
+    """An entry of what the channels have in common, without a start; then starts, four an entry."""
+    first = channels[:1].copy()
+    first["start"] = 0
+    starts = np.zeros(-(-len(channels) // 4) * 4, "<i4")
+    starts[: len(channels)] = channels["start"]
+    return np.concatenate([first, starts.view(CHANNEL)])
