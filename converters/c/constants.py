@@ -169,9 +169,11 @@ def _array_block(array: ConstantArray) -> ConstantBlock:
         layout = "<i4" if array.dsp.dtype.names else array.dsp.dtype.str
         dsp = ConstantBlock(name, name, array.dsp.tobytes(), layout)
     if data.dtype.names is None:
-        return ConstantBlock(name, name, data.tobytes(), data.dtype.str, dsp=dsp)
+        return ConstantBlock(
+            name, name, data.tobytes(), data.dtype.str, behind=array.behind, dsp=dsp
+        )
     labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
-    return ConstantBlock(name, name, data.tobytes(), f"<{len(labels)}i", labels, dsp)
+    return ConstantBlock(name, name, data.tobytes(), f"<{len(labels)}i", labels, array.behind, dsp)
 
 
 def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:

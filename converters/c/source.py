@@ -63,6 +63,8 @@ class ConstantBlock:
     """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
     labels: tuple[str, ...] = ()
     """What each item is called; empty for an array."""
+    behind: int = 0
+    """Bytes of the array that come after it."""
     dsp: ConstantBlock | None = None
     """What is in its place where the DSP extension is used, if that is something else."""
 
@@ -72,9 +74,11 @@ class ConstantBlock:
 
     @property
     def size(self) -> str:
-        """C for its bytes; what differs in size is an array that nothing lies behind."""
+        """C for its bytes."""
         alike = self.dsp is None or len(self.dsp.data) == len(self.data)
-        return str(len(self.data)) if alike else f"sizeof {self.pointer}"
+        if alike:
+            return str(len(self.data))
+        return f"sizeof {self.pointer}" + (f" - {self.behind}" if self.behind else "")
 
     def items(self, data: bytes) -> npt.NDArray[Any]:
         """The numbers in what was read back."""

@@ -15,6 +15,7 @@ from tinytrain.converters.c.source import ConstantBlock
 from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel
 from tinytrain.variants.choose import SPEED, choose_variants
+from tinytrain.variants.fast import CHANNEL, FastConv2D
 from tinytrain.variants.instruction_set import InstructionSet
 from tinytrain.variants.paired import Arrays, paired
 
@@ -31,6 +32,23 @@ def pairs_of(given_layer: FullyConnected) -> Arrays | None:
     assert fast is not None
     found = paired(fast)
     return None if found is None else found[1]
+
+
+def sums_of_pairs(
+    starts: NDArray[np.int64], words: NDArray[np.int32], x: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Of a group of channels whose words lie side by side: in 32 bits that wrap, of factors of 16
+    bits."""
+    u = x[1::2] + 128
+    z = -(256 * x[::2] + u) - 1
+    u[-1] -= 1 << 15
+    for factors in (u, z):
+        assert -(1 << 15) <= factors.min() <= factors.max() < 1 << 15
+    stored = words.view("<i2").reshape(-1, len(starts), 2)
+    low_bytes = stored.astype(np.int8).astype(np.int64)
+    sums = starts + np.einsum("wci,wi->c", stored.astype(np.int64), u.reshape(-1, 2))
+    sums += np.einsum("wci,wi->c", low_bytes, z.reshape(-1, 2))
+    return sums.astype(np.uint32).view(np.int32).astype(np.int64)
 
 
 class Block:
@@ -62,19 +80,9 @@ class Block:
         return np.concatenate(sums), np.concatenate(ways)
 
     def group(self, together: int, x: NDArray[np.int64]) -> NDArray[np.int64]:
-        """In 32 bits that wrap, of factors of 16 bits."""
-        sums = self.take(together)
-        u = x[1::2] + 128
-        z = -(256 * x[::2] + u) - 1
-        u[-1] -= 1 << 15
-        for factors in (u, z):
-            assert -(1 << 15) <= factors.min() <= factors.max() < 1 << 15
-        for at in range(0, len(u), 2):
-            words, self.words = self.words[:together], self.words[together:]
-            stored = words.view("<i2").reshape(-1, 2)
-            low_bytes = stored.astype(np.int8).astype(np.int64)
-            sums = sums + stored.astype(np.int64) @ u[at : at + 2] + low_bytes @ z[at : at + 2]
-        return sums.astype(np.uint32).view(np.int32).astype(np.int64)
+        words = self.words[: together * len(x) // 4]
+        self.words = self.words[words.size :]
+        return sums_of_pairs(self.take(together), words, x)
 
 
 @given(
@@ -104,6 +112,46 @@ def test_sums_are_256_times_those_of_the_layer(
     expected = plain.weights.astype(np.int64) @ (x - plain.input_zero_point) + plain.bias
     np.testing.assert_array_equal(sums, 256 * expected)
     np.testing.assert_array_equal(ways, np.array(fast.channels.tolist())[:, 1:])
+
+
+def convolution(rng: np.random.Generator, depth: int, channels: int) -> FastConv2D:
+    """Of windows of one pixel."""
+    found = np.zeros(channels, CHANNEL)
+    for name in CHANNEL.names or ():
+        found[name] = rng.integers(-5000, 5000, channels)
+    weights = rng.integers(-127, 128, (channels, 1, 1, depth)).astype(np.int8)
+    return FastConv2D(
+        *(4, 4, depth, 4, 4, channels, 1, 1, 1, 1, 0, 0, -3, -128, 127),
+        weights=weights,
+        channels=found,
+    )
+
+
+@given(st.integers(0, 1 << 32), st.integers(1, 70), st.integers(6, 21))
+def test_sums_of_a_convolution_are_256_times_those_of_the_layer(
+    seed: int, depth: int, channels: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    fast = convolution(rng, depth, channels)
+    found = paired(fast)
+    assert found is not None
+    x = rng.choice(EXTREMES, -(-depth // 4) * 4)
+    words = found[1]["weights"].view("<i4").reshape(-1, len(x) // 4, 2)
+    # The last of an odd number comes with the one before.
+    pairs = [(first, first + 1) for first in (*range(0, channels - 1, 2), channels - 2)]
+    expected = fast.channels["start"] + fast.weights.reshape(channels, -1) @ x[:depth]
+    stored = found[1]["channels"].view("<i4").reshape(-1, 4).astype(np.int64)
+    np.testing.assert_array_equal(stored[:, 1:], fast.channels.view("<i4").reshape(-1, 4)[:, 1:])
+    for of_two, pair in zip(words, pairs, strict=False):
+        sums = sums_of_pairs(stored[list(pair), 0], of_two, x)
+        np.testing.assert_array_equal(sums, 256 * expected[list(pair)])
+    assert len(words) == -(-channels // 2)
+
+
+def test_a_convolution_of_few_channels_is_left_in_bytes() -> None:
+    rng = np.random.default_rng(0)
+    assert paired(convolution(rng, 16, 6)) is not None
+    assert paired(convolution(rng, 16, 5)) is None
 
 
 def test_what_all_channels_have_in_common_is_in_flash_once() -> None:

@@ -22,7 +22,7 @@ from tinytrain.variants.fast import (
     FastDepthwiseConv2D,
     fast_parameters,
 )
-from tinytrain.variants.paired import Arrays, PairedFullyConnected, paired
+from tinytrain.variants.paired import Arrays, Paired, PairedConv2D, PairedFullyConnected, paired
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,12 @@ class Variant:
         return isinstance(self.parameters, FastConvolution)
 
 
-CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 1250, "TT_BLOCK_DENSE": 600}
+CODE_BYTES = {
+    "TT_BLOCK_CONV_2D": 700,
+    "TT_BLOCK_CONV_2D_PAIRED": 600,
+    "TT_BLOCK_DEPTHWISE": 1250,
+    "TT_BLOCK_DENSE": 600,
+}
 PAIRED_CODE_BYTES = {8: 710, 4: 180, 2: 105, 1: 70}
 """Of a block for dense layers in pairs, by the groups of channels that it has."""
 UNROLLED = 2
@@ -132,11 +137,11 @@ def _keep(kernel: Kernel, renewed: bool) -> Variant:
 
 
 def _fast(kernel: Kernel, shared: bool, optimize: Optimize) -> Variant | None:
-    """With a fast kernel, where there is one: of dense layers in pairs where that is possible."""
+    """With a fast kernel, where there is one: with weights in pairs where that is possible."""
     fast = fast_parameters(kernel.parameters)
     if fast is None:
         return None
-    pairs = paired(fast) if isinstance(fast, FastDense) and not shared else None
+    pairs = None if shared else paired(fast)
     layer, dsp = pairs or (fast, {})
     return Variant(layer, "", _scratch(layer), _block(layer, optimize), dsp)
 
@@ -177,7 +182,7 @@ def _clamped(fast: Fast) -> int:
 
 
 def _block(fast: Fast, optimize: Optimize) -> Block:
-    if isinstance(fast, PairedFullyConnected):
+    if isinstance(fast, PairedFullyConnected | PairedConv2D):
         return _paired_block(fast, optimize)
     ends = (_clamped(fast), int(optimize.unrolled))
     if isinstance(fast, FastDense):
@@ -188,10 +193,18 @@ def _block(fast: Fast, optimize: Optimize) -> Block:
     return Block("TT_BLOCK_CONV_2D", (_depth(fast), *ends))
 
 
-def _paired_block(fast: PairedFullyConnected, optimize: Optimize) -> Block:
-    words, a_round = fast.input_depth // 4, 8 if optimize.unrolled else 4
-    ends = (int(fast.uniform), _clamped(fast))
-    return Block("TT_BLOCK_DENSE_PAIRED", (a_round, words % a_round, fast.groups, *ends))
+def _paired_block(fast: Paired, optimize: Optimize) -> Block:
+    a_round = 8 if optimize.unrolled else 4
+    if isinstance(fast, PairedFullyConnected):
+        words = fast.input_depth // 4 % a_round
+        ends = (int(fast.uniform), _clamped(fast))
+        return Block("TT_BLOCK_DENSE_PAIRED", (a_round, words, fast.groups, *ends))
+    # Those behind the first; of whole rounds there are any number.
+    words = -(-_depth(fast) // 4) - 1
+    if optimize.unrolled and words < 2 * a_round:
+        a_round *= 2
+    words = min(words, a_round + words % a_round)
+    return Block("TT_BLOCK_CONV_2D_PAIRED", (a_round, words, _clamped(fast)))
 
 
 def _depth(fast: FastConvolution) -> int:

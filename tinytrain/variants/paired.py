@@ -1,4 +1,4 @@
-"""Weights of dense layers in pairs, for the DSP extension: both of a pair in one int16.
+"""Weights of dense layers and convolutions in pairs, for the DSP extension: a pair is one int16.
 
 Written for int8 activations x and weights w in pairs of a first (even) and a second (odd) one, with
 u = x_odd + 128 and z = -(256 x_even + u) - 1, which both fit 16 bits:
@@ -10,9 +10,10 @@ so that a word of four weights takes one SXTB16 and two SMLAD, where plain bytes
 Sums are 256 times as large; what is beside them is folded into the start. So is what the very last
 u lacks: its sign tells the loop that it is at the end, which saves a register or a load.
 
-Channels go in groups. A group's words of the same four weights lie side by side, so that one
-instruction loads two of them; its starts lie before its other constants, and are one load, too.
-Where all channels have the same other constants, these are there once, before all starts.
+Channels go in groups, of a convolution by twos. A group's words of the same four weights lie side
+by side, so that one instruction loads two of them. Of a dense layer a group's starts lie before its
+other constants, and are one load, too; where all channels have the same other constants, these are
+there once, before all starts.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ from typing import ClassVar
 import numpy as np
 import numpy.typing as npt
 
-from tinytrain.variants.fast import CHANNEL, Channels, FastDense, reach_of
+from tinytrain.variants.fast import (
+    CHANNEL,
+    Channels,
+    Fast,
+    FastConv2D,
+    FastConvolution,
+    FastDense,
+    reach_of,
+)
 
 MAX_PAIRED_REACH = 1 << 23
 """Sums stay below it: they are 256 times as large."""
@@ -31,6 +40,8 @@ TOGETHER = (8, 4, 2, 1)
 """Channels of a group: as many eights as there are, and at most one each of the others."""
 END = 1 << 15
 """So much less is the last u, whose sign ends the loop."""
+MIN_CHANNELS = 6
+"""Of a convolution: fewer save less than widening activations for pairs takes more."""
 WAY = ["multiplier", "rounding", "shift"]
 """Of a channel, from a sum to an output."""
 
@@ -51,31 +62,65 @@ class PairedFullyConnected(FastDense):
         return len(np.unique(self.channels[WAY])) == 1
 
 
+class PairedConv2D(FastConvolution):
+    """The plain constants, as well."""
+
+    function: ClassVar[str] = "tt_fast_conv_2d_paired"
+
+
+Paired = PairedFullyConnected | PairedConv2D
 Arrays = Mapping[str, npt.NDArray[np.generic]]
 """By the field whose place they take."""
 
 
-def paired(fast: FastDense) -> tuple[PairedFullyConnected, Arrays] | None:
-    """The layer, and its weights and channels in pairs; None where its numbers or its shape do not
-    allow it."""
-    weights = fast.weights.astype(np.int64)
-    if (
-        fast.input_depth % 4
-        or weights.min() < -127
-        or reach_of(fast.channels["start"], weights) >= MAX_PAIRED_REACH
-    ):
+def paired(fast: Fast) -> tuple[Paired, Arrays] | None:
+    """The layer, and its weights and channels in pairs; None where its kind, its numbers or its
+    shape do not allow it."""
+    if not isinstance(fast, FastDense | FastConv2D):
         return None
-    even, odd = weights[:, ::2], weights[:, 1::2]
-    pairs = 256 * odd - even
-    start = 256 * (fast.channels["start"].astype(np.int64) - 128 * odd.sum(axis=1))
-    start += END * pairs[:, -1] - even.sum(axis=1)
-    channels = fast.channels.copy()
-    # Sums wrap on their way to what fits 32 bits.
-    channels["start"] = start.astype(np.uint32).view(np.int32)
-    words = pairs.astype("<i2").view("<i4")
+    rows = fast.weights.reshape(len(fast.channels), -1).astype(np.int64)
+    if rows.min() < -127 or reach_of(fast.channels["start"], rows) >= MAX_PAIRED_REACH:
+        return None
+    if isinstance(fast, FastConv2D):
+        return _paired_convolution(fast, rows) if fast.output_channels >= MIN_CHANNELS else None
+    return _paired_dense(fast, rows) if fast.input_depth % 4 == 0 else None
+
+
+def _paired_dense(fast: FastDense, rows: npt.NDArray[np.int64]) -> tuple[Paired, Arrays]:
     layer = PairedFullyConnected(**vars(fast))
+    words, channels = _in_pairs(fast.channels, rows)
     ordered = _once(channels) if layer.uniform else _starts_first(channels)
     return layer, {"weights": _side_by_side(words), "channels": ordered}
+
+
+def _paired_convolution(fast: FastConv2D, rows: npt.NDArray[np.int64]) -> tuple[Paired, Arrays]:
+    """With weights of 0 up to a whole word."""
+    whole = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
+    words, channels = _in_pairs(fast.channels, whole)
+    return PairedConv2D(**vars(fast)), {"weights": _two_by_two(words), "channels": channels}
+
+
+def _in_pairs(
+    channels: Channels, rows: npt.NDArray[np.int64]
+) -> tuple[npt.NDArray[np.int32], Channels]:
+    """Of weights (O, depth): (O, words), and the channels whose starts belong to them."""
+    even, odd = rows[:, ::2], rows[:, 1::2]
+    pairs = 256 * odd - even
+    start = 256 * (channels["start"].astype(np.int64) - 128 * odd.sum(axis=1))
+    start += END * pairs[:, -1] - even.sum(axis=1)
+    found = channels.copy()
+    # Sums wrap on their way to what fits 32 bits.
+    found["start"] = start.astype(np.uint32).view(np.int32)
+    return pairs.astype("<i2").view("<i4"), found
+
+
+def _two_by_two(words: npt.NDArray[np.int32]) -> npt.NDArray[np.int8]:
+    """Of (O, words): of each pair of channels (words, 2); the last of an odd number has the one
+    before once more."""
+    odd = len(words) % 2
+    pairs = words[: len(words) - odd].reshape(-1, 2, words.shape[1])
+    found = np.concatenate([pairs, words[None, -2:]]) if odd else pairs
+    return found.transpose(0, 2, 1).reshape(-1).view(np.int8)
 
 
 def _groups(channels: int) -> Iterator[slice]:

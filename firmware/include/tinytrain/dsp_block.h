@@ -35,6 +35,16 @@ __asm("    .ifndef .Ltt_dsp_common\n"
        * SMMLAR's high word is that of sum * multiplier + 2^30, shifted by 31. */
       "    .macro tt_dsp_output sum, multiplier, rounding, shift, temporary\n"
       "    lsl \\sum, \\sum, #1\n"
+      "    tt_dsp_doubled_output \\sum, \\multiplier, \\rounding, \\shift, \\temporary\n"
+      "    .endm\n"
+
+      /* Of a sum of weights in pairs, which is 256 times as large. */
+      "    .macro tt_dsp_paired_output sum, multiplier, rounding, shift, temporary\n"
+      "    asr \\sum, \\sum, #7\n"
+      "    tt_dsp_doubled_output \\sum, \\multiplier, \\rounding, \\shift, \\temporary\n"
+      "    .endm\n"
+
+      "    .macro tt_dsp_doubled_output sum, multiplier, rounding, shift, temporary\n"
       "    add \\temporary, \\rounding, \\sum, asr #31\n"
       "    smmlar \\sum, \\sum, \\multiplier, \\temporary\n"
       "    asr \\sum, \\sum, \\shift\n"
