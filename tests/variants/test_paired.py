@@ -11,13 +11,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from tests.variants.test_fast import dense, folded
+from tinytrain import arithmetic as fixed
 from tinytrain.converters.c.source import ConstantBlock
 from tinytrain.operators.dense import FullyConnected
 from tinytrain.operators.kernel import Kernel
 from tinytrain.variants.choose import SPEED, choose_variants
 from tinytrain.variants.fast import CHANNEL, FastConv2D
 from tinytrain.variants.instruction_set import InstructionSet
-from tinytrain.variants.paired import Arrays, paired
+from tinytrain.variants.paired import Arrays, is_relu, paired
 
 EXTREMES = np.array([-128, -127, -1, 0, 1, 127])
 
@@ -117,8 +118,9 @@ def test_sums_are_256_times_those_of_the_layer(
 def convolution(rng: np.random.Generator, depth: int, channels: int) -> FastConv2D:
     """Of windows of one pixel."""
     found = np.zeros(channels, CHANNEL)
-    for name in CHANNEL.names or ():
-        found[name] = rng.integers(-5000, 5000, channels)
+    found["start"] = rng.integers(-5000, 5000, channels)
+    found["multiplier"] = rng.integers(1 << 30, 1 << 31, channels)
+    found["rounding"] = found["shift"] = rng.integers(1, 23, channels)
     weights = rng.integers(-127, 128, (channels, 1, 1, depth)).astype(np.int8)
     return FastConv2D(
         *(4, 4, depth, 4, 4, channels, 1, 1, 1, 1, 0, 0, -3, -128, 127),
@@ -152,6 +154,27 @@ def test_a_convolution_of_few_channels_is_left_in_bytes() -> None:
     rng = np.random.default_rng(0)
     assert paired(convolution(rng, 16, 6)) is not None
     assert paired(convolution(rng, 16, 5)) is None
+
+
+@given(st.integers(0, 1 << 32), st.integers(1, 15), st.integers(-128, 127))
+def test_a_relu_gives_the_outputs_of_the_layer(seed: int, shift: int, zero: int) -> None:
+    rng = np.random.default_rng(seed)
+    multiplier = rng.integers(1 << 30, 1 << 31, 16).astype(np.int32)
+    # By powers of two there are ties.
+    multiplier[::2] = 1 << 30
+    plain = dense(-shift, multiplier=multiplier, output_zero_point=zero, activation_min=zero)
+    fast, pairs = folded(plain), pairs_of(plain)
+    assert fast is not None and pairs is not None and is_relu(fast)
+    sums = rng.integers(-(1 << 23), 1 << 23, (100, 16)) >> rng.integers(0, 20, (100, 1))
+    _, ways = Block(plain, pairs).vector(np.zeros(40, np.int64))
+    found = (((256 * sums * ways[:, 0]) >> 32) + ways[:, 1]) >> ways[:, 2]
+    expected = fixed.multiply_by_quantized_multiplier(sums, multiplier, plain.shift) + zero
+    np.testing.assert_array_equal(found.clip(zero, 127), expected.clip(zero, 127))
+
+
+def test_an_activation_that_begins_below_the_zero_point_is_no_relu() -> None:
+    found = [folded(dense(output_zero_point=zero, activation_min=-100)) for zero in (-100, -99)]
+    assert [is_relu(fast) for fast in found if fast] == [True, False]
 
 
 def test_what_all_channels_have_in_common_is_in_flash_once() -> None:

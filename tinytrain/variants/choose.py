@@ -22,7 +22,14 @@ from tinytrain.variants.fast import (
     FastDepthwiseConv2D,
     fast_parameters,
 )
-from tinytrain.variants.paired import Arrays, Paired, PairedConv2D, PairedFullyConnected, paired
+from tinytrain.variants.paired import (
+    Arrays,
+    Paired,
+    PairedConv2D,
+    PairedFullyConnected,
+    is_relu,
+    paired,
+)
 
 
 @dataclass(frozen=True)
@@ -197,14 +204,14 @@ def _paired_block(fast: Paired, optimize: Optimize) -> Block:
     a_round = 8 if optimize.unrolled else 4
     if isinstance(fast, PairedFullyConnected):
         words = fast.input_depth // 4 % a_round
-        ends = (int(fast.uniform), _clamped(fast))
+        ends = (int(fast.uniform), int(is_relu(fast)), _clamped(fast))
         return Block("TT_BLOCK_DENSE_PAIRED", (a_round, words, fast.groups, *ends))
     # Those behind the first; of whole rounds there are any number.
     words = -(-_depth(fast) // 4) - 1
     if optimize.unrolled and words < 2 * a_round:
         a_round *= 2
     words = min(words, a_round + words % a_round)
-    return Block("TT_BLOCK_CONV_2D_PAIRED", (a_round, words, _clamped(fast)))
+    return Block("TT_BLOCK_CONV_2D_PAIRED", (a_round, words, int(is_relu(fast)), _clamped(fast)))
 
 
 def _depth(fast: FastConvolution) -> int:

@@ -32,11 +32,11 @@ class Terms:
         )
 
 
-FAST_CONV_2D = Terms(0.74, 10.4, 3.9)
+FAST_CONV_2D = Terms(0.74, 8.8, 3.9)
 """With weights in pairs, as nearly all are."""
 _BYTES_CONV_2D = Terms(0.87, 10.4, 3.4)
 FAST_DEPTHWISE = Terms(1.5, 21.9)
-_PAIRED_DENSE = Terms(0.92, 8.3, 3.1)
+_PAIRED_DENSE = Terms(0.92, 6.3, 3.1)
 _BYTES_DENSE = Terms(1.33, 10.0, 5.4)
 _PLAIN_CONV_2D = Terms(5.7, 120.0, 13.0)
 _PLAIN_DEPTHWISE = Terms(22.7, 2.5)

@@ -10,6 +10,10 @@ so that a word of four weights takes one SXTB16 and two SMLAD, where plain bytes
 Sums are 256 times as large; what is beside them is folded into the start. So is what the very last
 u lacks: its sign tells the loop that it is at the end, which saves a register or a load.
 
+Where an activation begins at the zero point (ReLU), it does not matter how ties below zero are
+rounded, and the last shift takes the sum's 256 off, too: of a multiplier m, a rounding r and a
+shift e, an output is (((sum m) >> 32) + 128 r + 64) >> (e + 7), two instructions less.
+
 Channels go in groups, of a convolution by twos. A group's words of the same four weights lie side
 by side, so that one instruction loads two of them. Of a dense layer a group's starts lie before its
 other constants, and are one load, too; where all channels have the same other constants, these are
@@ -40,6 +44,8 @@ TOGETHER = (8, 4, 2, 1)
 """Channels of a group: as many eights as there are, and at most one each of the others."""
 END = 1 << 15
 """So much less is the last u, whose sign ends the loop."""
+MAX_RELU_SHIFT = 15
+"""So that a rounding that is 128 times as large fits 32 bits, with what is added to it."""
 MIN_CHANNELS = 6
 """Of a convolution: fewer save less than widening activations for pairs takes more."""
 WAY = ["multiplier", "rounding", "shift"]
@@ -88,7 +94,7 @@ def paired(fast: Fast) -> tuple[Paired, Arrays] | None:
 
 def _paired_dense(fast: FastDense, rows: npt.NDArray[np.int64]) -> tuple[Paired, Arrays]:
     layer = PairedFullyConnected(**vars(fast))
-    words, channels = _in_pairs(fast.channels, rows)
+    words, channels = _in_pairs(fast, rows)
     ordered = _once(channels) if layer.uniform else _starts_first(channels)
     return layer, {"weights": _side_by_side(words), "channels": ordered}
 
@@ -96,21 +102,29 @@ def _paired_dense(fast: FastDense, rows: npt.NDArray[np.int64]) -> tuple[Paired,
 def _paired_convolution(fast: FastConv2D, rows: npt.NDArray[np.int64]) -> tuple[Paired, Arrays]:
     """With weights of 0 up to a whole word."""
     whole = np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))
-    words, channels = _in_pairs(fast.channels, whole)
+    words, channels = _in_pairs(fast, whole)
     return PairedConv2D(**vars(fast)), {"weights": _two_by_two(words), "channels": channels}
 
 
-def _in_pairs(
-    channels: Channels, rows: npt.NDArray[np.int64]
-) -> tuple[npt.NDArray[np.int32], Channels]:
+def is_relu(fast: Fast) -> bool:
+    """Whether all sums below zero give one output, for the activation begins at the zero point."""
+    shift = fast.channels["shift"]
+    zero_points = fast.channels["rounding"] >> shift
+    return bool((zero_points <= fast.activation_min).all() and shift.max() <= MAX_RELU_SHIFT)
+
+
+def _in_pairs(fast: Fast, rows: npt.NDArray[np.int64]) -> tuple[npt.NDArray[np.int32], Channels]:
     """Of weights (O, depth): (O, words), and the channels whose starts belong to them."""
     even, odd = rows[:, ::2], rows[:, 1::2]
     pairs = 256 * odd - even
-    start = 256 * (channels["start"].astype(np.int64) - 128 * odd.sum(axis=1))
+    start = 256 * (fast.channels["start"].astype(np.int64) - 128 * odd.sum(axis=1))
     start += END * pairs[:, -1] - even.sum(axis=1)
-    found = channels.copy()
+    found = fast.channels.copy()
     # Sums wrap on their way to what fits 32 bits.
     found["start"] = start.astype(np.uint32).view(np.int32)
+    if is_relu(fast):
+        found["rounding"] = 128 * found["rounding"] + 64
+        found["shift"] += 7
     return pairs.astype("<i2").view("<i4"), found
 
 

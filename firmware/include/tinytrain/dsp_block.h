@@ -44,6 +44,14 @@ __asm("    .ifndef .Ltt_dsp_common\n"
       "    tt_dsp_doubled_output \\sum, \\multiplier, \\rounding, \\shift, \\temporary\n"
       "    .endm\n"
 
+      /* Of the same, where below zero is what the activation cuts off, so that it does not matter
+       * how ties are rounded there: the constants are 128 times as large (paired.py). */
+      "    .macro tt_dsp_relu_output sum, multiplier, rounding, shift, temporary\n"
+      "    smmla \\sum, \\sum, \\multiplier, \\rounding\n"
+      "    asr \\sum, \\sum, \\shift\n"
+      "    ssat \\sum, #8, \\sum\n"
+      "    .endm\n"
+
       "    .macro tt_dsp_doubled_output sum, multiplier, rounding, shift, temporary\n"
       "    add \\temporary, \\rounding, \\sum, asr #31\n"
       "    smmlar \\sum, \\sum, \\multiplier, \\temporary\n"

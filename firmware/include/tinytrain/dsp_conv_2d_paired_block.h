@@ -6,9 +6,9 @@
 
 #include "tinytrain/dsp_conv_2d_block.h"
 
-#define TT_BLOCK_CONV_2D_PAIRED(NAME, ROUND, WORDS, CLAMPED)                                       \
+#define TT_BLOCK_CONV_2D_PAIRED(NAME, ROUND, WORDS, RELU, CLAMPED)                                 \
     void NAME(void);                                                                               \
-    __asm("tt_dsp_conv_paired " #NAME ", " #ROUND ", " #WORDS ", " #CLAMPED "\n")
+    __asm("tt_dsp_conv_paired " #NAME ", " #ROUND ", " #WORDS ", " #RELU ", " #CLAMPED "\n")
 
 /* CONV_2D: all channels of three pixels, by pairs of channels.
  *
@@ -54,7 +54,7 @@ __asm("    .ifndef .Ltt_dsp_conv_paired_macros\n"
       "    .endm\n"
 
       /* The words behind the first; those that fill no round come first. */
-      "    .macro tt_dsp_conv_paired name, round, words, clamped\n"
+      "    .macro tt_dsp_conv_paired name, round, words, relu, clamped\n"
       "    tt_dsp_begin \\name\n"
       "    tt_dsp_conv_enter\n"
       "1:  ldr r4, [r1]\n"
@@ -80,7 +80,11 @@ __asm("    .ifndef .Ltt_dsp_conv_paired_macros\n"
       "    cmp lr, #0\n"
       "    bge 2b\n"
       "    .endif\n"
+      "    .if \\relu\n"
+      "    tt_dsp_conv_outputs \\clamped, tt_dsp_relu_output\n"
+      "    .else\n"
       "    tt_dsp_conv_outputs \\clamped, tt_dsp_paired_output\n"
+      "    .endif\n"
       "    bne 1b\n"
       "    tt_dsp_conv_leave\n"
       "    tt_dsp_end \\name\n"

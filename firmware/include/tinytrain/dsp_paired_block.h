@@ -8,9 +8,9 @@
 
 #include "tinytrain/dsp_block.h"
 
-#define TT_BLOCK_DENSE_PAIRED(NAME, ROUND, WORDS, CHANNELS, UNIFORM, CLAMPED)                      \
+#define TT_BLOCK_DENSE_PAIRED(NAME, ROUND, WORDS, CHANNELS, UNIFORM, RELU, CLAMPED)                \
     void NAME(void);                                                                               \
-    __asm("tt_dsp_paired " #NAME ", " #ROUND ", " #WORDS ", " #CHANNELS ", " #UNIFORM              \
+    __asm("tt_dsp_paired " #NAME ", " #ROUND ", " #WORDS ", " #CHANNELS ", " #UNIFORM ", " #RELU   \
           ", " #CLAMPED "\n")
 
 /* Channels of a vector in groups: eights, then what is left by a four, a two and a one.
@@ -66,11 +66,15 @@ __asm("    .ifndef .Ltt_dsp_paired_macros\n"
       "    .endif\n"
       "    .endm\n"
 
-      "    .macro tt_dsp_paired_channel uniform, sum\n"
+      "    .macro tt_dsp_paired_channel uniform, relu, sum\n"
       "    .if !\\uniform\n"
       "    ldm r0!, {r2, r3, r12}\n"
       "    .endif\n"
+      "    .if \\relu\n"
+      "    tt_dsp_relu_output \\sum, r2, r3, r12, lr\n"
+      "    .else\n"
       "    tt_dsp_paired_output \\sum, r2, r3, r12, lr\n"
+      "    .endif\n"
       "    .endm\n"
 
       "    .macro tt_dsp_paired_store clamped, sum\n"
@@ -112,7 +116,7 @@ __asm("    .ifndef .Ltt_dsp_paired_macros\n"
 
       /* One group, whose channels r0 is at; the words that fill no round come first. Leaves r0 at
        * the next, and the output's end in r12. */
-      "    .macro tt_dsp_paired_group together, round, words, uniform, clamped\n"
+      "    .macro tt_dsp_paired_group together, round, words, uniform, relu, clamped\n"
       "    tt_dsp_paired_starts \\together\n"
       "    str r0, [sp, #.Ltt_paired_channels]\n"
       "    ldr r0, [sp, #.Ltt_paired_columns]\n"
@@ -133,7 +137,7 @@ __asm("    .ifndef .Ltt_dsp_paired_macros\n"
       "    .if \\uniform\n"
       "    ldm sp, {r2, r3, r12}\n"
       "    .endif\n"
-      "    tt_dsp_paired_each \\together, tt_dsp_paired_channel \\uniform,\n"
+      "    tt_dsp_paired_each \\together, tt_dsp_paired_channel \\uniform, \\relu,\n"
       "    ldr r12, [sp, #.Ltt_paired_output]\n"
       "    .if \\clamped\n"
       "    ldrd r2, r3, [sp, #.Ltt_paired_low]\n"
@@ -143,7 +147,7 @@ __asm("    .ifndef .Ltt_dsp_paired_macros\n"
       "    .endm\n"
 
       /* As fast_blocks.h has the arguments: each bit of `channels` is a group of so many. */
-      "    .macro tt_dsp_paired name, round, words, channels, uniform, clamped\n"
+      "    .macro tt_dsp_paired name, round, words, channels, uniform, relu, clamped\n"
       "    tt_dsp_begin \\name\n"
       "    push {r4-r11, lr}\n"
       "    .if \\uniform\n"
@@ -154,19 +158,19 @@ __asm("    .ifndef .Ltt_dsp_paired_macros\n"
       "    push {r5-r10}\n"
       "    mov r0, r2\n"
       "    .if \\channels & 8\n"
-      "1:  tt_dsp_paired_group 8, \\round, \\words, \\uniform, \\clamped\n"
+      "1:  tt_dsp_paired_group 8, \\round, \\words, \\uniform, \\relu, \\clamped\n"
       "    ldr r2, [sp, #.Ltt_paired_eights_end]\n"
       "    cmp r12, r2\n"
       "    bne 1b\n"
       "    .endif\n"
       "    .if \\channels & 4\n"
-      "    tt_dsp_paired_group 4, 1, 0, \\uniform, \\clamped\n"
+      "    tt_dsp_paired_group 4, 1, 0, \\uniform, \\relu, \\clamped\n"
       "    .endif\n"
       "    .if \\channels & 2\n"
-      "    tt_dsp_paired_group 2, 1, 0, \\uniform, \\clamped\n"
+      "    tt_dsp_paired_group 2, 1, 0, \\uniform, \\relu, \\clamped\n"
       "    .endif\n"
       "    .if \\channels & 1\n"
-      "    tt_dsp_paired_group 1, 1, 0, \\uniform, \\clamped\n"
+      "    tt_dsp_paired_group 1, 1, 0, \\uniform, \\relu, \\clamped\n"
       "    .endif\n"
       "    add sp, #24\n"
       "    pop {r4-r11, pc}\n"
