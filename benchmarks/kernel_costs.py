@@ -74,7 +74,8 @@ def layers_of(name: str, folder: Path, out: Path, optimize: Optimize) -> Iterato
             fast = fast_parameters(kernel.parameters)
             if fast is not None:
                 plain = variant.parameters is kernel.parameters
-                estimated = plain_instructions(fast) if plain else fast_instructions(fast)
+                taken = fast if plain else variant.parameters
+                estimated = (plain_instructions if plain else fast_instructions)(taken)
                 measured = _measured(device, kernel.index, x)
                 yield Layer(name, kernel.index, variant.kernel, estimated, measured)
 

@@ -185,13 +185,17 @@ def _plain_convolution(
 
 def _array_block(array: ConstantArray) -> ConstantBlock:
     data, name = np.ascontiguousarray(array.data), array.name
-    dsp = None if array.dsp is None else array.dsp.tobytes()
-    layout = data.dtype.str
-    labels: tuple[str, ...] = ()
-    if data.dtype.names is not None:
-        labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
-        layout = f"<{len(labels)}i"
-    return ConstantBlock(name, name, data.tobytes(), layout, labels, dsp)
+    dsp = None
+    if array.dsp is not None:
+        # In an order of its own, in which no field has a name.
+        layout = "<i4" if array.dsp.dtype.names else array.dsp.dtype.str
+        dsp = ConstantBlock(name, name, array.dsp.tobytes(), layout)
+    if data.dtype.names is None:
+        return ConstantBlock(
+            name, name, data.tobytes(), data.dtype.str, behind=array.behind, dsp=dsp
+        )
+    labels = tuple(f"{part} of {i}" for i in range(data.size) for part in data.dtype.names)
+    return ConstantBlock(name, name, data.tobytes(), f"<{len(labels)}i", labels, array.behind, dsp)
 
 
 def _slot_block(name: str, slots: list[Placement]) -> ConstantBlock:

@@ -38,23 +38,17 @@ class ConstantArray:
     """What it holds where the DSP extension is used, if that is something else."""
 
     @property
-    def declaration(self) -> str:
-        size = self.data.size
-        if not self.behind:
-            return f"static const {self._type} {self.name}[{size}]"
-        return f"static const {self._type} {self.name}[{size + self.behind}] TT_ON_WORD"
-
-    @property
-    def _type(self) -> str:
-        return "tt_channel" if self.data.dtype.names else C_TYPES[self.data.dtype.name]
-
-    @property
-    def values(self) -> str:
+    def definition(self) -> str:
+        plain = self._definition(self.data)
         if self.dsp is None:
-            return _values(self.data)
-        return "\n".join(
-            ["#if TT_KERNELS_DSP", _values(self.dsp), "#else", _values(self.data), "#endif"]
-        )
+            return plain
+        return f"#if TT_KERNELS_DSP\n{self._definition(self.dsp)}\n#else\n{plain}\n#endif"
+
+    def _definition(self, data: npt.NDArray[np.generic]) -> str:
+        kind = "tt_channel" if data.dtype.names else C_TYPES[data.dtype.name]
+        place = " TT_ON_WORD" if self.behind else ""
+        size = data.size + self.behind
+        return f"static const {kind} {self.name}[{size}]{place} = {{\n{_values(data)}\n}};"
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,14 +63,22 @@ class ConstantBlock:
     """Of the items: a numpy type for arrays, a format of Python's struct for structs."""
     labels: tuple[str, ...] = ()
     """What each item is called; empty for an array."""
-    dsp: bytes | None = None
-    """What has to be there where the DSP extension is used, if that is something else."""
+    behind: int = 0
+    """Bytes of the array that come after it."""
+    dsp: ConstantBlock | None = None
+    """What is in its place where the DSP extension is used, if that is something else."""
 
-    def data_on(self, instruction_set: InstructionSet) -> bytes:
+    def on(self, instruction_set: InstructionSet) -> ConstantBlock:
         """What has to be there on a device with these kernels."""
-        if self.dsp is not None and instruction_set is InstructionSet.DSP:
-            return self.dsp
-        return self.data
+        return self.dsp if self.dsp and instruction_set is InstructionSet.DSP else self
+
+    @property
+    def size(self) -> str:
+        """C for its bytes."""
+        alike = self.dsp is None or len(self.dsp.data) == len(self.data)
+        if alike:
+            return str(len(self.data))
+        return f"sizeof {self.pointer}" + (f" - {self.behind}" if self.behind else "")
 
     def items(self, data: bytes) -> npt.NDArray[Any]:
         """The numbers in what was read back."""

@@ -120,7 +120,7 @@ def fast_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fast")
     (folder / "small.tflite").write_bytes(classifier())
     model = convert(folder / "small.tflite", folder / "project", optimize=SPEED)
-    assert "tt_fast_conv_2d" in [variant.kernel for variant in model.variants]
+    assert "tt_fast_conv_2d_paired" in [variant.kernel for variant in model.variants]
     return folder / "project"
 
 

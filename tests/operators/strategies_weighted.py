@@ -250,9 +250,10 @@ def pointwise() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def fast_fully_connected() -> st.SearchStrategy[Case]:
+    drawn = {**narrow, "weight_style": st.just("symmetric") | styles}
     return st.builds(
         FullyConnected,
-        **narrow,
+        **drawn,
         leading=st.sampled_from([(1,), (1,), (2,), (3, 2)]),
         depth=st.integers(1, 70)
         | st.integers(1, 20).map(lambda words: 4 * words)

@@ -206,7 +206,7 @@ def test_the_host_agrees_with_the_emulator_in_every_bit(
     arguments = ["verify", folder / "chained", "--target", "host", "--samples", 20, "--steps", 20]
     text = done(*arguments, "--layers").stdout
     assert "DIFFERS" not in text
-    assert "tt_fast_conv_2d, within " in text
+    assert "tt_fast_conv_2d_paired, within " in text
 
 
 def test_a_run_up_to_any_operator_leaves_what_the_emulator_has(

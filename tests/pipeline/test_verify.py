@@ -68,10 +68,11 @@ def edit(path: Path, old: str, new: str) -> None:
 
 
 def flip_in_array(path: Path, array: str, index: int) -> tuple[int, int]:
-    """Flips the lowest bit of an element of a C array; the values before and after."""
+    """Flips the lowest bit of an element of a C array; the values before and after. What the DSP
+    extension has in its place comes first."""
     text = path.read_text()
-    body = re.search(rf" {array}\[\d+\](?: TT_ON_WORD)? = {{(.*?)}};", text, re.DOTALL)
-    assert body is not None
+    pattern = rf" {array}\[\d+\](?: TT_ON_WORD)? = {{(.*?)}};"
+    *_, body = re.finditer(pattern, text, re.DOTALL)
     number = list(re.finditer(r"-?\d+", body[1]))[index]
     start, end = (body.start(1) + at for at in number.span())
     flipped = int(number[0]) ^ 1

@@ -124,11 +124,12 @@ def _info_difference(model: Model, device: Device) -> str | None:
 
 
 def _check_constants(model: Model, device: Device, progress: Progress) -> Check:
-    blocks, instruction_set = constant_blocks(model), device.info().instruction_set
+    instruction_set = device.info().instruction_set
+    blocks = [block.on(instruction_set) for block in constant_blocks(model)]
     total = 0
     for index, block in enumerate(blocks):
         data = device.read(Space.CONSTANT, index, 0, len(block.data))
-        place = _first(block.items(block.data_on(instruction_set)), block.items(data))
+        place = _first(block.items(block.data), block.items(data))
         total += len(block.data)
         progress("constants", index + 1, len(blocks))
         if place is not None:

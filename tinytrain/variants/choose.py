@@ -22,7 +22,14 @@ from tinytrain.variants.fast import (
     FastDepthwiseConv2D,
     fast_parameters,
 )
-from tinytrain.variants.paired import Arrays, paired
+from tinytrain.variants.paired import (
+    Arrays,
+    Paired,
+    PairedConv2D,
+    PairedFullyConnected,
+    is_relu,
+    paired,
+)
 from tinytrain.variants.rows import rows_parameters
 
 
@@ -82,7 +89,14 @@ class Variant:
         return isinstance(self.parameters, FastConvolution)
 
 
-CODE_BYTES = {"TT_BLOCK_CONV_2D": 700, "TT_BLOCK_DEPTHWISE": 1250, "TT_BLOCK_DENSE": 600}
+CODE_BYTES = {
+    "TT_BLOCK_CONV_2D": 700,
+    "TT_BLOCK_CONV_2D_PAIRED": 600,
+    "TT_BLOCK_DEPTHWISE": 1250,
+    "TT_BLOCK_DENSE": 600,
+}
+PAIRED_CODE_BYTES = {8: 710, 4: 180, 2: 105, 1: 70}
+"""Of a block for dense layers in pairs, by the groups of channels that it has."""
 UNROLLED = 2
 """So much more code unrolled loops take."""
 
@@ -97,19 +111,16 @@ def choose_variants(
     """A variant for each kernel. The device re-estimates the statistics of those in `renewed`. The
     weights of `shared` stay what they are, because the head reads them. Those in `chained` are of
     `row_operators`, and run row by row."""
-    found = [fast_parameters(k.parameters) for k in kernels]
-    blocks = [_block(fast, optimize) if fast else None for fast in found]
-    users = Counter(block for block in blocks if block)
+    read = renewed | ({shared} if shared is not None else set())
+    found = [_fast(kernel, kernel.index in read, optimize) for kernel in kernels]
+    users = Counter(fast.block for fast in found if fast)
     return tuple(
-        _by_rows(kernel, fast, block)
+        _by_rows(kernel, fast)
         if kernel.index in chained
         else _keep(kernel)
-        if fast is None or block is None
-        else _pair(
-            _choose(kernel, fast, block, users[block], optimize, kernel.index in renewed),
-            kernel.index == shared,
-        )
-        for kernel, fast, block in zip(kernels, found, blocks, strict=True)
+        if fast is None
+        else _choose(kernel, fast, users[fast.block], optimize, kernel.index in renewed)
+        for kernel, fast in zip(kernels, found, strict=True)
     )
 
 
@@ -123,14 +134,14 @@ def row_operators(kernels: Sequence[Kernel], renewed: frozenset[int]) -> frozens
     )
 
 
-def _by_rows(kernel: Kernel, fast: Fast | None, block: Block | None) -> Variant:
+def _by_rows(kernel: Kernel, fast: Variant | None) -> Variant:
     """Of an operator in a chain."""
     why = "makes some rows alone, which --ram takes"
-    if fast is None:
-        found = rows_parameters(kernel.parameters)
-        assert found is not None
-        return Variant(found, why)
-    return Variant(fast, why, _scratch(fast), block)
+    if fast is not None:
+        return replace(fast, reason=why)
+    found = rows_parameters(kernel.parameters)
+    assert found is not None
+    return Variant(found, why)
 
 
 def _keep(kernel: Kernel) -> Variant:
@@ -139,12 +150,27 @@ def _keep(kernel: Kernel) -> Variant:
     return Variant(kernel.parameters, "the only kernel for it")
 
 
+def _fast(kernel: Kernel, read: bool, optimize: Optimize) -> Variant | None:
+    """With a fast kernel, where there is one: with weights in pairs where that is possible, and
+    where nothing else on the device reads them."""
+    fast = fast_parameters(kernel.parameters)
+    if fast is None:
+        return None
+    pairs = None if read else paired(fast)
+    layer, dsp = pairs or (fast, {})
+    return Variant(layer, "", _scratch(layer), _block(layer, optimize), dsp)
+
+
 def _choose(
-    kernel: Kernel, fast: Fast, block: Block, users: int, optimize: Optimize, renewed: bool
+    kernel: Kernel, variant: Variant, users: int, optimize: Optimize, renewed: bool
 ) -> Variant:
+    """The fast kernel, or the plain one where that saves too little. Bytes that only the DSP
+    extension does without count: the choice is one for all targets."""
+    fast, block = variant.parameters, variant.block
+    assert isinstance(fast, FastConvolution | FastDense) and block is not None
     plain, better = plain_instructions(fast), fast_instructions(fast)
     saved = plain - better
-    code = CODE_BYTES[block.macro] * (UNROLLED if optimize.unrolled else 1) // users
+    code = _code_bytes(fast, block) * (UNROLLED if optimize.unrolled else 1) // users
     more = fast.channels.nbytes - PLAIN_CHANNEL_BYTES * len(fast.channels)
     added = code + (fast.channels.nbytes + PLAIN_STRUCT_BYTES if renewed else more)
     share = "its share of the code" if users > 1 else "code"
@@ -157,20 +183,13 @@ def _choose(
         )
         return Variant(kernel.parameters, why)
     why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}"
-    return Variant(fast, why, _scratch(fast), block)
+    return replace(variant, reason=why)
 
 
-def _pair(variant: Variant, shared: bool) -> Variant:
-    """With weights in pairs, where a fast dense kernel allows it."""
-    fast, block = variant.parameters, variant.block
-    if shared or block is None or not isinstance(fast, FastDense):
-        return variant
-    found = paired(fast)
-    if found is None:
-        return variant
-    pairs = Block("TT_BLOCK_DENSE_PAIRED", block.arguments)
-    scratch = _scratch(fast, "_PAIRED")
-    return replace(variant, parameters=found[0], scratch=scratch, block=pairs, dsp=found[1])
+def _code_bytes(fast: Fast, block: Block) -> int:
+    if not isinstance(fast, PairedFullyConnected):
+        return CODE_BYTES[block.macro]
+    return sum(size for group, size in PAIRED_CODE_BYTES.items() if fast.groups & group)
 
 
 PLAIN_CHANNEL_BYTES = 9
@@ -185,6 +204,8 @@ def _clamped(fast: Fast) -> int:
 
 
 def _block(fast: Fast, optimize: Optimize) -> Block:
+    if isinstance(fast, PairedFullyConnected | PairedConv2D):
+        return _paired_block(fast, optimize)
     ends = (_clamped(fast), int(optimize.unrolled))
     if isinstance(fast, FastDense):
         return Block("TT_BLOCK_DENSE", (fast.input_depth, *ends))
@@ -194,12 +215,27 @@ def _block(fast: Fast, optimize: Optimize) -> Block:
     return Block("TT_BLOCK_CONV_2D", (_depth(fast), *ends))
 
 
+def _paired_block(fast: Paired, optimize: Optimize) -> Block:
+    a_round = 8 if optimize.unrolled else 4
+    if isinstance(fast, PairedFullyConnected):
+        words = fast.input_depth // 4 % a_round
+        ends = (int(fast.uniform), int(is_relu(fast)), _clamped(fast))
+        return Block("TT_BLOCK_DENSE_PAIRED", (a_round, words, fast.groups, *ends))
+    # Those behind the first; of whole rounds there are any number.
+    words = -(-_depth(fast) // 4) - 1
+    if optimize.unrolled and words < 2 * a_round:
+        a_round *= 2
+    words = min(words, a_round + words % a_round)
+    return Block("TT_BLOCK_CONV_2D_PAIRED", (a_round, words, int(is_relu(fast)), _clamped(fast)))
+
+
 def _depth(fast: FastConvolution) -> int:
     return fast.kernel_height * fast.kernel_width * fast.input_channels
 
 
-def _scratch(fast: Fast, kind: str = "") -> str:
+def _scratch(fast: Fast) -> str:
     if isinstance(fast, FastDense):
+        kind = "_PAIRED" if isinstance(fast, PairedFullyConnected) else ""
         return f"TT_FAST_DENSE{kind}_SCRATCH({fast.input_depth}, {fast.output_depth})"
     if isinstance(fast, FastDepthwiseConv2D):
         taps = fast.kernel_height * fast.kernel_width

@@ -35,6 +35,24 @@ __asm("    .ifndef .Ltt_dsp_common\n"
        * SMMLAR's high word is that of sum * multiplier + 2^30, shifted by 31. */
       "    .macro tt_dsp_output sum, multiplier, rounding, shift, temporary\n"
       "    lsl \\sum, \\sum, #1\n"
+      "    tt_dsp_doubled_output \\sum, \\multiplier, \\rounding, \\shift, \\temporary\n"
+      "    .endm\n"
+
+      /* Of a sum of weights in pairs, which is 256 times as large. */
+      "    .macro tt_dsp_paired_output sum, multiplier, rounding, shift, temporary\n"
+      "    asr \\sum, \\sum, #7\n"
+      "    tt_dsp_doubled_output \\sum, \\multiplier, \\rounding, \\shift, \\temporary\n"
+      "    .endm\n"
+
+      /* Of the same, where below zero is what the activation cuts off, so that it does not matter
+       * how ties are rounded there: the constants are 128 times as large (paired.py). */
+      "    .macro tt_dsp_relu_output sum, multiplier, rounding, shift, temporary\n"
+      "    smmla \\sum, \\sum, \\multiplier, \\rounding\n"
+      "    asr \\sum, \\sum, \\shift\n"
+      "    ssat \\sum, #8, \\sum\n"
+      "    .endm\n"
+
+      "    .macro tt_dsp_doubled_output sum, multiplier, rounding, shift, temporary\n"
       "    add \\temporary, \\rounding, \\sum, asr #31\n"
       "    smmlar \\sum, \\sum, \\multiplier, \\temporary\n"
       "    asr \\sum, \\sum, \\shift\n"

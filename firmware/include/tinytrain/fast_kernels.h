@@ -78,6 +78,10 @@ typedef struct tt_fast_convolution {
  * bytes. */
 void tt_fast_conv_2d(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
                      int8_t *output, void *scratch);
+/* The same as the first, for at least two output channels. With the DSP extension weights and
+ * starts are in pairs (tinytrain/variants/paired.py), and block is not NULL. */
+void tt_fast_conv_2d_paired(const tt_fast_convolution *p, const tt_band *band, const int8_t *input,
+                            int8_t *output, void *scratch);
 void tt_fast_depthwise_conv_2d(const tt_fast_convolution *p, const tt_band *band,
                                const int8_t *input, int8_t *output, void *scratch);
 
@@ -97,8 +101,9 @@ typedef struct tt_fast_dense {
 void tt_fast_fully_connected(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                              void *scratch);
 
-/* The same; input_depth is a multiple of 4. With the DSP extension weights and starts are in pairs
- * (tinytrain/variants/paired.py) and block is not NULL. scratch: TT_FAST_DENSE_PAIRED_SCRATCH. */
+/* The same; input_depth is a multiple of 4. With the DSP extension weights are in pairs, weights
+ * and channels in an order of their own (tinytrain/variants/paired.py), and block is not NULL.
+ * scratch: TT_FAST_DENSE_PAIRED_SCRATCH. */
 void tt_fast_fully_connected_paired(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                                     void *scratch);
 

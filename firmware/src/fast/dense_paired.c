@@ -5,33 +5,46 @@
 
 #include "dsp.h"
 
+/* Channels of a group of most of them. */
+#define TOGETHER 8u
+
 /* As dsp_paired_block.h has it. */
 typedef void paired_block(const uint32_t *columns, const int8_t *weights,
-                          const tt_channel *channels, int8_t *output, const tt_channel *end,
-                          uint32_t low, uint32_t high, const uint32_t *columns_end);
+                          const tt_channel *channels, int8_t *output, const int8_t *eights_end,
+                          uint32_t low, uint32_t high);
 
-/* Of each four inputs, in 16 bits: -(256 * even + odd + 128) - 1, and odd + 128. */
-static uint32_t *pair_inputs(const int8_t *input, int32_t depth, uint32_t *columns)
+/* Of each four inputs, in 16 bits: -(256 * even + odd + 128) - 1, and odd + 128; the last one's
+ * sign is the end. Gives what is behind the inputs. */
+static const int8_t *pair_inputs(const int8_t *input, int32_t depth, uint32_t *columns)
 {
-    for (const int8_t *end = input + depth; input != end; input += 4) {
-        uint32_t word = tt_load_word(input) ^ 0x80008000u;
-        uint32_t odd = (word >> 8) & 0x00FF00FFu;
-        *columns++ = ~(((word & 0x00FF00FFu) << 8) | odd);
-        *columns++ = odd;
-    }
-    return columns;
+    uint32_t signs = 0x80008000u;
+    uint32_t even;
+    uint32_t odd;
+    __asm volatile(
+        "1:  ldr %[odd], [%[input]], #4\n"
+        "    eor %[odd], %[odd], %[signs]\n"
+        "    rev16 %[even], %[odd]\n"
+        "    mvn %[even], %[even]\n"
+        "    uxtb16 %[odd], %[odd], ror #8\n"
+        "    strd %[even], %[odd], [%[columns]], #8\n"
+        "    cmp %[input], %[end]\n"
+        "    bne 1b"
+        : [input] "+r"(input), [columns] "+r"(columns), [even] "=&r"(even), [odd] "=&r"(odd)
+        : [signs] "r"(signs), [end] "r"(input + depth)
+        : "cc", "memory");
+    columns[-1] = odd | 0x80000000u;
+    return input;
 }
 
 void tt_fast_fully_connected_paired(const tt_fast_dense *p, const int8_t *input, int8_t *output,
                                     void *scratch)
 {
-    uint32_t *columns = scratch;
     paired_block *block = (paired_block *)p->block;
+    uint32_t eights = (uint32_t)p->output_depth / TOGETHER * TOGETHER;
     for (int32_t row = 0; row < p->rows; row++) {
-        uint32_t *end = pair_inputs(input, p->input_depth, columns);
-        block(columns, p->weights, p->channels, output, p->channels + p->output_depth,
-              tt_four_times(p->activation_min), tt_four_times(p->activation_max), end);
-        input += p->input_depth;
+        input = pair_inputs(input, p->input_depth, scratch);
+        block(scratch, p->weights, p->channels, output, output + eights,
+              tt_four_times(p->activation_min), tt_four_times(p->activation_max));
         output += p->output_depth;
     }
 }
