@@ -22,6 +22,7 @@ PROGRAM = Path(__file__).with_name("statistics_program.c")
 SOURCES = (
     *("arithmetic.c", "tinytrain.c", "link/crc32.c"),
     *("kernels/convolution.c", "kernels/dot_product.c", "fast/copy_v6m.c", "fast/dense_v6m.c"),
+    "fast/columns_dsp.c",
     *(
         f"fast/{kernel}_{body}.c"
         for kernel in ("convolution", "depthwise")

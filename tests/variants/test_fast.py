@@ -109,9 +109,16 @@ def flash(variant: Variant) -> int:
 def test_a_layer_whose_statistics_are_renewed_has_the_same_choice_and_two_tables(
     optimize: Optimize,
 ) -> None:
-    layer = convolution(channels=30)
+    layer = convolution(channels=5)
     usual, renewed = (chosen(optimize, layer, renewed=found) for found in (False, True))
     assert usual.kernel == renewed.kernel
-    assert flash(renewed) - flash(usual) == 30 * 9 + 88
-    assert "and 210 of RAM for statistics" in renewed.reason
+    assert flash(renewed) - flash(usual) == 5 * 9 + 88
+    assert "and 35 of RAM for statistics" in renewed.reason
     assert "RAM" not in usual.reason
+
+
+def test_a_layer_whose_statistics_are_renewed_keeps_its_bytes() -> None:
+    """The estimation of its statistics reads them."""
+    layer = convolution(channels=30)
+    assert chosen(SPEED, layer, renewed=False).dsp
+    assert not chosen(SPEED, layer, renewed=True).dsp
