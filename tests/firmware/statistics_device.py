@@ -47,7 +47,7 @@ class Answer:
     statuses: tuple[int, ...]
     observed: tuple[Observed, ...]
     undone: tuple[bytes, ...]
-    """The output for the last input, after all was undone: by tt_statistics_undo, by tt_reset and by
+    """The output for the last input, after all was undone: by tt_statistics_undo, tt_reset and
     tt_init."""
 
 
