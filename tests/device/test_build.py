@@ -15,6 +15,7 @@ from tinytrain.device.build import build
 from tinytrain.device.process import open_host, open_qemu
 from tinytrain.errors import DeviceError
 from tinytrain.pipeline.convert import convert
+from tinytrain.project import load_project
 from tinytrain.variants.choose import SPEED
 from tinytrain.variants.instruction_set import InstructionSet
 
@@ -237,11 +238,14 @@ def test_the_emitted_headers_are_for_cplusplus_too(fast_project: Path, tmp_path:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is missing")
+    quantization = load_project(fast_project).model.inputs[0].quantization
+    assert quantization is not None
     (tmp_path / "user.cpp").write_text(
         '#include "model.h"\n'
         "unsigned long scratch = TT_MODEL_SCRATCH_BYTES;\n"
         "const tt_model *model = &TT_MODEL;\n"
+        f'static_assert(SMALL_INPUT_SCALE == {float(quantization.scale[0])!r}, "");\n'
     )
     folders = [f"-I{fast_project / 'model'}", f"-I{fast_project / 'runtime' / 'include'}"]
-    command = [compiler, "-Wall", "-Wextra", "-Werror", *folders, "-fsyntax-only", "user.cpp"]
-    subprocess.run(command, cwd=tmp_path, check=True)
+    flags = ["-std=c++14", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+    subprocess.run([compiler, *flags, *folders, "user.cpp"], cwd=tmp_path, check=True)
