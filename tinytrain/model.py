@@ -16,7 +16,9 @@ from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
 from tinytrain.variants.choose import (
     BALANCED,
+    FAST_STRUCT_BYTES,
     PLAIN_CHANNEL_BYTES,
+    PLAIN_STRUCT_BYTES,
     Optimize,
     Variant,
     choose_variants,
@@ -87,6 +89,14 @@ class Model:
         plan, fast = self.statistics.plan, self.fast_renewed_channels
         plain = plan.channels - fast
         return plan.widest * 16 + fast * CHANNEL.itemsize + plain * PLAIN_CHANNEL_BYTES
+
+    @property
+    def renewed_struct_bytes(self) -> int:
+        """Of parameter structs that are in RAM rather than flash: renewed arrays take the places of
+        theirs."""
+        found = (self.variants[operator].parameters for operator in self._renewed)
+        fast = sum(isinstance(p, FastConvolution) for p in found)
+        return fast * FAST_STRUCT_BYTES + (len(self._renewed) - fast) * PLAIN_STRUCT_BYTES
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

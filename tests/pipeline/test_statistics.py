@@ -47,7 +47,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(*convert, folder / "plain")
     options = ("--statistics", "all", "--statistics-samples", SAMPLES)
     text = done(*convert, folder / "project", *options).stdout
-    assert "statistics without labels: 1 layers, 192 bytes of RAM" in text
+    assert "statistics without labels: 1 layers, 192 bytes of RAM, and 72 for parameters" in text
     for guard in ("none", "confidence"):
         done(*convert, folder / guard, *options, "--statistics-guard", guard)
     return folder
@@ -155,6 +155,27 @@ def test_layers_whose_statistics_are_renewed_have_fast_kernels(deep_folder: Path
         assert [variant.kernel for variant in model.variants[:4]] == kernels
         manifest = json.loads((deep_folder / optimize / "manifest.json").read_text())
         assert manifest["statistics"]["bytes"] == 16 * widest + 9 * sum(channels) + 7 * wide
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_what_statistics_take_of_the_ram_is_shown(
+    optimize: str, deep_folder: Path, require_arm_gcc: None
+) -> None:
+    project = deep_folder / optimize
+    manifest = json.loads((project / "manifest.json").read_text())["statistics"]["bytes"]
+    shown = json.loads(done("bench", project, "--target", "emulator", "--json").stdout)
+    assert shown["ram"]["statistics"] == manifest
+    text = done("bench", project, "--target", "emulator").stdout
+    assert re.search(rf"RAM: statistics, bytes +{manifest:,}\n", text)
+    symbols = subprocess.run(
+        ["arm-none-eabi-nm", "--print-size", build(project, "cortex-m4") / "device"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    structs = re.findall(r"^\w+ (\w+) d deep_\d+_\w+$", symbols, re.M)
+    assert len(structs) == len(DEEP_LAYERS)
+    assert (
+        sum(int(size, 16) for size in structs) == load_project(project).model.renewed_struct_bytes
+    )
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,8 @@ def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> Non
     if done.statistics is not None:
         click.echo(
             f"statistics without labels: {done.statistics.plan.layers} layers, "
-            f"{done.statistics_bytes:,} bytes of RAM"
+            f"{done.statistics_bytes:,} bytes of RAM, and {done.renewed_struct_bytes:,} for "
+            "parameters, otherwise in flash"
         )
 
 
@@ -336,13 +337,12 @@ def stream(
 @json_option
 def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_json: bool) -> None:
     """Count instructions exactly, model a Cortex-M4's cycles, and count bytes of flash and RAM."""
-    from tinytrain.pipeline.bench import bench as run
-    from tinytrain.pipeline.bench import picture_costs
+    from tinytrain.pipeline.bench import bench_all, picture_costs
     from tinytrain.project import load_project
     from tinytrain.report.tables import bench_text
 
     project = load_project(directory)
-    found = [run(project, target) for target in targets]
+    found = bench_all(project, targets, picture)
     if picture is not None:
         picture_costs(f"{project.model.name}, {project.model.optimize.name}", found, picture)
     if as_json:

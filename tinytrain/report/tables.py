@@ -201,6 +201,7 @@ def _bench_figures(bench: Bench) -> list[tuple[str, int | None]]:
         *figures,
         ("RAM: arena, bytes", bench.arena),
         ("RAM: learning head, bytes", bench.head),
+        ("RAM: statistics, bytes", bench.statistics or None),
         ("RAM: stream, bytes", bench.stream or None),
         ("RAM: peak stack, scratch of kernels included, bytes", bench.stack),
     ]

@@ -175,8 +175,9 @@ def _pair(variant: Variant, shared: bool) -> Variant:
 
 PLAIN_CHANNEL_BYTES = 9
 """Bias, multiplier and shift."""
-PLAIN_STRUCT_BYTES = 88
-"""tt_convolution, which the estimation of statistics reads."""
+PLAIN_STRUCT_BYTES, FAST_STRUCT_BYTES = 88, 72
+"""tt_convolution, which the estimation of statistics reads, and tt_fast_convolution, of 32-bit
+processors."""
 assert CHANNEL.itemsize > PLAIN_CHANNEL_BYTES
 
 
