@@ -141,7 +141,9 @@ MODELS = {
     "convert half.tflite --out new": ("half.tflite", "damaged"),
     "convert float.tflite --out new": ("float.tflite", "'in'", "float32", "int8"),
     "convert odd.tflite --out new": ("operator 0 (RFFT2D)", "operator 1 (UNIQUE)", "'b'", "'c'"),
+    "convert none --out new": ("none", "No such file"),
     "inspect none.tflite": ("none.tflite", "No such file"),
+    "inspect none": ("none", "No such file"),
     "inspect text": ("text", ".tflite", ".onnx"),
 }
 PLACES = {
