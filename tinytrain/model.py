@@ -51,8 +51,9 @@ class Model:
     @cached_property
     def memory(self) -> MemoryPlan:
         """Where every activation lies. Raises InputError where `ram` is too little."""
-        by_rows = frozenset() if self.ram is None else row_operators(self.kernels, self._renewed)
-        return plan_within(self.graph, self.kernels, by_rows, self.ram)
+        by_rows = row_operators(self.kernels, self._renewed)
+        others = row_operators(self.kernels, frozenset()) - by_rows
+        return plan_within(self.graph, self.kernels, by_rows, self.ram, others)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
