@@ -125,7 +125,7 @@ def row_operators(kernels: Sequence[Kernel], renewed: frozenset[int]) -> frozens
 
 def _by_rows(kernel: Kernel, fast: Fast | None, block: Block | None) -> Variant:
     """Of an operator in a chain."""
-    why = "makes some rows alone, which --ram takes"
+    why = "computes a few rows at a time, for --ram"
     if fast is None:
         found = rows_parameters(kernel.parameters)
         assert found is not None
@@ -150,13 +150,17 @@ def _choose(
     share = "its share of the code" if users > 1 else "code"
     flash = f"{added:,} bytes of flash, {share} included"
     if renewed:
-        flash += f", and {more:,} of RAM for statistics"
+        flash += f", and {more:,} of RAM"
     if saved <= added * optimize.instructions_a_byte:
+        # Estimates are for -O2.
+        more_yet = "" if optimize.compiler == "-O2" else " or more"
         why = (
-            f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's instructions"
+            f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's "
+            f"instructions{more_yet}"
         )
         return Variant(kernel.parameters, why)
-    why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}"
+    beyond = " beyond the plain kernel's" if renewed else ""
+    why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}{beyond}"
     return Variant(fast, why, _scratch(fast), block)
 
 
