@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,17 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.reference_models import reference_model
 from tests.models import Operator, Tensor
 from tests.models import build as build_tflite
 from tests.test_cli import CLASSES, classifier, done, tinytrain, windows
 from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.opening import open_device
-from tinytrain.errors import DeviceError
+from tinytrain.errors import DeviceError, InputError
+from tinytrain.operators.table import require_kernels
 from tinytrain.project import load_project
-from tinytrain.statistics import TRIAL, Standing
+from tinytrain.statistics import TRIAL, Standing, StatisticsOptions, find_layers
 
 SAMPLES = 7
 DEEP_SHAPE, DEEP_CLASSES = (8, 8, 4), 3
@@ -386,11 +389,14 @@ def test_verify_names_the_sample_at_which_a_device_parts(folder: Path, tmp_path:
 
 
 BAD_OPTIONS = [
-    (("nowhere",), r"nowhere: no operator writes a tensor of that name or index; all and these"),
+    (("nowhere",), r"nowhere: no operator writes a tensor of that name or index; give all, or "),
+    (("all,features",), r"'all,features': all stands alone"),
+    ((",",), r"',': a name is empty"),
+    (("3 , nowhere",), r": nowhere: no operator"),
     (("features",), r"features: operator 2 is RESHAPE; only int8 CONV_2D and DEPTHWISE_CONV_2D"),
     (("all", "--statistics-samples", 0), r"0 samples: 1 to 65535"),
     (("all", "--statistics-guard", "luck"), r"guard 'luck': one of none, labels, confidence"),
-    (("all", "--head", "none"), r"no learning head judges them; a guard of none"),
+    (("all", "--head", "none"), r"no learning head judges them; .*--statistics-guard none"),
 ]
 
 
@@ -405,6 +411,53 @@ def test_layers_that_cannot_renew_theirs_are_refused_in_one_line(
     assert re.search(message, result.stderr), result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("option", [("--statistics-guard", "none"), ("--statistics-samples", 50)])
+def test_options_of_statistics_without_statistics_are_refused(
+    option: tuple[object, ...], folder: Path, tmp_path: Path
+) -> None:
+    result = tinytrain("convert", folder / "small.tflite", "--out", tmp_path / "p", *option)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"{option[0]}: " in result.stderr and "give --statistics\n" in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+def test_layers_are_found_by_the_index_that_inspect_shows(
+    deep_folder: Path, tmp_path: Path
+) -> None:
+    rows = json.loads(done("inspect", deep_folder / "deep.tflite", "--json").stdout)["operators"]
+    indices = [row["tensor"] for row in rows[:2]]
+    shown = done("inspect", deep_folder / "deep.tflite", "--kernels").stdout
+    assert re.search(rf"^ *1  DEPTHWISE_CONV_2D +{indices[1]}  tt_", shown, re.M)
+    done("convert", deep_folder / "deep.tflite", "--out", tmp_path / "p", "--samples",
+         deep_folder / "x.npz", "--statistics", f" {indices[1]} , {indices[0]}")  # fmt: skip
+    statistics = load_project(tmp_path / "p").model.statistics
+    assert statistics is not None
+    assert [layer.operator_index for layer in statistics.layers] == [0, 1]
+
+
+def test_a_refusal_names_the_layers_that_there_are_in_a_short_line(
+    deep_folder: Path, tmp_path: Path
+) -> None:
+    graph = load_project(deep_folder / "speed").model.graph
+    named = [replace(tensor, name=f"{i}" * 200) for i, tensor in enumerate(graph.tensors)]
+    long = replace(graph, tensors=tuple(named))
+    with pytest.raises(InputError) as refused:
+        find_layers(long, require_kernels(long), StatisticsOptions(("nowhere",)), True)
+    said = str(refused.value)
+    assert len(said) < 300
+    outputs = [operator.outputs[0] for operator in graph.operators[: len(DEEP_LAYERS)]]
+    assert re.findall(r"\b(\d+)(?: \(|,|$)", said.partition("among")[2]) == list(map(str, outputs))
+
+
+def test_where_no_layer_can_renew_its_own_that_is_said_first(tmp_path: Path) -> None:
+    (tmp_path / "ad.tflite").write_bytes(reference_model("ad"))
+    for guard in ("labels", "none"):
+        result = tinytrain("convert", tmp_path / "ad.tflite", "--out", tmp_path / "p",
+                           "--statistics", "all", "--statistics-guard", guard)  # fmt: skip
+        assert result.exit_code == 2
+        assert "no layer is an int8 CONV_2D" in result.stderr
 
 
 def test_statistics_without_samples_are_refused_in_one_line(folder: Path, tmp_path: Path) -> None:

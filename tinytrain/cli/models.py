@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tinytrain.cli.group import CHECK_FAILED, main
 from tinytrain.cli.shared import (
@@ -75,8 +76,9 @@ if TYPE_CHECKING:
 @click.option(
     "--statistics",
     metavar="LAYER,...|all",
-    help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
-    "without labels; those of training are measured on --samples.",
+    help="Convolutions (name or index of the output tensor, which `inspect --kernels` shows) whose "
+    "normalization statistics the device re-estimates without labels; those of training are "
+    "measured on --samples. These layers do not run row by row, so --ram can save less.",
 )
 @click.option(
     "--statistics-samples",
@@ -118,9 +120,10 @@ def convert(
 
     layers = None
     if statistics is not None:
-        layers = StatisticsOptions(
-            tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
-        )
+        names = tuple(name.strip() for name in statistics.split(","))
+        layers = StatisticsOptions(names, statistics_samples, guard=statistics_guard)
+    else:
+        _refuse_alone("--statistics-samples", "--statistics-guard")
     options = HeadOptions(eta, tau, rows, reserved=reserve)
     make_stream = columns = warning = None
     if frontend is not None:
@@ -139,6 +142,15 @@ def convert(
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
     _say_what_was_made(done, out, head, samples is not None)
+
+
+def _refuse_alone(*options: str) -> None:
+    """Those that say nothing without --statistics."""
+    context = click.get_current_context()
+    for option in options:
+        source = context.get_parameter_source(option.removeprefix("--").replace("-", "_"))
+        if source is not ParameterSource.DEFAULT:
+            raise InputError(f"{option}: of layers whose statistics are renewed; give --statistics")
 
 
 def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> None:
