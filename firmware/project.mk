@@ -26,10 +26,10 @@ OPTIMIZE ?= -O2
 .DELETE_ON_ERROR:
 # A line a file, in place of a command of thousands of characters; nothing with make --silent.
 ifeq ($(V),1)
-say :=
+SAY   :=
 QUIET :=
 else
-say := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,@echo)
+SAY   := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,@echo)
 QUIET := @
 endif
 MAKEFLAGS += --no-builtin-rules
@@ -90,15 +90,15 @@ EXAMPLE        := $(COMMON) $(call objects,$(RUNTIME)/app/example.c $(MODEL)/gol
 all: $(BUILD)/device $(BUILD)/selftest
 
 $(BUILD)/device: $(DEVICE) $(BUILD)/launch
-	$(if $(say),$(say) 'LINK $@')
+	$(if $(SAY),$(SAY) 'LINK $@')
 	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(DEVICE)
 
 $(BUILD)/selftest: $(SELFTEST) $(BUILD)/launch
-	$(if $(say),$(say) 'LINK $@')
+	$(if $(SAY),$(SAY) 'LINK $@')
 	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(SELFTEST)
 
 $(BUILD)/example: $(EXAMPLE) $(BUILD)/launch
-	$(if $(say),$(say) 'LINK $@')
+	$(if $(SAY),$(SAY) 'LINK $@')
 	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(EXAMPLE)
 
 # The command that runs a program of this target, which is to follow; empty on the host.
@@ -115,7 +115,7 @@ $(BUILD)/flags: FORCE
 define compile
 $(call objects,$(1)): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$(if $(say),$(say) 'CC $(1)')
+	$(if $(SAY),$(SAY) 'CC $(1)')
 	$$(QUIET)$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
 ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c $(DEVICE_SOURCES) $(RUNTIME)/app/selftest.c \

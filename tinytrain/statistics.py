@@ -166,10 +166,15 @@ def find_layers(
         raise _fail(graph, problem)
     if graph.variables:
         raise _fail(graph, "the model has variables; only models without them are supported")
-    fit = {k.index for k in kernels if _unfit(graph, k, options.samples) is None}
-    if not fit:
+    convolutions = [k for k in kernels if isinstance(k.parameters, Conv2D | DepthwiseConv2D)]
+    if not convolutions:
         raise _fail(graph, "no layer is an int8 CONV_2D or DEPTHWISE_CONV_2D")
-    if options.layers != (ALL,):
+    if options.layers == (ALL,):
+        problems = [_unfit(graph, kernel, options.samples) for kernel in convolutions]
+        fit = {k.index for k, found in zip(convolutions, problems, strict=True) if found is None}
+        if not fit:
+            raise _fail(graph, problems[0] or "")
+    else:
         fit = {_find_layer(graph, kernels, name, options.samples) for name in options.layers}
     if options.guard != Guard.NONE.name.lower() and not has_head:
         raise _fail(
@@ -212,7 +217,7 @@ def _find_layer(graph: Graph, kernels: Sequence[Kernel], name: str, samples: int
     raise _fail(
         graph,
         f"{name}: no operator writes a tensor of that name or index; give {ALL}, or names or "
-        f"indices among {choice}",
+        f"indices among {choice or 'no tensor'}",
     )
 
 

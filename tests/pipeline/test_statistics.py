@@ -24,6 +24,7 @@ from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.opening import open_device
 from tinytrain.errors import DeviceError, InputError
+from tinytrain.operators.convolution import Convolution
 from tinytrain.operators.table import require_kernels
 from tinytrain.project import load_project
 from tinytrain.statistics import TRIAL, Standing, StatisticsOptions, find_layers
@@ -449,6 +450,19 @@ def test_a_refusal_names_the_layers_that_there_are_in_a_short_line(
     assert len(said) < 300
     outputs = [operator.outputs[0] for operator in graph.operators[: len(DEEP_LAYERS)]]
     assert re.findall(r"\b(\d+)(?: \(|,|$)", said.partition("among")[2]) == list(map(str, outputs))
+
+
+def test_too_many_pixels_for_the_samples_are_the_reason_of_all_layers(deep_folder: Path) -> None:
+    graph = load_project(deep_folder / "speed").model.graph
+    kernels = [
+        replace(k, parameters=replace(k.parameters, output_height=1 << 16))
+        if isinstance(k.parameters, Convolution)
+        else k
+        for k in require_kernels(graph)
+    ]
+    for layers in (("all",), (str(kernels[0].outputs[0]),)):
+        with pytest.raises(InputError, match=r"operator 0 has \d+ pixels; with 60000 samples"):
+            find_layers(graph, kernels, StatisticsOptions(layers, 60_000), True)
 
 
 def test_where_no_layer_can_renew_its_own_that_is_said_first(tmp_path: Path) -> None:
