@@ -51,6 +51,8 @@ class Model:
     @cached_property
     def memory(self) -> MemoryPlan:
         """Where every activation lies. Raises InputError where `ram` is too little."""
+        if self.ram is None:
+            return plan_within(self.graph, self.kernels, (), None)
         by_rows = row_operators(self.kernels, self._renewed)
         others = row_operators(self.kernels, frozenset()) - by_rows
         return plan_within(self.graph, self.kernels, by_rows, self.ram, others)
