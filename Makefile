@@ -2,8 +2,8 @@
 #
 #   make demo                              # the whole way on the watch data, into demo/
 #   make demo-keywords                     # spoken words on an emulated board, into demo-keywords/
-#   make test                              # installs what is missing, runs all tests
-#   make quick                             # those without training, on the host and one Cortex-M
+#   make test                              # all tests, fifteen minutes; the first fills VENV, too
+#   make quick                             # two: no training, the host and one Cortex-M
 #   make firmware TARGET=cortex-m4 MODEL=demo/project
 #   make qemu     TARGET=cortex-m4 MODEL=demo/project
 #   make size     TARGET=cortex-m4 MODEL=demo/project

@@ -48,7 +48,7 @@ class Source:
 def read_source(path: Path) -> Source:
     """The model file at `path`. Raises InputError for a suffix that is not read."""
     form = path.suffix.lower().removeprefix(".")
-    if form not in FORMATS and not path.is_dir():
+    if form not in FORMATS and path.is_file():
         readable = ", ".join(f".{suffix}" for suffix in FORMATS)
         raise InputError(
             f"{path}: a model file ends in {readable} (or .keras, for convert), not in "

@@ -4,12 +4,13 @@
 #   make TARGET=cortex-m4 selftest   # runs the golden samples (under QEMU; on this machine: host)
 #   make TARGET=cortex-m4 example    # builds and runs runtime/app/example.c: learning, call by call
 #   make TARGET=cortex-m4 size
-#   make clean
+#   make clean help
 #
 # TARGET    host (default), cortex-m0, cortex-m4, cortex-m33 or cortex-m55
 # SANITIZE  1: with address and undefined-behaviour sanitizers (host only; default there), 0: without
 # OPTIMIZE  the compiler's optimization; default: what the model was converted for, -O2 or -Os
 # KERNELS   portable, dsp or mve, in place of what the processor has; stops where it lacks them
+# V         1: shows the commands, not a line a file
 # BUILD     where to build, build/TARGET
 # MODEL     the folder with the generated model.h, *.c and golden.c, model
 # RUNTIME   the folder with the runtime's sources, runtime
@@ -23,6 +24,14 @@ OPTIMIZE ?= -O2
 
 .DEFAULT_GOAL := all
 .DELETE_ON_ERROR:
+# A line a file, in place of a command of thousands of characters; nothing with make --silent.
+ifeq ($(V),1)
+SAY   :=
+QUIET :=
+else
+SAY   := $(if $(findstring s,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),,@echo)
+QUIET := @
+endif
 MAKEFLAGS += --no-builtin-rules
 
 TARGETS := $(sort $(patsubst $(RUNTIME)/port/%/target.mk,%,$(wildcard $(RUNTIME)/port/*/target.mk)))
@@ -34,7 +43,7 @@ $(error TARGET=$(TARGET) is unknown; it can be: $(TARGETS))
 endif
 include $(RUNTIME)/port/$(TARGET)/target.mk
 
-ifneq ($(filter-out clean,$(or $(MAKECMDGOALS),all)),)
+ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
 ifeq ($(shell command -v $(firstword $(TOOL)) 2>/dev/null),)
 $(error $(firstword $(TOOL)) is missing; on Debian or Ubuntu: apt-get install $(PACKAGES))
 endif
@@ -47,6 +56,9 @@ FLAGS := $(CPU) $(OPTIMIZE) -g -std=c99 -Wall -Wextra -Wconversion -Werror \
 LINK  := $(CPU) $(OPTIMIZE) -Wl,--gc-sections $(LDFLAGS)
 ifneq ($(filter speed balanced size,$(OPTIMIZE)),)
 $(error OPTIMIZE=$(OPTIMIZE) is for `tinytrain convert --optimize`; here it is the option of the compiler, such as -O2)
+endif
+ifneq ($(filter-out -%,$(OPTIMIZE)),)
+$(error OPTIMIZE=$(OPTIMIZE) is no option of the compiler, such as -O2)
 endif
 ifneq ($(KERNELS),)
 ifeq ($(filter $(KERNELS),portable dsp mve),)
@@ -73,18 +85,21 @@ DEVICE         := $(COMMON) $(call objects,$(DEVICE_SOURCES))
 SELFTEST       := $(COMMON) $(call objects,$(RUNTIME)/app/selftest.c $(MODEL)/golden.c)
 EXAMPLE        := $(COMMON) $(call objects,$(RUNTIME)/app/example.c $(MODEL)/golden.c)
 
-.PHONY: all selftest example size clean FORCE
+.PHONY: all selftest example size clean help FORCE
 
 all: $(BUILD)/device $(BUILD)/selftest
 
 $(BUILD)/device: $(DEVICE) $(BUILD)/launch
-	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(DEVICE)
+	$(if $(SAY),$(SAY) 'LINK $@')
+	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(DEVICE)
 
 $(BUILD)/selftest: $(SELFTEST) $(BUILD)/launch
-	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(SELFTEST)
+	$(if $(SAY),$(SAY) 'LINK $@')
+	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(SELFTEST)
 
 $(BUILD)/example: $(EXAMPLE) $(BUILD)/launch
-	$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(EXAMPLE)
+	$(if $(SAY),$(SAY) 'LINK $@')
+	$(QUIET)$(TOOL) $(LINK) -Wl,-Map=$@.map -o $@ $(EXAMPLE)
 
 # The command that runs a program of this target, which is to follow; empty on the host.
 $(BUILD)/launch: FORCE
@@ -100,7 +115,8 @@ $(BUILD)/flags: FORCE
 define compile
 $(call objects,$(1)): $(1) $(BUILD)/flags
 	@mkdir -p $$(@D)
-	$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
+	$(if $(SAY),$(SAY) 'CC $(1)')
+	$$(QUIET)$$(TOOL) $$(FLAGS) $$(if $$(findstring $(RUNTIME)/$(PORT)/,$(1)),$$(PORT_FLAGS)) -MMD -MP -c -o $$@ $$<
 endef
 ALL_SOURCES := $(COMMON_SOURCES) $(MODEL)/golden.c $(DEVICE_SOURCES) $(RUNTIME)/app/selftest.c \
                $(RUNTIME)/app/example.c
@@ -119,5 +135,8 @@ size: $(BUILD)/device
 
 clean:
 	rm -rf $(BUILD)
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' $(firstword $(MAKEFILE_LIST))
 
 -include $(patsubst %.o,%.d,$(call objects,$(ALL_SOURCES)))

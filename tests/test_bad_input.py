@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 import subprocess
@@ -18,8 +19,11 @@ from click.testing import CliRunner
 from tests.models import Operator, Tensor, build
 from tests.test_cli import CLASSES, COMMAND, classifier, done, unsupported, windows
 from tinytrain.cli import main
-from tinytrain.pipeline.runs import start_run
+from tinytrain.errors import InputError
+from tinytrain.pipeline.runs import read_data, start_run
 from tinytrain.progress import silent
+from tinytrain.project import read_arrays
+from tinytrain.training import checkpoint
 from tinytrain.training.task_file import find_task, task_text
 
 Manifest = dict[str, Any]
@@ -137,7 +141,9 @@ MODELS = {
     "convert half.tflite --out new": ("half.tflite", "damaged"),
     "convert float.tflite --out new": ("float.tflite", "'in'", "float32", "int8"),
     "convert odd.tflite --out new": ("operator 0 (RFFT2D)", "operator 1 (UNIQUE)", "'b'", "'c'"),
+    "convert none --out new": ("none", "No such file"),
     "inspect none.tflite": ("none.tflite", "No such file"),
+    "inspect none": ("none", "No such file"),
     "inspect text": ("text", ".tflite", ".onnx"),
 }
 PLACES = {
@@ -442,6 +448,23 @@ def test_standard_error_holds_nothing_else_in_a_real_process(here: Path) -> None
         assert (result.returncode, result.stdout) == (2, "")
         assert len(result.stderr.splitlines()) == 1
     assert not Path("new").exists()
+
+
+@pytest.mark.parametrize(
+    "read",
+    [read_arrays, read_data, lambda path: checkpoint.load(path, "")],
+    ids=["arrays", "data", "checkpoint"],
+)
+def test_a_damaged_archive_is_closed(read: Callable[[Path], object], tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.npz"
+    np.savez(damaged, x=np.arange(100))
+    damaged.write_bytes(damaged.read_bytes()[:500])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        with pytest.raises(InputError, match=r"damaged\.npz"):
+            read(damaged)
+        gc.collect()
+    assert not [str(found.message) for found in caught]
 
 
 def test_the_damaged_data_of_a_run_are_refused(

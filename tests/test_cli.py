@@ -369,6 +369,18 @@ def test_a_picture_of_what_is_not_counted_is_refused(project: Path, tmp_path: Pa
     assert not picture.exists()
 
 
+def test_targets_are_refused_before_the_first_is_built(
+    project: Path, tmp_path: Path, only_make_in_path: None
+) -> None:
+    """Where there is no compiler, whose lack would else be told first."""
+    wrong = {"host": ("--picture", tmp_path / "costs.png"), "toaster": ()}
+    for target, options in wrong.items():
+        targets = ("--target", "cortex-m4", "--target", target)
+        refused = tinytrain("bench", project, *targets, *options)
+        assert (refused.exit_code, refused.stderr.count("\n")) == (2, 1)
+        assert target in refused.stderr and "missing" not in refused.stderr
+
+
 @pytest.mark.parametrize("name", sorted(main.commands))
 def test_every_command_helps_with_an_example(name: str) -> None:
     text = done(name, "--help").stdout

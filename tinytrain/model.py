@@ -16,7 +16,9 @@ from tinytrain.plan.memory import MemoryPlan
 from tinytrain.statistics import Statistics
 from tinytrain.variants.choose import (
     BALANCED,
+    FAST_STRUCT_BYTES,
     PLAIN_CHANNEL_BYTES,
+    PLAIN_STRUCT_BYTES,
     Optimize,
     Variant,
     choose_variants,
@@ -49,8 +51,11 @@ class Model:
     @cached_property
     def memory(self) -> MemoryPlan:
         """Where every activation lies. Raises InputError where `ram` is too little."""
-        by_rows = frozenset() if self.ram is None else row_operators(self.kernels, self._renewed)
-        return plan_within(self.graph, self.kernels, by_rows, self.ram)
+        if self.ram is None:
+            return plan_within(self.graph, self.kernels, (), None)
+        by_rows = row_operators(self.kernels, self._renewed)
+        others = row_operators(self.kernels, frozenset()) - by_rows
+        return plan_within(self.graph, self.kernels, by_rows, self.ram, others)
 
     @cached_property
     def variants(self) -> tuple[Variant, ...]:
@@ -87,6 +92,14 @@ class Model:
         plan, fast = self.statistics.plan, self.fast_renewed_channels
         plain = plan.channels - fast
         return plan.widest * 16 + fast * CHANNEL.itemsize + plain * PLAIN_CHANNEL_BYTES
+
+    @property
+    def renewed_struct_bytes(self) -> int:
+        """Of parameter structs that are in RAM rather than flash: renewed arrays take the places of
+        theirs."""
+        found = (self.variants[operator].parameters for operator in self._renewed)
+        fast = sum(isinstance(p, FastConvolution) for p in found)
+        return fast * FAST_STRUCT_BYTES + (len(self._renewed) - fast) * PLAIN_STRUCT_BYTES
 
     @property
     def inputs(self) -> tuple[Tensor, ...]:

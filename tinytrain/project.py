@@ -309,10 +309,11 @@ def load_samples(path: Path, model: Model) -> tuple[npt.NDArray[np.generic], npt
 def read_arrays(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """The arrays of an .npy (under the name x) or .npz file."""
     try:
-        loaded = np.load(path, allow_pickle=False)
-        if isinstance(loaded, np.ndarray):
-            return {"x": loaded}
-        with loaded:
+        # np.load forgets to close a damaged archive that it opened itself.
+        with path.open("rb") as file:
+            loaded = np.load(file, allow_pickle=False)
+            if isinstance(loaded, np.ndarray):
+                return {"x": loaded}
             arrays = {name: loaded[name] for name in loaded.files}
     except OSError as error:
         raise InputError(f"{path}: cannot read: {error.strerror or error}") from error

@@ -41,6 +41,8 @@ MAX_POSITIONS = (1 << 31) - 1
 MAX_SAMPLES = (1 << 16) - 1
 ALL = "all"
 STATISTICS_FILE = "statistics.bin"
+MOST_NAMES, NAME_WIDTH = 3, 30
+"""Of layers in a message: converters join the names of everything that they fuse."""
 
 
 class Guard(IntEnum):
@@ -159,22 +161,42 @@ def find_layers(
 ) -> tuple[int, ...]:
     """The operators that `options` names. Raises InputError where one cannot renew itself, or the
     model has no head to judge by."""
-    if not 1 <= options.samples <= MAX_SAMPLES:
-        raise _fail(graph, f"{options.samples} samples: 1 to {MAX_SAMPLES}")
-    if not 0 <= options.share <= 1:
-        raise _fail(graph, f"a share of {options.share}: 0 to 1")
-    if options.guard not in GUARDS:
-        raise _fail(graph, f"guard {options.guard!r}: one of {', '.join(GUARDS)}")
-    if options.guard != Guard.NONE.name.lower() and not has_head:
-        raise _fail(graph, "no learning head judges them; a guard of none lets them answer at once")
+    problem = _bad_option(options)
+    if problem:
+        raise _fail(graph, problem)
     if graph.variables:
         raise _fail(graph, "the model has variables; only models without them are supported")
-    fit = {k.index for k in kernels if _unfit(graph, k, options.samples) is None}
-    if ALL not in options.layers:
-        fit = {_find_layer(graph, kernels, name, options.samples) for name in options.layers}
-    if not fit:
+    convolutions = [k for k in kernels if isinstance(k.parameters, Conv2D | DepthwiseConv2D)]
+    if not convolutions:
         raise _fail(graph, "no layer is an int8 CONV_2D or DEPTHWISE_CONV_2D")
+    if options.layers == (ALL,):
+        problems = [_unfit(graph, kernel, options.samples) for kernel in convolutions]
+        fit = {k.index for k, found in zip(convolutions, problems, strict=True) if found is None}
+        if not fit:
+            raise _fail(graph, problems[0] or "")
+    else:
+        fit = {_find_layer(graph, kernels, name, options.samples) for name in options.layers}
+    if options.guard != Guard.NONE.name.lower() and not has_head:
+        raise _fail(
+            graph,
+            "no learning head judges them; with a guard of none (--statistics-guard none) they "
+            "answer at once",
+        )
     return tuple(sorted(fit))
+
+
+def _bad_option(options: StatisticsOptions) -> str | None:
+    if not 1 <= options.samples <= MAX_SAMPLES:
+        return f"{options.samples} samples: 1 to {MAX_SAMPLES}"
+    if not 0 <= options.share <= 1:
+        return f"a share of {options.share}: 0 to 1"
+    if options.guard not in GUARDS:
+        return f"guard {options.guard!r}: one of {', '.join(GUARDS)}"
+    if ALL in options.layers and options.layers != (ALL,):
+        return f"'{','.join(options.layers)}': {ALL} stands alone"
+    if not all(options.layers):
+        return f"'{','.join(options.layers)}': a name is empty"
+    return None
 
 
 def _fail(graph: Graph, problem: str) -> InputError:
@@ -189,12 +211,18 @@ def _find_layer(graph: Graph, kernels: Sequence[Kernel], name: str, samples: int
             if problem:
                 raise _fail(graph, f"{name}: {problem}")
             return kernel.index
-    fit = [graph.describe(k.outputs[0]) for k in kernels if _unfit(graph, k, samples) is None]
+    fit = [k.outputs[0] for k in kernels if _unfit(graph, k, samples) is None]
+    named = [f"{tensor} ({_short(graph.tensors[tensor].name)})" for tensor in fit[:MOST_NAMES]]
+    choice = ", ".join((*named, *map(str, fit[MOST_NAMES:])))
     raise _fail(
         graph,
-        f"{name}: no operator writes a tensor of that name or index; {ALL} and these can renew "
-        f"theirs: {', '.join(fit) or 'no tensor'}",
+        f"{name}: no operator writes a tensor of that name or index; give {ALL}, or names or "
+        f"indices among {choice or 'no tensor'}",
     )
+
+
+def _short(name: str) -> str:
+    return name if len(name) <= NAME_WIDTH else name[: NAME_WIDTH - 3] + "..."
 
 
 def _unfit(graph: Graph, kernel: Kernel, samples: int) -> str | None:

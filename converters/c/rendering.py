@@ -27,7 +27,7 @@ from tinytrain.converters.c.names import (
     operand_name,
     statistics_name,
 )
-from tinytrain.converters.c.source import wrapped
+from tinytrain.converters.c.source import float_literal, wrapped
 from tinytrain.converters.c.stream import stream_values
 from tinytrain.model import Model
 from tinytrain.statistics import Statistics
@@ -118,7 +118,7 @@ def _template_values(model: Model) -> dict[str, Any]:
         "scales": [
             (
                 which,
-                f"{float(tensors[0].quantization.scale[0]).hex()}f",
+                float_literal(float(tensors[0].quantization.scale[0])),
                 int(tensors[0].quantization.zero_point[0]),
             )
             for which, tensors in (("INPUT", model.inputs), ("OUTPUT", model.outputs))

@@ -126,14 +126,21 @@ def wrapped(items: Iterable[str]) -> str:
 
 
 def _literal(value: int | float | tuple[int, ...]) -> str:
-    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. Floats
-    are written in hexadecimal, which loses nothing. A tuple is a struct.
+    """INT32_MIN has no literal in C: its digits are out of range before the sign applies. A tuple
+    is a struct.
     """
     if isinstance(value, tuple):
         return "{" + ", ".join(map(_literal, value)) + "}"
     if isinstance(value, float):
-        return f"{value.hex()}f"
+        return float_literal(value)
     return "INT32_MIN" if value == -(1 << 31) else str(value)
+
+
+def float_literal(value: float) -> str:
+    """A float32 in nine digits, which read back as the same one; hexadecimal ones came to C++ with
+    its version 17 only."""
+    digits = f"{value:.9g}"
+    return f"{digits}f" if "." in digits or "e" in digits else f"{digits}.0f"
 
 
 def constants_of(

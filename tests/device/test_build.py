@@ -15,6 +15,7 @@ from tinytrain.device.build import build
 from tinytrain.device.process import open_host, open_qemu
 from tinytrain.errors import DeviceError
 from tinytrain.pipeline.convert import convert
+from tinytrain.project import load_project
 from tinytrain.variants.choose import SPEED
 from tinytrain.variants.instruction_set import InstructionSet
 
@@ -179,6 +180,47 @@ def test_unknown_kernels_are_answered_with_those_there_are(
         build(project, "host")
 
 
+@pytest.mark.parametrize("given", ["fast", "-Os fast", "size"])
+def test_what_is_no_option_of_the_compiler_is_refused_before_it_links(
+    given: str, project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPTIMIZE", given)
+    with pytest.raises(DeviceError, match=f"OPTIMIZE={given} is .*such as -O2$"):
+        build(project, "host")
+
+
+def made(project: Path, *arguments: str) -> list[str]:
+    """What make says."""
+    done = subprocess.run(
+        ["make", "-C", project, "--no-print-directory", *arguments],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "MAKEFLAGS": ""},
+    )
+    return done.stdout.splitlines()
+
+
+def test_make_says_a_short_line_a_file_or_the_commands(project: Path) -> None:
+    said = made(project)
+    assert all(re.fullmatch(r"(CC|LINK) \S+", line) for line in said), said
+    assert {"CC model/tiny.c", "LINK build/host/device"} <= set(said)
+    said = made(project, "V=1", "BUILD=build/again")
+    assert any(re.search(r"cc .* -c -o \S+ model/tiny\.c$", line) for line in said), said
+    assert made(project, "--silent", "BUILD=build/silent") == []
+
+
+def test_make_help_is_the_makefiles_first_comment_on_any_machine(
+    project: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    (tmp_path / "sed").symlink_to(shutil.which("sed") or "")
+    request.getfixturevalue("only_make_in_path")
+    said = made(project, "help", "TARGET=cortex-m4")
+    assert said[0].startswith("Builds a model with the tinytrain runtime.")
+    assert any(line.startswith("OPTIMIZE ") for line in said)
+    assert not any(line.startswith("#") for line in said)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_project_that_cannot_be_written_is_built_in_the_cache(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -196,11 +238,14 @@ def test_the_emitted_headers_are_for_cplusplus_too(fast_project: Path, tmp_path:
     compiler = shutil.which("g++")
     if compiler is None:
         pytest.skip("g++ is missing")
+    quantization = load_project(fast_project).model.inputs[0].quantization
+    assert quantization is not None
     (tmp_path / "user.cpp").write_text(
         '#include "model.h"\n'
         "unsigned long scratch = TT_MODEL_SCRATCH_BYTES;\n"
         "const tt_model *model = &TT_MODEL;\n"
+        f'static_assert(SMALL_INPUT_SCALE == {float(quantization.scale[0])!r}, "");\n'
     )
     folders = [f"-I{fast_project / 'model'}", f"-I{fast_project / 'runtime' / 'include'}"]
-    command = [compiler, "-Wall", "-Wextra", "-Werror", *folders, "-fsyntax-only", "user.cpp"]
-    subprocess.run(command, cwd=tmp_path, check=True)
+    flags = ["-std=c++14", "-pedantic", "-Wall", "-Wextra", "-Werror", "-fsyntax-only"]
+    subprocess.run([compiler, *flags, *folders, "user.cpp"], cwd=tmp_path, check=True)

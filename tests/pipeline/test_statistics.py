@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -15,15 +16,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.reference_models import reference_model
 from tests.models import Operator, Tensor
 from tests.models import build as build_tflite
 from tests.test_cli import CLASSES, classifier, done, tinytrain, windows
 from tinytrain.device.build import build
 from tinytrain.device.emulated import EmulatedDevice
 from tinytrain.device.opening import open_device
-from tinytrain.errors import DeviceError
+from tinytrain.errors import DeviceError, InputError
+from tinytrain.operators.convolution import Convolution
+from tinytrain.operators.table import require_kernels
 from tinytrain.project import load_project
-from tinytrain.statistics import TRIAL, Standing
+from tinytrain.statistics import TRIAL, Standing, StatisticsOptions, find_layers
 
 SAMPLES = 7
 DEEP_SHAPE, DEEP_CLASSES = (8, 8, 4), 3
@@ -47,7 +51,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done(*convert, folder / "plain")
     options = ("--statistics", "all", "--statistics-samples", SAMPLES)
     text = done(*convert, folder / "project", *options).stdout
-    assert "statistics without labels: 1 layers, 192 bytes of RAM" in text
+    assert "statistics without labels: 1 layers, 192 bytes of RAM, and 72 for parameters" in text
     for guard in ("none", "confidence"):
         done(*convert, folder / guard, *options, "--statistics-guard", guard)
     return folder
@@ -155,6 +159,27 @@ def test_layers_whose_statistics_are_renewed_have_fast_kernels(deep_folder: Path
         assert [variant.kernel for variant in model.variants[:4]] == kernels
         manifest = json.loads((deep_folder / optimize / "manifest.json").read_text())
         assert manifest["statistics"]["bytes"] == 16 * widest + 9 * sum(channels) + 7 * wide
+
+
+@pytest.mark.parametrize("optimize", ["speed", "size"])
+def test_what_statistics_take_of_the_ram_is_shown(
+    optimize: str, deep_folder: Path, require_arm_gcc: None
+) -> None:
+    project = deep_folder / optimize
+    manifest = json.loads((project / "manifest.json").read_text())["statistics"]["bytes"]
+    shown = json.loads(done("bench", project, "--target", "emulator", "--json").stdout)
+    assert shown["ram"]["statistics"] == manifest
+    text = done("bench", project, "--target", "emulator").stdout
+    assert re.search(rf"RAM: statistics, bytes +{manifest:,}\n", text)
+    symbols = subprocess.run(
+        ["arm-none-eabi-nm", "--print-size", build(project, "cortex-m4") / "device"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    structs = re.findall(r"^\w+ (\w+) d deep_\d+_\w+$", symbols, re.M)
+    assert len(structs) == len(DEEP_LAYERS)
+    assert (
+        sum(int(size, 16) for size in structs) == load_project(project).model.renewed_struct_bytes
+    )
 
 
 @pytest.mark.parametrize(
@@ -365,11 +390,14 @@ def test_verify_names_the_sample_at_which_a_device_parts(folder: Path, tmp_path:
 
 
 BAD_OPTIONS = [
-    (("nowhere",), r"nowhere: no operator writes a tensor of that name or index; all and these"),
+    (("nowhere",), r"nowhere: no operator writes a tensor of that name or index; give all, or "),
+    (("all,features",), r"'all,features': all stands alone"),
+    ((",",), r"',': a name is empty"),
+    (("3 , nowhere",), r": nowhere: no operator"),
     (("features",), r"features: operator 2 is RESHAPE; only int8 CONV_2D and DEPTHWISE_CONV_2D"),
     (("all", "--statistics-samples", 0), r"0 samples: 1 to 65535"),
     (("all", "--statistics-guard", "luck"), r"guard 'luck': one of none, labels, confidence"),
-    (("all", "--head", "none"), r"no learning head judges them; a guard of none"),
+    (("all", "--head", "none"), r"no learning head judges them; .*--statistics-guard none"),
 ]
 
 
@@ -384,6 +412,66 @@ def test_layers_that_cannot_renew_theirs_are_refused_in_one_line(
     assert re.search(message, result.stderr), result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "p").exists()
+
+
+@pytest.mark.parametrize("option", [("--statistics-guard", "none"), ("--statistics-samples", 50)])
+def test_options_of_statistics_without_statistics_are_refused(
+    option: tuple[object, ...], folder: Path, tmp_path: Path
+) -> None:
+    result = tinytrain("convert", folder / "small.tflite", "--out", tmp_path / "p", *option)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1)
+    assert f"{option[0]}: " in result.stderr and "give --statistics\n" in result.stderr
+    assert not (tmp_path / "p").exists()
+
+
+def test_layers_are_found_by_the_index_that_inspect_shows(
+    deep_folder: Path, tmp_path: Path
+) -> None:
+    rows = json.loads(done("inspect", deep_folder / "deep.tflite", "--json").stdout)["operators"]
+    indices = [row["tensor"] for row in rows[:2]]
+    shown = done("inspect", deep_folder / "deep.tflite", "--kernels").stdout
+    assert re.search(rf"^ *1  DEPTHWISE_CONV_2D +{indices[1]}  tt_", shown, re.M)
+    done("convert", deep_folder / "deep.tflite", "--out", tmp_path / "p", "--samples",
+         deep_folder / "x.npz", "--statistics", f" {indices[1]} , {indices[0]}")  # fmt: skip
+    statistics = load_project(tmp_path / "p").model.statistics
+    assert statistics is not None
+    assert [layer.operator_index for layer in statistics.layers] == [0, 1]
+
+
+def test_a_refusal_names_the_layers_that_there_are_in_a_short_line(
+    deep_folder: Path, tmp_path: Path
+) -> None:
+    graph = load_project(deep_folder / "speed").model.graph
+    named = [replace(tensor, name=f"{i}" * 200) for i, tensor in enumerate(graph.tensors)]
+    long = replace(graph, tensors=tuple(named))
+    with pytest.raises(InputError) as refused:
+        find_layers(long, require_kernels(long), StatisticsOptions(("nowhere",)), True)
+    said = str(refused.value)
+    assert len(said) < 300
+    outputs = [operator.outputs[0] for operator in graph.operators[: len(DEEP_LAYERS)]]
+    assert re.findall(r"\b(\d+)(?: \(|,|$)", said.partition("among")[2]) == list(map(str, outputs))
+
+
+def test_too_many_pixels_for_the_samples_are_the_reason_of_all_layers(deep_folder: Path) -> None:
+    graph = load_project(deep_folder / "speed").model.graph
+    kernels = [
+        replace(k, parameters=replace(k.parameters, output_height=1 << 16))
+        if isinstance(k.parameters, Convolution)
+        else k
+        for k in require_kernels(graph)
+    ]
+    for layers in (("all",), (str(kernels[0].outputs[0]),)):
+        with pytest.raises(InputError, match=r"operator 0 has \d+ pixels; with 60000 samples"):
+            find_layers(graph, kernels, StatisticsOptions(layers, 60_000), True)
+
+
+def test_where_no_layer_can_renew_its_own_that_is_said_first(tmp_path: Path) -> None:
+    (tmp_path / "ad.tflite").write_bytes(reference_model("ad"))
+    for guard in ("labels", "none"):
+        result = tinytrain("convert", tmp_path / "ad.tflite", "--out", tmp_path / "p",
+                           "--statistics", "all", "--statistics-guard", guard)  # fmt: skip
+        assert result.exit_code == 2
+        assert "no layer is an int8 CONV_2D" in result.stderr
 
 
 def test_statistics_without_samples_are_refused_in_one_line(folder: Path, tmp_path: Path) -> None:

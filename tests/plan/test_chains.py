@@ -359,7 +359,7 @@ def test_a_refusal_names_the_smallest_arena_and_what_sets_it() -> None:
         plan_within(graph, kernels, [], 1300)
     assert str(refused.value) == (
         "--ram 1300: the smallest arena is 3,252 bytes; operator 1 (CONV_2D) sets it, with "
-        "tensors of 3,200, 800 bytes"
+        "tensors of 3,200, 800 bytes that overlap"
     )
     with pytest.raises(InputError, match="operators 0 to 1, row by row, set it"):
         plan_within(graph, kernels, [0, 1], 1000)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -108,12 +109,20 @@ def test_a_picture_of_one_person_is_drawn(tmp_path: Path) -> None:
     assert (tmp_path / "learning.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_statistics_without_labels_bring_their_ram() -> None:
+    renewing = costs(5)
+    renewing["bench"]["ram"]["statistics"] = 12_345
+    text = summary_text(Path("run"), stages_of("Ann"), renewing, EXPERIMENT, 0)
+    assert re.search(r"RAM, statistics \(bytes\) +12,345\n", text)
+
+
 def test_a_front_end_brings_the_streams_costs_and_the_command_that_listens() -> None:
     listening = costs(5)
     listening["bench"]["ram"]["stream"] = 12_345
     listening["bench"]["instructions"]["inference_step"] = 6
     text = summary_text(Path("run"), stages_of("Ann"), listening, EXPERIMENT, 0, "FILE.wav")
     assert "RAM, stream (bytes)" in text and "12,345" in text
+    assert "RAM, statistics" not in text
     assert "instructions, one with a frame and an inference" in text
     assert text.endswith("tinytrain stream run/project FILE.wav")
     assert "cortex-m targets only" not in text

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.core import ParameterSource
 
 from tinytrain.cli.group import CHECK_FAILED, main
 from tinytrain.cli.shared import (
@@ -75,8 +76,9 @@ if TYPE_CHECKING:
 @click.option(
     "--statistics",
     metavar="LAYER,...|all",
-    help="Convolutions (output tensors) whose normalization statistics the device re-estimates "
-    "without labels; those of training are measured on --samples.",
+    help="Convolutions (name or index of the output tensor, which `inspect --kernels` shows) whose "
+    "normalization statistics the device re-estimates without labels; those of training are "
+    "measured on --samples. These layers do not run row by row, so --ram can save less.",
 )
 @click.option(
     "--statistics-samples",
@@ -118,9 +120,10 @@ def convert(
 
     layers = None
     if statistics is not None:
-        layers = StatisticsOptions(
-            tuple(statistics.split(",")), statistics_samples, guard=statistics_guard
-        )
+        names = tuple(name.strip() for name in statistics.split(","))
+        layers = StatisticsOptions(names, statistics_samples, guard=statistics_guard)
+    else:
+        _refuse_alone("--statistics-samples", "--statistics-guard")
     options = HeadOptions(eta, tau, rows, reserved=reserve)
     make_stream = columns = warning = None
     if frontend is not None:
@@ -139,6 +142,15 @@ def convert(
     if warning is not None:
         click.echo(f"warning: {warning}", err=True)
     _say_what_was_made(done, out, head, samples is not None)
+
+
+def _refuse_alone(*options: str) -> None:
+    """Those that say nothing without --statistics."""
+    context = click.get_current_context()
+    for option in options:
+        source = context.get_parameter_source(option.removeprefix("--").replace("-", "_"))
+        if source is not ParameterSource.DEFAULT:
+            raise InputError(f"{option}: of layers whose statistics are renewed; give --statistics")
 
 
 def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> None:
@@ -176,7 +188,8 @@ def _say_what_was_made(done: Model, out: Path, head: str, measured: bool) -> Non
     if done.statistics is not None:
         click.echo(
             f"statistics without labels: {done.statistics.plan.layers} layers, "
-            f"{done.statistics_bytes:,} bytes of RAM"
+            f"{done.statistics_bytes:,} bytes of RAM, and {done.renewed_struct_bytes:,} for "
+            "parameters, otherwise in flash"
         )
 
 
@@ -336,13 +349,12 @@ def stream(
 @json_option
 def bench(directory: Path, targets: tuple[str, ...], picture: Path | None, as_json: bool) -> None:
     """Count instructions exactly, model a Cortex-M4's cycles, and count bytes of flash and RAM."""
-    from tinytrain.pipeline.bench import bench as run
-    from tinytrain.pipeline.bench import picture_costs
+    from tinytrain.pipeline.bench import bench_all, picture_costs
     from tinytrain.project import load_project
     from tinytrain.report.tables import bench_text
 
     project = load_project(directory)
-    found = [run(project, target) for target in targets]
+    found = bench_all(project, targets, picture)
     if picture is not None:
         picture_costs(f"{project.model.name}, {project.model.optimize.name}", found, picture)
     if as_json:

@@ -12,7 +12,7 @@ from tinytrain.adapt.cost import learner_bytes
 from tinytrain.device.build import build
 from tinytrain.device.cycles import EXTRA, MODELLED, can_model, model_inference
 from tinytrain.device.interface import Array, Device, Measurement
-from tinytrain.device.opening import QEMU_TARGETS, open_device
+from tinytrain.device.opening import QEMU_TARGETS, check_target, open_device
 from tinytrain.errors import InputError
 from tinytrain.frontend.constants import StreamPlan
 from tinytrain.frontend.limits import channels_of, stream_bytes
@@ -72,6 +72,8 @@ class Bench:
     """A step of the stream with its frame and inference."""
     cycles: int | None = None
     """Modelled, of one inference on the Cortex-M4; None on others and without the extra `bench`."""
+    statistics: int = 0
+    """TT_MODEL_STATISTICS_BYTES of the emitted header; 0 without renewed statistics."""
 
     @property
     def note(self) -> str | None:
@@ -100,6 +102,7 @@ class Bench:
             "ram": {
                 "arena": self.arena,
                 "head": self.head,
+                "statistics": self.statistics,
                 "stream": self.stream,
                 "data": self.data,
                 "bss": self.bss,
@@ -126,6 +129,27 @@ def head_bytes(model: Model) -> int:
     return model.head.constants.bytes if model.learner is None else learner_bytes(model.learner)
 
 
+def bench_all(project: Project, targets: Sequence[str], picture: Path | None) -> list[Bench]:
+    """A measurement a target. Raises InputError before the first where one of them cannot be, or
+    cannot be in the picture."""
+    for target in targets:
+        check_target(target)
+        if picture is not None and not _has_counter(project, target):
+            raise InputError(
+                f"--picture {picture}: {target} has no instruction counter; cortex-m targets have "
+                "one"
+            )
+    return [bench(project, target) for target in targets]
+
+
+def _has_counter(project: Project, target: str) -> bool:
+    """Without a build, but for a board, which is asked."""
+    if not target.startswith("serial:"):
+        return target in QEMU_TARGETS
+    with open_device(project, target) as device:
+        return device.info().has_counter
+
+
 def bench(project: Project, target: str) -> Bench:
     """Measures on a device with an instruction counter; on others, only what is known without."""
     model = project.model
@@ -147,6 +171,7 @@ def bench(project: Project, target: str) -> Bench:
                 None,
                 None,
                 _stream_bytes(model),
+                statistics=model.statistics_bytes,
             )
         return _measure(project, target, device)
 
@@ -162,13 +187,7 @@ def _macs(model: Model, kernel: Kernel) -> int:
 
 
 def picture_costs(name: str, found: Sequence[Bench], path: Path) -> None:
-    """Draws a bar a target. Raises InputError where one has no counter."""
-    for each in found:
-        if each.inference is None:
-            raise InputError(
-                f"--picture {path}: {each.target} has no instruction counter; cortex-m targets "
-                "have one"
-            )
+    """Draws a bar a target; each has a counter."""
     bars = tuple(cost_bar(each) for each in found)
     with new_file(path) as aside:
         draw_costs([Panel(name, bars)], aside)
@@ -227,6 +246,7 @@ def _measure(project: Project, target: str, device: Device) -> Bench:
         _mean(frames),
         _mean(inferences),
         modelled.total.cycles if modelled else None,
+        model.statistics_bytes,
     )
 
 

@@ -42,6 +42,8 @@ class OperatorRow:
     """The C function that computes it; None where it cannot be converted."""
     reason: str | None = None
     """Why this one."""
+    tensor: int | None = None
+    """The index of its output, by which commands take it; None of a file's node."""
 
     @property
     def supported(self) -> bool | None:
@@ -107,6 +109,7 @@ class Inspection:
                 "problem": row.problem,
                 "kernel": row.kernel,
                 "reason": row.reason,
+                "tensor": row.tensor,
             }
             for row in self.operators
         ]
@@ -201,6 +204,7 @@ def _of_graph(
             problem=lowering.problems.get(index),
             kernel=variant.kernel if variant else None,
             reason=variant.reason if variant else None,
+            tensor=operator.outputs[0],
         )
         for index, (operator, kernel, variant) in enumerate(
             zip(graph.operators, lowering.kernels, variants, strict=True)

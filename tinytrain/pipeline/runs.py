@@ -262,7 +262,7 @@ def write_data(path: Path, dataset: DataSet) -> None:
 
 def read_data(path: Path) -> DataSet:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             fields: dict[str, Any] = json.loads(str(found["facts"]))
             fields |= {name: found[name] for name in _ARRAYS}
             fields |= {name: tuple(map(str, found[name])) for name in _NAMES}

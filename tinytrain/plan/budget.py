@@ -49,10 +49,15 @@ class _Candidate:
 
 
 def plan_within(
-    graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], budget: int | None
+    graph: Graph,
+    kernels: Sequence[Kernel],
+    by_rows: Collection[int],
+    budget: int | None,
+    renewed: Collection[int] = (),
 ) -> MemoryPlan:
     """The plain plan where it fits or there is no budget. `by_rows`: operators with a kernel that
-    can make some rows of its output alone. Raises InputError where nothing fits.
+    can make some rows of its output alone; `renewed`: others with one, whose statistics keep them
+    from it. Raises InputError where nothing fits.
     """
     plain = plan_memory(graph, kernels)
     if budget is None or plain.arena_bytes <= budget:
@@ -65,7 +70,8 @@ def plan_within(
     fitting = [laid for laid in found if laid.arena <= budget]
     if not fitting:
         smallest = min(found, key=lambda laid: laid.arena)
-        raise InputError(_too_small(graph, kernels, smallest.plan, budget))
+        why = _too_small(graph, kernels, smallest.plan, budget)
+        raise InputError(why + _kept_whole(len(renewed)))
     return min(fitting, key=lambda laid: (laid.extra, laid.arena)).plan
 
 
@@ -214,11 +220,22 @@ def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget
     if chain is not None:
         who = f"operators {chain.first} to {chain.last}, row by row, set it"
     alive = [
-        f"{memory.sizes[t]:,}"
+        memory.sizes[t]
         for t, (first, last) in memory.lives.items()
         if first <= neediest.index <= last
     ]
+    sizes = ", ".join(f"{size:,}" for size in alive)
+    overlap = " that overlap" if sum(alive) > plan.arena_bytes else ""
     return (
         f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}, with "
-        f"tensors of {', '.join(alive)} bytes"
+        f"tensors of {sizes} bytes{overlap}"
+    )
+
+
+def _kept_whole(renewed: int) -> str:
+    if not renewed:
+        return ""
+    return (
+        f"; layers whose statistics are renewed (--statistics), here {renewed}, do not run row by "
+        "row"
     )

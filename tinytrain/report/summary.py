@@ -144,14 +144,14 @@ def _costs(bench: Mapping[str, Any]) -> str:
         ("RAM, learning head (bytes)", ram["head"]),
         ("RAM, peak stack (bytes)", ram["stack"]),
     ]
-    # Only with a front end, and not in the figures of older runs.
+    # Only with statistics or a front end, and not in the figures of older runs.
     steps = [
         ("instructions, one step of the stream with a frame", instructions.get("frame_step")),
         ("instructions, one with a frame and an inference", instructions.get("inference_step")),
     ]
-    stream = ("RAM, stream (bytes)", ram.get("stream") or None)
+    some = [(f"RAM, {name} (bytes)", ram.get(name) or None) for name in ("statistics", "stream")]
     complete = all(value is not None for _, value in rows)
-    rows = [*rows[:2], *steps, *rows[2:-1], stream, rows[-1]]
+    rows = [*rows[:2], *steps, *rows[2:-1], *some, rows[-1]]
     known = [row for row in rows if row[1] is not None]
     counter = "instructions and flash are known on cortex-m targets only"
     lines = [f"Cost\n{table(('figure', bench['target']), known)}"]

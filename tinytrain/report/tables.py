@@ -73,9 +73,11 @@ def chain_text(first: int, last: int, rows: int) -> str:
 
 
 def kernels_text(inspection: Inspection) -> str:
-    """The C kernel of each operator, and why it is that one."""
-    rows = [(row.index, row.name, row.kernel, row.reason) for row in inspection.operators]
-    return table(("#", "operator", "kernel", "why"), rows)
+    """The C kernel of each operator, and why it is that one; with the index of its output."""
+    rows = [
+        (row.index, row.name, row.tensor, row.kernel, row.reason) for row in inspection.operators
+    ]
+    return table(("#", "operator", "tensor", "kernel", "why"), rows)
 
 
 SUPPORTED = {True: "yes", False: "no", None: "?"}
@@ -201,6 +203,7 @@ def _bench_figures(bench: Bench) -> list[tuple[str, int | None]]:
         *figures,
         ("RAM: arena, bytes", bench.arena),
         ("RAM: learning head, bytes", bench.head),
+        ("RAM: statistics, bytes", bench.statistics or None),
         ("RAM: stream, bytes", bench.stream or None),
         ("RAM: peak stack, scratch of kernels included, bytes", bench.stack),
     ]

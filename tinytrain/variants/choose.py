@@ -136,7 +136,7 @@ def row_operators(kernels: Sequence[Kernel], renewed: frozenset[int]) -> frozens
 
 def _by_rows(kernel: Kernel, fast: Variant | None) -> Variant:
     """Of an operator in a chain."""
-    why = "makes some rows alone, which --ram takes"
+    why = "computes a few rows at a time, for --ram"
     if fast is not None:
         return replace(fast, reason=why)
     found = rows_parameters(kernel.parameters)
@@ -176,13 +176,17 @@ def _choose(
     share = "its share of the code" if users > 1 else "code"
     flash = f"{added:,} bytes of flash, {share} included"
     if renewed:
-        flash += f", and {more:,} of RAM for statistics"
+        flash += f", and {more:,} of RAM"
     if saved <= added * optimize.instructions_a_byte:
+        # Estimates are for -O2.
+        more_yet = "" if optimize.compiler == "-O2" else " or more"
         why = (
-            f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's instructions"
+            f"saves {flash}; takes about {plain / better:.1f} times the fast kernel's "
+            f"instructions{more_yet}"
         )
         return Variant(kernel.parameters, why)
-    why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}"
+    beyond = " beyond the plain kernel's" if renewed else ""
+    why = f"about {better:,} instructions on a Cortex-M4, not {plain:,}, for {flash}{beyond}"
     return replace(variant, reason=why)
 
 
@@ -194,8 +198,9 @@ def _code_bytes(fast: Fast, block: Block) -> int:
 
 PLAIN_CHANNEL_BYTES = 9
 """Bias, multiplier and shift."""
-PLAIN_STRUCT_BYTES = 88
-"""tt_convolution, which the estimation of statistics reads."""
+PLAIN_STRUCT_BYTES, FAST_STRUCT_BYTES = 88, 72
+"""tt_convolution, which the estimation of statistics reads, and tt_fast_convolution, of 32-bit
+processors."""
 assert CHANNEL.itemsize > PLAIN_CHANNEL_BYTES
 
 

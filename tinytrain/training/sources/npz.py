@@ -97,7 +97,7 @@ class _Arrays:
 
 def _open(path: Path) -> Mapping[str, NDArray[Any]]:
     try:
-        with np.load(path, allow_pickle=False) as found:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
     except (ValueError, EOFError, KeyError, AttributeError, TypeError) as error:
         raise InputError(f"{path}: not an .npz file of plain arrays: {error}") from error
