@@ -48,7 +48,7 @@ class Model:
 
     @cached_property
     def memory(self) -> MemoryPlan:
-        """Where every activation lies. Raises InputError where `ram` is too little."""
+        """Where every activation lies. Raises TooLittleRam where `ram` is."""
         by_rows = frozenset() if self.ram is None else row_operators(self.kernels, self._renewed)
         return plan_within(self.graph, self.kernels, by_rows, self.ram)
 

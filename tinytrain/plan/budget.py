@@ -48,11 +48,19 @@ class _Candidate:
     need: int
 
 
+class TooLittleRam(InputError):
+    """`asked` is what nothing fits, `smallest` says what the smallest arena takes."""
+
+    def __init__(self, asked: str, smallest: str) -> None:
+        super().__init__(f"{asked}: {smallest}")
+        self.smallest = smallest
+
+
 def plan_within(
     graph: Graph, kernels: Sequence[Kernel], by_rows: Collection[int], budget: int | None
 ) -> MemoryPlan:
     """The plain plan where it fits or there is no budget. `by_rows`: operators with a kernel that
-    can make some rows of its output alone. Raises InputError where nothing fits.
+    can make some rows of its output alone. Raises TooLittleRam where nothing fits.
     """
     plain = plan_memory(graph, kernels)
     if budget is None or plain.arena_bytes <= budget:
@@ -65,7 +73,7 @@ def plan_within(
     fitting = [laid for laid in found if laid.arena <= budget]
     if not fitting:
         smallest = min(found, key=lambda laid: laid.arena)
-        raise InputError(_too_small(graph, kernels, smallest.plan, budget))
+        raise TooLittleRam(f"--ram {budget}", _smallest(graph, kernels, smallest.plan))
     return min(fitting, key=lambda laid: (laid.extra, laid.arena)).plan
 
 
@@ -204,7 +212,7 @@ def _rows_a_step(height: int) -> list[int]:
     return sorted([*found, *(rows * 3 for rows in found if rows * 3 < height)])
 
 
-def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:
+def _smallest(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan) -> str:
     """What the smallest plan takes, and which of its operators sets it."""
     memory = describe(graph, kernels, plan.chains)
     neediest = max(memory.steps, key=lambda step: _need(memory, step))
@@ -219,6 +227,6 @@ def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget
         if first <= neediest.index <= last
     ]
     return (
-        f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}, with "
-        f"tensors of {', '.join(alive)} bytes"
+        f"the smallest arena is {plan.arena_bytes:,} bytes; {who}, with tensors of "
+        f"{', '.join(alive)} bytes"
     )
