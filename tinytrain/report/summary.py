@@ -58,7 +58,7 @@ def _accuracy(results: Sequence[StageResult]) -> str:
     shared = results[0].accuracy.keys() & results[0].seen.keys()
     who = "samples" if shared else people_text(people)
     title = f"{measure} on {who} that training never saw"
-    header: tuple[str, ...] = ("model", "MACs", "weight bytes", "mean", "worst person")
+    header: tuple[str, ...] = ("model", "MACs", "bytes as int8", "mean", "worst person")
     if people == 1:
         header, rows = (*header[:3], results[0].measure), [row[:4] for row in rows]
     # Notes of the int8 model say themselves what they are about.
