@@ -58,7 +58,7 @@ def run(
     board = target or (BOARD if not missing_for(BOARD) else "host")
     limit = ram_limit(ram, find_task(task))
     found = _make_network(task, out, seed, progress, data_folder, limit)
-    with _finished_kept(found, say or _nobody):
+    with _finished_kept(found, say):
         convert_run(out, optimize, limit)
         _measure(found, board, progress)
         runs.keep_task(found)
@@ -75,6 +75,7 @@ def make_project(
     found = _make_network(task, out, seed, progress, data_folder, limit)
     if not (runs.is_finished(found) and (out / PROJECT).is_dir()):
         convert_run(out, limit=limit)
+        runs.keep_task(found)
     return found
 
 
@@ -99,7 +100,7 @@ def _make_network(
 
 
 @contextmanager
-def _finished_kept(found: runs.Run, say: Callable[[str], None]) -> Iterator[None]:
+def _finished_kept(found: runs.Run, say: Callable[[str], None] | None) -> Iterator[None]:
     """What a finished run has of its project is back where the block, which makes it anew, fails;
     of others nothing is kept.
     """
@@ -113,10 +114,11 @@ def _finished_kept(found: runs.Run, say: Callable[[str], None]) -> Iterator[None
     made = (PROJECT, *learned, RESULTS, GROUPS, runs.SUMMARY)
     with set_aside(found.directory, made, aside):
         yield
-    say(
-        f"{found.directory}: the network of the finished run was taken over (same task, seed and "
-        "data); to train anew, choose another --out, or delete it"
-    )
+    if say is not None:
+        say(
+            f"{found.directory}: the network of the finished run was taken over (same task, seed "
+            "and data); to train anew, choose another --out, or delete it"
+        )
 
 
 def convert_run(
@@ -199,8 +201,3 @@ def _prove(directory: Path, target: str, progress: Progress) -> Verification:
         where = next(check.difference for check in found.checks if check.difference)
         raise CheckError(f"{target} differs from the emulator: {where}")
     return found
-
-
-def _nobody(line: str) -> None:
-    """Where nobody listens."""
-    del line
