@@ -29,10 +29,10 @@ from tinytrain.errors import CheckError, DeviceError, InputError
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
 from tinytrain.pipeline.recordings import read_recording
-from tinytrain.pipeline.run import BOARD, PROJECT, make_project
+from tinytrain.pipeline.run import BOARD, make_project
 from tinytrain.pipeline.tasks import own_data
 from tinytrain.progress import Progress
-from tinytrain.project import load_project
+from tinytrain.project import PROJECT, load_project
 from tinytrain.protocol import StreamEvent
 from tinytrain.report.picture import figure_type
 from tinytrain.report.progress import bars

@@ -25,7 +25,8 @@ from tinytrain.adapt.detection import Clip, Counted, LabelledStream, build_strea
 from tinytrain.adapt.smoothing import Trial, best, pooled
 from tinytrain.errors import InputError
 from tinytrain.pipeline.detection import noise_floor, try_thresholds
-from tinytrain.pipeline.run import PROJECT, convert_run
+from tinytrain.pipeline.run import convert_run
+from tinytrain.project import PROJECT
 from tinytrain.report.stream import kinds_text, trials_text
 from tinytrain.report.tables import table
 from tinytrain.training.frontend import Clips

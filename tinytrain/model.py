@@ -50,7 +50,7 @@ class Model:
 
     @cached_property
     def memory(self) -> MemoryPlan:
-        """Where every activation lies. Raises InputError where `ram` is too little."""
+        """Where every activation lies. Raises TooLittleRam where `ram` is."""
         if self.ram is None:
             return plan_within(self.graph, self.kernels, (), None)
         by_rows = row_operators(self.kernels, self._renewed)

@@ -41,6 +41,10 @@ from tinytrain.statistics import (
 )
 from tinytrain.variants.choose import BALANCED, OPTIMIZATIONS, Optimize
 
+RUN_FILE = "run.json"
+"""What the folder of a run holds; its project is in PROJECT there."""
+PROJECT = "project"
+
 MIN_ENERGY = 1e-9
 """Of features that are not all zero: far below one unit in one of many samples."""
 
@@ -89,16 +93,24 @@ def load_project(directory: Path) -> Project:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        inner = directory / "project"
-        hint = "`tinytrain convert MODEL.tflite --out DIR` makes one"
-        if (inner / path.name).is_file():
-            hint = f"did you mean {inner}?"
         raise InputError(
-            f"{directory}: not a project ({path.name}: {error.strerror}); {hint}"
+            f"{directory}: not a project ({path.name}: {error.strerror}); "
+            f"{_where_there_is_one(directory, path.name)}"
         ) from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not valid JSON; convert the model again") from error
     return _load(directory, _Manifest(path, manifest))
+
+
+def _where_there_is_one(directory: Path, manifest: str) -> str:
+    """What to do where a folder holds no project."""
+    inner = directory / PROJECT
+    if (inner / manifest).is_file():
+        return f"did you mean {inner}?"
+    run = directory.parent if directory.name == PROJECT else directory
+    if (run / RUN_FILE).is_file():
+        return f"start `tinytrain run TASK --out {run}` again, which makes one"
+    return "`tinytrain convert MODEL.tflite --out DIR` makes one"
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from tinytrain.pipeline import runs, stages
 from tinytrain.progress import silent
 from tinytrain.project import load_project
 from tinytrain.training.task_file import read_task
+from tinytrain.variants.choose import SIZE
 
 pytestmark = pytest.mark.usefixtures("tensorflow")
 
@@ -246,14 +247,114 @@ def test_an_interrupted_run_goes_on_with_the_stage_that_was_not_finished(
 def test_a_run_goes_on_with_another_budget_than_one_that_nothing_fits(
     small: Path, tmp_path: Path, require_host_gcc: None
 ) -> None:
-    run = ("run", small, "--out", tmp_path / "result", "--target", "host")
-    said = tinytrain(*run, "--ram", 16, code=2).stderr
-    assert said.startswith("error: --ram 16: the smallest arena is ")
-    assert not (tmp_path / "result" / "project").exists()
-    before = (tmp_path / "result" / "float.keras").stat().st_mtime_ns
-    tinytrain(*run, "--ram", 4096, "--optimize", "size")
-    assert load_project(tmp_path / "result" / "project").model.optimize.name == "size"
-    assert (tmp_path / "result" / "float.keras").stat().st_mtime_ns == before
+    out = tmp_path / "result"
+    run = ("run", small, "--out", out, "--target", "host")
+    said = tinytrain(*run, "--ram", 100, code=2).stderr
+    assert said.startswith("error: --ram 100: the smallest arena is ")
+    edit(small / "task.toml", {"budget.ram": "101"})
+    said = tinytrain(*run, code=2).stderr
+    assert said.startswith("error: task 'waves': budget.ram = 101: the smallest arena is ")
+    assert not (out / "project").exists()
+    for command in (("adapt", out), ("adapt", out, "--compare"), ("verify", out / "project")):
+        said = tinytrain(*command, code=2).stderr
+        assert f"; start `tinytrain run TASK --out {out}` again, which makes one" in said
+    before = (out / "float.keras").stat().st_mtime_ns
+    edit(small / "task.toml", {"budget.ram": "4096"})
+    summary = tinytrain(*run, "--optimize", "size").stdout
+    assert "C project: kernels by --optimize size, --ram 4096" in summary
+    made = load_project(out / "project").model
+    assert (made.optimize.name, made.ram) == ("size", 4096)
+    assert read_task(out / "task.toml").budget.ram == 4096
+    assert (out / "float.keras").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("by", ["--ram", "budget.ram"])
+def test_a_budget_below_a_sample_is_refused_before_training(
+    by: str, small: Path, tmp_path: Path
+) -> None:
+    if by == "--ram":
+        more, asked = (by, 95), "--ram 95"
+    else:
+        edit(small / "task.toml", {by: "95"})
+        more, asked = (), "task 'waves': budget.ram = 95"
+    (line,) = tinytrain("run", small, "--out", tmp_path / "r", *more, code=2).stderr.splitlines()
+    assert line.startswith(f"error: {asked}: one sample takes 96 bytes, ")
+    assert not (tmp_path / "r").exists()
+    # Nor does a training that was interrupted go on for it.
+    with pytest.raises(KeyboardInterrupt):
+        stages.train(str(small), tmp_path / "r", 0, interrupt_at("train", 1))
+    said = tinytrain("run", small, "--out", tmp_path / "r", *more, code=2).stderr
+    assert "one sample takes 96 bytes" in said
+
+
+@pytest.fixture
+def finished(small: Path, tmp_path: Path, require_host_gcc: None) -> Path:
+    """A run of `small`."""
+    out = tmp_path / "result"
+    assert tinytrain("run", small, "--out", out, "--target", "host").stderr == ""
+    return out
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    """Of every file, but for what make builds."""
+    files = (path for path in folder.rglob("*") if path.is_file() and "build" not in path.parts)
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files}
+
+
+def test_a_finished_run_is_as_it_was_where_another_project_fails(
+    small: Path, finished: Path
+) -> None:
+    before = content(finished)
+    (line,) = tinytrain("run", small, "--out", finished, "--ram", 100, code=2).stderr.splitlines()
+    assert line.startswith("error: --ram 100: the smallest arena is ")
+    assert content(finished) == before
+    for stage in ("bench", "users"):
+        stop = interrupt_at(stage, 1)
+        with pytest.raises(KeyboardInterrupt):
+            pipeline_run.run(str(small), finished, 0, "emulator", stop, optimize=SIZE)
+        assert content(finished) == before
+    # A person who teaches it asks for no other project.
+    tinytrain("adapt", small, "--out", finished, "--noise", 0.3)
+    assert {name: file for name, file in content(finished).items() if name in before} == before
+
+
+def test_a_finished_run_keeps_its_network_for_another_project(small: Path, finished: Path) -> None:
+    trained = [finished / f"{name}.keras" for name in ("float", "pruned")]
+    trained.append(finished / "model.tflite")
+    before = [path.stat().st_mtime_ns for path in trained]
+    again = ("run", small, "--out", finished, "--target", "host", "--optimize", "size")
+    done = tinytrain(*again, "--ram", 4096)
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{finished}: the network of the finished run was taken over")
+    assert "C project: kernels by --optimize size, --ram 4096" in done.stdout
+    assert load_project(finished / "project").model.optimize.name == "size"
+    assert [path.stat().st_mtime_ns for path in trained] == before
+    figures(finished)
+    # A budget is no setting of the network.
+    edit(small / "task.toml", {"budget.ram": "5000"})
+    assert "taken over" in tinytrain(*again).stderr
+    assert load_project(finished / "project").model.ram == 5000
+    assert [path.stat().st_mtime_ns for path in trained] == before
+
+
+@pytest.mark.parametrize("what", ["data", "settings", "seed", "network"])
+def test_a_finished_run_begins_anew_with_other(what: str, small: Path, finished: Path) -> None:
+    seed = 0
+    if what == "data":
+        with np.load(small / "samples.npz") as found:
+            arrays = dict(found)
+        arrays["X"][0, 0, 0] += 0.2
+        np.savez(small / "samples.npz", **arrays)
+    elif what == "settings":
+        edit(small / "task.toml", {"pruning.share": "0.5"})
+    elif what == "seed":
+        seed = 1
+    else:
+        (finished / "pruned.json").unlink()
+    before = (finished / "run.json").stat().st_mtime_ns
+    runs.start_run(str(small), finished, seed, None, silent, keep=True)
+    assert (finished / "run.json").stat().st_mtime_ns != before
+    assert not (finished / "float.keras").exists()
 
 
 def test_an_unfinished_run_is_not_lost_to_other_settings(small: Path, tmp_path: Path) -> None:

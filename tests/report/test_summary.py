@@ -60,6 +60,17 @@ def test_what_the_target_cannot_count_is_left_out_and_said_once() -> None:
     )
 
 
+def test_the_summary_says_what_the_projects_kernels_were_chosen_by() -> None:
+    for ram, said in ((None, "no --ram"), (1800, "--ram 1800")):
+        chosen = {**costs(1), "optimize": "size", "ram": ram}
+        text = summary_text(Path("run"), stages_of("Ann"), chosen, EXPERIMENT, 0)
+        assert f"C project: kernels by --optimize size, {said}\n" in text
+    # The figures of a run that was made before they told.
+    assert "C project: kernels" not in summary_text(
+        Path("run"), stages_of("Ann"), costs(1), EXPERIMENT, 0
+    )
+
+
 def test_an_autoencoder_has_areas_and_no_learning() -> None:
     results = stages_of("Ann", measure=AREA)
     text = summary_text(Path("run"), results, costs(1), None, 0)

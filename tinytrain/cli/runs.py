@@ -52,8 +52,10 @@ def run(
 ) -> None:
     """Go the whole way: train, prune, quantize, convert, verify, and learn on the device.
 
-    An interrupted run goes on when it is started again; so does one whose network does not fit
-    --ram, with another --ram.
+    An interrupted run goes on when it is started again. A finished one of the same task, seed and
+    data keeps its network, and only the C project is made, proved and measured anew, such as for
+    another --optimize or --ram; a refusal changes nothing. To train anew choose another --out, or
+    delete it.
     """
     from tinytrain.device.opening import check_target
     from tinytrain.pipeline.run import run as go
@@ -71,6 +73,7 @@ def run(
             data,
             OPTIMIZATIONS[optimize or "balanced"],
             ram,
+            say=lambda line: click.echo(line, err=True),
         )
     click.echo(summary)
 

@@ -17,7 +17,6 @@ from tinytrain.learner import LearnerParts
 from tinytrain.learner_options import learner_constants
 from tinytrain.model import Model
 from tinytrain.pipeline.learning import (
-    PROJECT,
     Files,
     asked_for,
     files_of,
@@ -26,7 +25,7 @@ from tinytrain.pipeline.learning import (
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.pipeline.runs import Run
 from tinytrain.progress import Progress
-from tinytrain.project import load_project
+from tinytrain.project import PROJECT, load_project
 from tinytrain.report.confusion import draw_confusion
 from tinytrain.report.learning import comparison_title, draw_comparison
 from tinytrain.training.data import IndexArray

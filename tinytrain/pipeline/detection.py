@@ -28,10 +28,9 @@ from tinytrain.frontend.constants import AudioConstants
 from tinytrain.model import Model
 from tinytrain.pipeline import runs
 from tinytrain.pipeline.frontend import hop_seconds
-from tinytrain.pipeline.learning import PROJECT
 from tinytrain.pipeline.recordings import read_recording
 from tinytrain.progress import Progress, silent
-from tinytrain.project import load_project
+from tinytrain.project import PROJECT, load_project
 from tinytrain.training.data import IndexArray
 from tinytrain.training.frontend import Clips
 from tinytrain.training.sources import recorded

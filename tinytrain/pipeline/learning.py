@@ -18,12 +18,11 @@ from tinytrain.errors import InputError
 from tinytrain.pipeline import runs
 from tinytrain.pipeline.output import new_file, write_json
 from tinytrain.progress import Progress
-from tinytrain.project import load_project
+from tinytrain.project import PROJECT, load_project
 from tinytrain.report.confusion import draw_confusion
 from tinytrain.report.picture import draw_learning
 from tinytrain.report.summary import experiment_title
 
-PROJECT = "project"
 STREAMS = 1
 """Of each person, where nothing else is said."""
 

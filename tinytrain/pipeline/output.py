@@ -101,6 +101,36 @@ def _foreign(place: Path) -> list[str]:
     return found
 
 
+@contextmanager
+def set_aside(directory: Path, names: Sequence[str], place: Path) -> Iterator[None]:
+    """Moves what `directory` holds of `names` to the fresh folder `place` while the block makes
+    their successors; it is back where the block fails, and goes where it does not.
+    """
+    moved = [name for name in names if (directory / name).exists()]
+    remove(place)
+    place.mkdir(parents=True)
+    try:
+        for name in moved:
+            (directory / name).rename(place / name)
+        yield
+    except BaseException:
+        for name in moved:
+            if (place / name).exists():
+                remove(directory / name)
+                (place / name).rename(directory / name)
+        place.rmdir()
+        raise
+    remove(place)
+
+
+def remove(path: Path) -> None:
+    """A file or a directory, where there is one."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
 def _replace(aside: Path, target: Path) -> None:
     """`aside` takes the place of `target`, which goes only once its successor stands."""
     if not target.exists():

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean
@@ -23,8 +23,10 @@ from tinytrain.errors import InputError
 from tinytrain.frontend.constants import AudioConstants, FrontendConstants, MotionConstants
 from tinytrain.frontend.hash import frontend_hash
 from tinytrain.parameters_file import flatten, unflatten
-from tinytrain.pipeline.output import new_directory, new_file, write_json
+from tinytrain.pipeline.output import check_replaceable, new_directory, new_file, write_json
+from tinytrain.pipeline.ram import RamLimit, refuse_impossible
 from tinytrain.progress import Progress
+from tinytrain.project import PROJECT, RUN_FILE
 from tinytrain.training.checks import NOTE, REFUSED, Finding, check
 from tinytrain.training.data import DataSet, Split, split
 from tinytrain.training.frontend import expected
@@ -32,10 +34,11 @@ from tinytrain.training.sources import load
 from tinytrain.training.task_file import FILE_NAME, differences, find_task, read_task, task_text
 from tinytrain.training.tasks import Task
 
-MARKER = "run.json"
+MARKER = RUN_FILE
 DATA = "data.npz"
 CHECKS = "checks.json"
 UNFINISHED = "unfinished"
+SAMPLES = "samples.npz"
 SUMMARY = "summary.txt"
 FLOAT, PRUNED, INT8 = "float", "pruned", "model"
 LATER = (
@@ -48,8 +51,8 @@ LATER = (
     "rounds.json",
     "model.tflite",
     "model.json",
-    "samples.npz",
-    "project",
+    SAMPLES,
+    PROJECT,
     "adapt.json",
     "learning.png",
     "confusion.png",
@@ -123,20 +126,35 @@ class Run:
 
 
 def start_run(
-    name_or_path: str, out: Path, seed: int, data_folder: Path | None, progress: Progress
+    name_or_path: str,
+    out: Path,
+    seed: int,
+    data_folder: Path | None,
+    progress: Progress,
+    keep: bool = False,
+    limit: RamLimit | None = None,
 ) -> Run:
     """A new run in `out`; or the one that is there, where it has the same task and seed and was
     interrupted.
+
+    `keep`: also one that is finished and of the same data, else replaced. `limit`: refused before
+    anything is replaced or trained, where no network on these data keeps to it.
     """
     task = find_task(name_or_path)
     found = unfinished_run(task, out, seed)
     if found is not None:
+        if not has_stage(found, INT8):
+            refuse_impossible(limit, found.dataset)
         return found
     _refuse_losses(task, out, seed)
+    check_replaceable(out, MARKER)
+    dataset = load(task, data_folder, progress, seed)
+    if keep and (found := _finished_run(task, out, seed, dataset)) is not None:
+        return found
+    refuse_impossible(limit, dataset)
+    findings = check(dataset, split(dataset, task.split, seed), task, seed)
+    _refuse(task, findings)
     with new_directory(out, MARKER, LATER) as aside:
-        dataset = load(task, data_folder, progress, seed)
-        findings = check(dataset, split(dataset, task.split, seed), task, seed)
-        _refuse(task, findings)
         (aside / FILE_NAME).write_text(task_text(task), encoding="utf-8")
         write_data(aside / DATA, dataset)
         write_json(aside / CHECKS, [asdict(finding) for finding in findings])
@@ -158,7 +176,7 @@ def _refuse_losses(task: Task, out: Path, seed: int) -> None:
     started = any((out / UNFINISHED).glob("*")) or has_stage(found, FLOAT)
     if started and not (out / SUMMARY).exists():
         other_seed = [f"--seed {found.seed}"] if found.seed != seed else []
-        differing = ", ".join([*other_seed, *differences(found.task, task)])
+        differing = ", ".join([*other_seed, *differences(_with_budget(found.task, task), task)])
         raise InputError(
             f"{out}: holds an unfinished run with {differing}; go on with that, choose another "
             "--out, or delete it to start anew"
@@ -191,7 +209,47 @@ def unfinished_run(task: Task, out: Path, seed: int) -> Run | None:
         found = open_run(out)
     except InputError:
         return None
-    return found if task_text(found.task) == task_text(task) and found.seed == seed else None
+    return Run(out, task, seed) if _is_of(found, task, seed) else None
+
+
+def _finished_run(task: Task, out: Path, seed: int, dataset: DataSet) -> Run | None:
+    """The run of this task, seed and data that lies in `out`, whole and with a summary."""
+    try:
+        found = open_run(out)
+        kept = read_data(out / DATA)
+    except InputError:
+        return None
+    whole = (
+        is_finished(found)
+        and all(has_stage(found, name) for name in (FLOAT, PRUNED, INT8))
+        and all((out / name).is_file() for name in (f"{INT8}.tflite", SAMPLES))
+    )
+    same = whole and _is_of(found, task, seed) and _same_data(kept, dataset)
+    return Run(out, task, seed, dataset) if same else None
+
+
+def is_finished(found: Run) -> bool:
+    return (found.directory / SUMMARY).exists()
+
+
+def _is_of(found: Run, task: Task, seed: int) -> bool:
+    """Whether a run was started with what decides its network."""
+    return found.seed == seed and task_text(_with_budget(found.task, task)) == task_text(task)
+
+
+def _with_budget(task: Task, other: Task) -> Task:
+    """With the budget of the other, which is for the C project: no network depends on it."""
+    return replace(task, budget=other.budget)
+
+
+def _same_data(first: DataSet, second: DataSet) -> bool:
+    """Whether a network learns the same of both: what they are called does not matter."""
+    names = ("overlap", "gap", "label_names", "group_names")
+    return (
+        all(getattr(first, name) == getattr(second, name) for name in names)
+        and all(np.array_equal(getattr(first, name), getattr(second, name)) for name in _ARRAYS)
+        and _hash(first.frontend) == _hash(second.frontend)
+    )
 
 
 def open_run(directory: Path) -> Run:
@@ -211,6 +269,12 @@ def open_run(directory: Path) -> Run:
     if not (directory / FILE_NAME).is_file():
         raise InputError(f"{directory / FILE_NAME}: not there; start the run again")
     return Run(directory, read_task(directory / FILE_NAME), seed)
+
+
+def keep_task(found: Run) -> None:
+    """Writes the task into the run's folder: its budget may have changed since it was started."""
+    with new_file(found.directory / FILE_NAME) as aside:
+        aside.write_text(task_text(found.task), encoding="utf-8")
 
 
 def has_stage(found: Run, name: str) -> bool:

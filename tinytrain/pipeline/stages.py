@@ -26,6 +26,7 @@ from tinytrain.pipeline.runs import (
     FLOAT,
     INT8,
     PRUNED,
+    SAMPLES,
     UNFINISHED,
     Run,
     StageResult,
@@ -140,7 +141,7 @@ def _accuracy(found: Run, graph: Graph, indices: IndexArray) -> dict[str, float]
 def _keep_samples(found: Run) -> None:
     unseen = found.split.unseen
     kept = np.sort(np.random.default_rng(found.seed).permutation(unseen)[:KEPT_SAMPLES])
-    with new_file(found.directory / "samples.npz") as aside, aside.open("wb") as file:
+    with new_file(found.directory / SAMPLES) as aside, aside.open("wb") as file:
         np.savez_compressed(file, x=found.dataset.x[kept], y=found.dataset.y[kept])
 
 

@@ -48,6 +48,14 @@ class _Candidate:
     need: int
 
 
+class TooLittleRam(InputError):
+    """`asked` is what nothing fits, `smallest` says what the smallest arena takes."""
+
+    def __init__(self, asked: str, smallest: str) -> None:
+        super().__init__(f"{asked}: {smallest}")
+        self.smallest = smallest
+
+
 def plan_within(
     graph: Graph,
     kernels: Sequence[Kernel],
@@ -57,7 +65,7 @@ def plan_within(
 ) -> MemoryPlan:
     """The plain plan where it fits or there is no budget. `by_rows`: operators with a kernel that
     can make some rows of its output alone; `renewed`: others with one, whose statistics keep them
-    from it. Raises InputError where nothing fits.
+    from it. Raises TooLittleRam where nothing fits.
     """
     plain = plan_memory(graph, kernels)
     if budget is None or plain.arena_bytes <= budget:
@@ -70,8 +78,8 @@ def plan_within(
     fitting = [laid for laid in found if laid.arena <= budget]
     if not fitting:
         smallest = min(found, key=lambda laid: laid.arena)
-        why = _too_small(graph, kernels, smallest.plan, budget)
-        raise InputError(why + _kept_whole(len(renewed)))
+        said = _smallest(graph, kernels, smallest.plan) + _kept_whole(len(renewed))
+        raise TooLittleRam(f"--ram {budget}", said)
     return min(fitting, key=lambda laid: (laid.extra, laid.arena)).plan
 
 
@@ -210,7 +218,7 @@ def _rows_a_step(height: int) -> list[int]:
     return sorted([*found, *(rows * 3 for rows in found if rows * 3 < height)])
 
 
-def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget: int) -> str:
+def _smallest(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan) -> str:
     """What the smallest plan takes, and which of its operators sets it."""
     memory = describe(graph, kernels, plan.chains)
     neediest = max(memory.steps, key=lambda step: _need(memory, step))
@@ -227,8 +235,8 @@ def _too_small(graph: Graph, kernels: Sequence[Kernel], plan: MemoryPlan, budget
     sizes = ", ".join(f"{size:,}" for size in alive)
     overlap = " that overlap" if sum(alive) > plan.arena_bytes else ""
     return (
-        f"--ram {budget}: the smallest arena is {plan.arena_bytes:,} bytes; {who}, with "
-        f"tensors of {sizes} bytes{overlap}"
+        f"the smallest arena is {plan.arena_bytes:,} bytes; {who}, with tensors of {sizes} "
+        f"bytes{overlap}"
     )
 
 

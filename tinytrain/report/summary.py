@@ -31,15 +31,15 @@ def summary_text(
     recording: str = "",
 ) -> str:
     """`experiment`: None for an autoencoder, which learns nothing on the device. `costs`: the
-    object of a run's results.json, with `verified` and `bench`; `findings`: how many things looked
-    wrong in the data. `recording`: what the project's stream listens to; empty without a front end.
+    object of a run's results.json, with `verified`, `bench`, `optimize` and `ram`; `findings`: how
+    many things looked wrong in the data. `recording`: what the project's stream listens to; empty
+    without a front end.
     """
-    bench = costs["bench"]
     parts = [
         *([_look(directory, findings)] if findings else []),
         _accuracy(results),
         *([users_text(experiment)] if experiment else []),
-        _costs(bench),
+        _costs(costs),
         _proofs(costs["verified"]),
         _files(directory, learns=experiment is not None, recording=recording),
     ]
@@ -58,7 +58,7 @@ def _accuracy(results: Sequence[StageResult]) -> str:
     shared = results[0].accuracy.keys() & results[0].seen.keys()
     who = "samples" if shared else people_text(people)
     title = f"{measure} on {who} that training never saw"
-    header: tuple[str, ...] = ("model", "MACs", "weight bytes", "mean", "worst person")
+    header: tuple[str, ...] = ("model", "MACs", "bytes as int8", "mean", "worst person")
     if people == 1:
         header, rows = (*header[:3], results[0].measure), [row[:4] for row in rows]
     # Notes of the int8 model say themselves what they are about.
@@ -133,12 +133,13 @@ def experiment_title(experiment: Experiment) -> str:
     )
 
 
-def _costs(bench: Mapping[str, Any]) -> str:
+def _costs(costs: Mapping[str, Any]) -> str:
+    bench = costs["bench"]
     instructions, flash, ram = bench["instructions"], bench["flash"], bench["ram"]
     rows = [
         ("instructions, one inference", instructions["inference"]),
         ("instructions, one learning step (features given)", instructions["learn_step"]),
-        ("flash, weights (bytes)", flash["weights"]),
+        ("flash, weights without folded biases (bytes)", flash["weights"]),
         ("flash, code and constants (bytes)", flash["firmware"]),
         ("RAM, arena (bytes)", ram["arena"]),
         ("RAM, learning head (bytes)", ram["head"]),
@@ -155,7 +156,14 @@ def _costs(bench: Mapping[str, Any]) -> str:
     known = [row for row in rows if row[1] is not None]
     counter = "instructions and flash are known on cortex-m targets only"
     lines = [f"Cost\n{table(('figure', bench['target']), known)}"]
-    return "\n".join(lines if complete else [*lines, counter])
+    lines += [] if complete else [counter]
+    # Not in the figures of older runs.
+    return "\n".join([*lines, _choices(costs)] if "optimize" in costs else lines)
+
+
+def _choices(costs: Mapping[str, Any]) -> str:
+    ram = "no --ram" if costs["ram"] is None else f"--ram {costs['ram']}"
+    return f"C project: kernels by --optimize {costs['optimize']}, {ram}"
 
 
 def _proofs(verified: Sequence[Mapping[str, Any]]) -> str:

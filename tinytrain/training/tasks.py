@@ -515,10 +515,13 @@ class Statistics:
 
 @dataclass(frozen=True)
 class Budget:
-    """What the device has; 0: no limit."""
+    """What the device has, for search; 0: no limit."""
 
-    flash: int = field(default=0, metadata=key("bytes of weights and code", low=0))
-    ram: int = field(default=0, metadata=key("bytes of the arena", low=0))
+    flash: int = field(default=0, metadata=key("bytes of weights", low=0))
+    ram: int = field(
+        default=0,
+        metadata=key("bytes of the arena; for run what --ram is, where that is not given", low=0),
+    )
     macs: int = field(default=0, metadata=key("multiply-accumulates of an inference", low=0))
 
 
