@@ -37,7 +37,7 @@ def optimize_option(default: str) -> Callable[[Command], Command]:
         type=click.Choice(("speed", "balanced", "size")),
         help="What C kernels are chosen by: balanced, fast ones where they save two instructions "
         "or more a byte of flash; speed, wherever they save any, with longer loops on a Cortex-M4, "
-        "M7 or M33 (others gain nothing); size, plain ones and -Os, at 7 to 9 times the "
+        "M7 or M33 (others gain nothing); size, plain ones and -Os, at 8 to 10 times the "
         f"instructions on a Cortex-M4, 30 to 50 on a Cortex-M55. Default: {default}.",
     )
 
