@@ -101,7 +101,7 @@ ALLOWED_RUNTIME = {BALANCED: 24 * 1024, SIZE: 10 * 1024}
 """Bytes of code and constants without weights, of keyword spotting on the Cortex-M4."""
 ALLOWED_ARENA = {"kws": 10_048, "ic": 33_312, "vww": 36_888, "ad": 768}
 """Bytes: what the arenas were before there were fast kernels."""
-BUDGETS, ALLOWED_WITH_RAM = {"vww": (40_000, 31_488), "ic": (23_552, 16_896)}, 1.3
+BUDGETS, ALLOWED_WITH_RAM = {"vww": (40_000, 31_488, 28_152), "ic": (23_552, 16_896)}, 1.3
 """Of arena, that a network has to fit, and instructions beside those without one. All but the first
 take layers row by row."""
 
