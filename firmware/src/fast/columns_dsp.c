@@ -34,7 +34,7 @@ __asm("    tt_dsp_begin tt_dsp_copy_rows\n"
       "    tt_dsp_end tt_dsp_copy_rows\n");
 
 /* Words of what is outside of the input. */
-static uint32_t *fill(const tt_convolution *c, uint32_t *to, int32_t words)
+static uint32_t *fill(const tt_columns *c, uint32_t *to, int32_t words)
 {
     for (; words > 0; words--) {
         to[0] = c->outside[0];
@@ -44,7 +44,7 @@ static uint32_t *fill(const tt_convolution *c, uint32_t *to, int32_t words)
     return to;
 }
 
-static uint32_t *widen(const tt_convolution *c, uint32_t *to, const int8_t *from, int32_t words)
+static uint32_t *widen(const tt_columns *c, uint32_t *to, const int8_t *from, int32_t words)
 {
     return c->kind->rows(to, from, words, 1, 0);
 }
@@ -55,7 +55,7 @@ typedef struct span {
     int32_t end;
 } span;
 
-static span span_of(const tt_convolution *c, int32_t in_x)
+static span span_of(const tt_columns *c, int32_t in_x)
 {
     const tt_fast_convolution *p = c->p;
     span s;
@@ -68,13 +68,13 @@ static span span_of(const tt_convolution *c, int32_t in_x)
 }
 
 /* Where a window begins in row y of the input. */
-static const int8_t *row_at(const tt_convolution *c, int32_t y, int32_t in_x)
+static const int8_t *row_at(const tt_columns *c, int32_t y, int32_t in_x)
 {
     const tt_fast_convolution *p = c->p;
     return c->input + ((ptrdiff_t)(y - c->input_first) * p->input_width + in_x) * p->input_channels;
 }
 
-__attribute__((noinline)) static void column_by_rows(const tt_convolution *c, span s, int32_t in_y,
+__attribute__((noinline)) static void column_by_rows(const tt_columns *c, span s, int32_t in_y,
                                                      int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
@@ -89,7 +89,7 @@ __attribute__((noinline)) static void column_by_rows(const tt_convolution *c, sp
     }
 }
 
-__attribute__((noinline)) static void column_by_bytes(const tt_convolution *c, span s, int32_t in_y,
+__attribute__((noinline)) static void column_by_bytes(const tt_columns *c, span s, int32_t in_y,
                                                       int32_t in_x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
@@ -108,7 +108,7 @@ __attribute__((noinline)) static void column_by_bytes(const tt_convolution *c, s
 }
 
 /* A window inside the input. */
-static void column_inside(const tt_convolution *c, const int8_t *from, uint32_t *to)
+static void column_inside(const tt_columns *c, const int8_t *from, uint32_t *to)
 {
     int32_t rows = c->p->kernel_height;
     if (c->row_bytes % 4 == 0) {
@@ -124,7 +124,7 @@ static void column_inside(const tt_convolution *c, const int8_t *from, uint32_t 
     widen(c, to, c->window, (c->depth + 3) / 4);
 }
 
-static void make_column(const tt_convolution *c, int32_t y, int32_t x, uint32_t *to)
+static void make_column(const tt_columns *c, int32_t y, int32_t x, uint32_t *to)
 {
     const tt_fast_convolution *p = c->p;
     int32_t in_y = y * p->stride_height - p->pad_top;
@@ -145,7 +145,7 @@ static void make_column(const tt_convolution *c, int32_t y, int32_t x, uint32_t 
 }
 
 /* By way of the columns, which are not in use yet. */
-static void find_outside(tt_convolution *c)
+static void find_outside(tt_columns *c)
 {
     int8_t *bytes = (int8_t *)(c->columns_end - 1);
     tt_fill_bytes(bytes, c->p->input_zero_point, 4);
@@ -154,10 +154,10 @@ static void find_outside(tt_convolution *c)
     c->outside[1] = c->columns[1];
 }
 
-static tt_convolution begin(const tt_columns_kind *kind, const tt_fast_convolution *p,
-                            const tt_band *r, const int8_t *input, void *scratch)
+static tt_columns begin(const tt_columns_kind *kind, const tt_fast_convolution *p, const tt_band *r,
+                        const int8_t *input, void *scratch)
 {
-    tt_convolution c;
+    tt_columns c;
     c.kind = kind;
     c.p = p;
     c.input = input;
@@ -183,7 +183,7 @@ static int32_t is_pointwise(const tt_fast_convolution *p)
            p->stride_width == 1 && p->input_channels % 4 == 0;
 }
 
-static void pointwise_columns(const tt_convolution *c, int32_t pixel, int32_t count)
+static void pointwise_columns(const tt_columns *c, int32_t pixel, int32_t count)
 {
     const int8_t *from = c->input + (ptrdiff_t)pixel * c->depth;
     for (int32_t i = 0; i < count; i++) {
@@ -193,7 +193,7 @@ static void pointwise_columns(const tt_convolution *c, int32_t pixel, int32_t co
 }
 
 /* Those of pixels that are not there: a block may look at a column's end. */
-static void fill_columns(const tt_convolution *c, int32_t first)
+static void fill_columns(const tt_columns *c, int32_t first)
 {
     for (int32_t i = first; i < TT_PIXELS; i++) {
         fill(c, c->columns + 2 * i, (c->depth + 3) / 4);
@@ -204,7 +204,7 @@ void tt_dsp_convolve(const tt_columns_kind *kind, const tt_fast_convolution *p, 
                      const int8_t *input, int8_t *output, void *scratch)
 {
     tt_band r = tt_band_of(p, band);
-    tt_convolution c = begin(kind, p, &r, input, scratch);
+    tt_columns c = begin(kind, p, &r, input, scratch);
     int32_t pointwise = is_pointwise(p);
     int32_t y = r.first;
     int32_t x = 0;

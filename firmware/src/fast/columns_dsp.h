@@ -10,7 +10,7 @@
 #define TT_PIXELS 3
 #define TT_WORDS_OF_TAPS (2 * TT_PIXELS) /* of four taps, for all pixels */
 
-typedef struct tt_convolution tt_convolution;
+typedef struct tt_columns tt_columns;
 
 /* Widens rows of words of four bytes into one pixel's places in the columns; returns the place
  * behind. There is at least one row; input rows are row_bytes apart. */
@@ -22,7 +22,7 @@ typedef uint32_t *tt_widen_rows(uint32_t *to, const int8_t *from, int32_t words,
 typedef void tt_widen_nines(uint32_t *to, const int8_t *from, int32_t row_bytes);
 
 /* All channels of three pixels. */
-typedef void tt_multiply_columns(const tt_convolution *c, int8_t *output);
+typedef void tt_multiply_columns(const tt_columns *c, int8_t *output);
 
 /* How four activations are two words, and who multiplies them. */
 typedef struct tt_columns_kind {
@@ -31,7 +31,7 @@ typedef struct tt_columns_kind {
     tt_multiply_columns *multiply;
 } tt_columns_kind;
 
-struct tt_convolution {
+struct tt_columns {
     const tt_columns_kind *kind;
     const tt_fast_convolution *p;
     const int8_t *input;

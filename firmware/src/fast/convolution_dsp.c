@@ -31,7 +31,7 @@ __asm("    .macro tt_dsp_widen_to_halves word\n"
       "    .purgem tt_dsp_widen_to_halves\n");
 
 /* The only channel of three pixels, which makes no pair. */
-static void multiply_one(const tt_convolution *c, int8_t *output)
+static void multiply_one(const tt_columns *c, int8_t *output)
 {
     const tt_fast_convolution *p = c->p;
     for (int32_t pixel = 0; pixel < TT_PIXELS; pixel++) {
@@ -49,7 +49,7 @@ static void multiply_one(const tt_convolution *c, int8_t *output)
     }
 }
 
-static void multiply(const tt_convolution *c, int8_t *output)
+static void multiply(const tt_columns *c, int8_t *output)
 {
     const tt_fast_convolution *p = c->p;
     int32_t channels = p->output_channels;

@@ -35,7 +35,7 @@ static void mark_end(uint32_t *columns_end)
     columns_end[-5] |= 0x80000000u;
 }
 
-static void multiply(const tt_convolution *c, int8_t *output)
+static void multiply(const tt_columns *c, int8_t *output)
 {
     const tt_fast_convolution *p = c->p;
     paired_block *block = (paired_block *)p->block;
